@@ -44,6 +44,8 @@ create table subscription_nodes (
   subscription_id bigint not null references subscriptions on delete cascade,
   run text collate "C" not null,
   consumers integer not null,
+  -- Which consumers these are, over all of their connections.
+  lives jsonb not null default '[]',
   since timestamptz not null,
   until timestamptz not null,
   primary key (subscription_id, run)
@@ -158,15 +160,15 @@ end $$;
 
 -- This run has so many consumers of each; it goes on holding the shares that it has. Returns how each stands: its definition, who has consumers of
 -- it, and who has its shares.
---   in: [[id, consumers]]
+--   in: [[id, consumers, lives]]
 create function herald_subscriptions_attend(this_run text, attended jsonb, lasts interval) returns jsonb language plpgsql as $$
 declare
   moment constant timestamptz := clock_timestamp();
 begin
-  insert into subscription_nodes as n (subscription_id, run, consumers, since, until)
-    select s.id, this_run, (a->>1)::integer, moment, moment + lasts
+  insert into subscription_nodes as n (subscription_id, run, consumers, lives, since, until)
+    select s.id, this_run, (a->>1)::integer, a->2, moment, moment + lasts
     from jsonb_array_elements(attended) a join subscriptions s on s.id = (a->>0)::bigint where (a->>1)::integer > 0 order by s.id
-    on conflict (subscription_id, run) do update set consumers = excluded.consumers, until = excluded.until,
+    on conflict (subscription_id, run) do update set consumers = excluded.consumers, lives = excluded.lives, until = excluded.until,
       since = case when n.until > moment then n.since else excluded.since end;
   delete from subscription_nodes where run = this_run
     and subscription_id not in (select (a->>0)::bigint from jsonb_array_elements(attended) a where (a->>1)::integer > 0);
@@ -180,7 +182,7 @@ begin
     where last_activity < moment - interval '1 minute' and id in (select (a->>0)::bigint from jsonb_array_elements(attended) a where (a->>1)::integer > 0);
   return coalesce((select jsonb_agg(jsonb_build_object(
       'subscription', herald_subscription_json(s), 'now', herald_millis(moment),
-      'nodes', coalesce((select jsonb_agg(jsonb_build_object('run', n.run, 'consumers', n.consumers) order by n.since, n.run)
+      'nodes', coalesce((select jsonb_agg(jsonb_build_object('run', n.run, 'consumers', n.consumers, 'lives', n.lives) order by n.since, n.run)
         from subscription_nodes n where n.subscription_id = s.id and n.until > moment), '[]'),
       'shares', coalesce((select jsonb_agg(jsonb_build_object('share', h.share, 'run', case when h.until > moment then h.run else '' end,
         'token', h.token::text) order by h.share) from subscription_shares h where h.subscription_id = s.id), '[]')) order by s.id)

@@ -4,6 +4,7 @@ import { Fanout } from "../fanout/Fanout.ts"
 import { HeardLogs } from "../fanout/HeardLogs.ts"
 import * as Projectors from "../marketdata/Projectors.ts"
 import type { Settings } from "../settings/Catalogue.ts"
+import { Consuming } from "../subscriptions/Consuming.ts"
 import { DeadLetters } from "../subscriptions/DeadLetters.ts"
 import { Subscriptions } from "../subscriptions/Subscriptions.ts"
 import { Activity } from "../topics/Activity.ts"
@@ -14,11 +15,17 @@ import { Reading } from "../topics/Reading.ts"
 import { Topics } from "../topics/Topics.ts"
 import { TopicUsers } from "../topics/TopicUsers.ts"
 
-export const topicServices = ({ topics, fanout, marketData }: Pick<Settings, "topics" | "fanout" | "marketData">) =>
+export const topicServices = ({
+  topics,
+  fanout,
+  marketData,
+  run = crypto.randomUUID()
+}: Pick<Settings, "topics" | "fanout" | "marketData"> & { readonly run?: string }) =>
   Layer.mergeAll(
     Topics.layer,
     Subscriptions.layer,
     DeadLetters.layer,
+    Consuming.layer({ run }),
     Reading.layer(topics),
     Fanout.layer(fanout),
     Projectors.layer(marketData)

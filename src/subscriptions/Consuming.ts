@@ -7,23 +7,39 @@
  *   SO3  Without the store nothing new goes out once what is kept is used up, and everything goes on when it is back.
  */
 import { Clock, Context, Effect, FiberMap, Layer, Queue, type Scope, Semaphore } from "effect"
-import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { always, every, saidOf } from "../telemetry/Every.ts"
+import { Logs } from "../topics/Logs.ts"
 import { partitionKey } from "../topics/Piece.ts"
-import { TopicLog } from "../topics/TopicLog.ts"
+import type { Topic } from "../topics/Topic.ts"
+import type { Log } from "../topics/TopicLog.ts"
+import { TopicStore } from "../topics/TopicStore.ts"
 import type { Answer } from "./Answer.ts"
 import { CursorStore, type Standing } from "./CursorStore.ts"
-import { AGAIN, Fetching, type Matches } from "./Fetching.ts"
+import { AGAIN, Fetching } from "./Fetching.ts"
+import { findSubscription } from "./Found.ts"
+import { type Matches, matchingOf } from "./Matching.ts"
 import type { Output } from "./Seat.ts"
-import { type Gathered, Serving } from "./Serving.ts"
+import { Serving } from "./Serving.ts"
 import type { Subscription } from "./Subscription.ts"
 import { SubscriptionStore } from "./SubscriptionStore.ts"
+import { makeWriting } from "./Writing.ts"
 
 export interface ConsumingOptions {
   /** The life of this process, as in the list of nodes. */
   readonly run: string
-  /** What a subscription's filter lets through. Fails as the filter is refused. */
-  readonly matching: (subscription: Subscription) => Effect.Effect<Matches, HeraldError>
+  /** What a subscription's filter lets through, or why the filter is refused; left out: by the topic's schema. */
+  readonly matching?: (subscription: Subscription, topic: Topic) => Matches | HeraldError
+}
+
+/** Who comes. */
+export interface Wish {
+  readonly topicName: string
+  readonly subscriptionName: string
+  /** "": given a name that nobody has. */
+  readonly consumer: string
+  /** Drawn when it began, and the same over all of its connections; 0: not said. AZ1 */
+  readonly life: number
 }
 
 /** A consumer that takes part. */
@@ -32,23 +48,26 @@ export interface Joined {
   readonly subscription: Subscription
   /** Waits until there is something for it. */
   readonly take: Effect.Effect<ReadonlyArray<Output>>
-  /** Deliveries that may come, counted from the beginning. CY1 */
-  readonly grant: (granted: number) => Effect.Effect<void>
+  /** Events that may come, counted from the beginning. CY1 */
+  readonly grant: (granted: number) => void
   /** With a receipt, an output says when they are durable. Those that are refused are told one by one. */
-  readonly answer: (answers: ReadonlyArray<Answer>, receipt: number | undefined) => Effect.Effect<void>
+  readonly answer: (answers: ReadonlyArray<Answer>, receipt: number | undefined) => void
   /** It has begun nothing of what it has and not answered: that it ends counts as no attempt. */
-  readonly handIn: Effect.Effect<void>
+  readonly handIn: () => void
 }
 
 export class Consuming extends Context.Service<
   Consuming,
   {
-    /** Until the scope closes. Fails `NotFound`, `SubscriptionTaken`, and as the store. */
-    readonly join: (
-      topicName: string,
-      subscriptionName: string,
-      consumer: string
-    ) => Effect.Effect<Joined, HeraldError, Scope.Scope>
+    /**
+     * Until the scope closes; whoever calls has looked at rights. Fails `NoSuchTopic`, `NoSuchSubscription`, `SubscriptionTaken`, `InvalidFilter`,
+     * `InvalidInput` for a topic whose log is not here, and as the stores.
+     */
+    readonly join: (wish: Wish) => Effect.Effect<Joined, HeraldError, Scope.Scope>
+    /** What this node serves now. */
+    readonly servings: () => Iterable<Serving>
+    /** Calls `then` whenever something was written among the dead letters, until the scope closes. */
+    readonly whenBuried: (then: () => void) => Effect.Effect<void, never, Scope.Scope>
   }
 >()("herald/subscriptions/Consuming") {
   static readonly layer = (options: ConsumingOptions) => Layer.effect(Consuming, make(options))
@@ -61,62 +80,40 @@ const LASTS = 5_000
 /** Milliseconds between two writes at least. */
 const REST = 5
 
-const make = Effect.fnUntraced(function* ({ run, matching }: ConsumingOptions) {
+interface Source {
+  readonly log: Log
+  readonly fetching: Fetching
+  readonly matches: Matches
+  readonly woken: Queue.Queue<void>
+}
+
+const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: ConsumingOptions) {
   const store = yield* CursorStore
   const definitions = yield* SubscriptionStore
-  const log = yield* TopicLog
+  const logs = yield* Logs
+  const found = findSubscription(definitions, yield* TopicStore)
   const clock = yield* Clock.Clock
-  const fetching = new Fetching(log)
+  const fetchings = new Map(logs.all.map(([kind, log]) => [kind, new Fetching(log)] as const))
   const servings = new Map<string, Serving>()
-  const wakes = new Map<string, Queue.Queue<void>>()
+  const sources = new Map<string, Source>()
+  const listeners = new Set<() => void>()
   const dirty = yield* Queue.sliding<void>(1)
   const news = yield* Queue.sliding<void>(1)
-  const writing = yield* Semaphore.make(1)
   const attendance = yield* Semaphore.make(1)
   const loops = yield* FiberMap.make<string>()
   let sessions = 0
   const now = () => clock.currentTimeMillisUnsafe()
   const wake = (id: string) => {
-    const its = wakes.get(id)
-    if (its !== undefined) Queue.offerUnsafe(its, undefined)
+    const its = sources.get(id)
+    if (its !== undefined) Queue.offerUnsafe(its.woken, undefined)
   }
 
-  /** One write at a time, so that what is told to machines is in the order of what was written. */
-  const write = (gathered: ReadonlyArray<readonly [Serving, Gathered]>) =>
-    Effect.gen(function* () {
-      const flushes = gathered.flatMap(([, one]) => one.flushes)
-      const { lost, full } = flushes.length === 0 ? { lost: [], full: [] } : yield* store.flush(flushes)
-      let before = 0
-      for (const [serving, one] of gathered) {
-        const { subscription, machine } = serving
-        if (full.includes(subscription.id)) {
-          machine.status = "error"
-          machine.reason = "it has as many dead letters as may be"
-        } else {
-          serving.kept(one, new Set(lost.map((place) => place - before)))
-          wake(subscription.id)
-        }
-        before += one.flushes.length
-      }
-    })
-
-  const flush = writing.withPermits(1)(
-    Effect.suspend(() =>
-      write([...servings.values()].filter(({ isDirty }) => isDirty).map((one) => [one, one.gather()]))
-    )
-  )
-
-  /** SO2 */
-  const giveUp = (serving: Serving, share: number) =>
-    writing.withPermits(1)(
-      Effect.gen(function* () {
-        const held = serving.held.get(share)
-        if (held === undefined) return
-        yield* write([[serving, serving.gather(serving.isIdle(share) ? share : undefined)]])
-        yield* store.give(run, [{ id: serving.subscription.id, share, token: held.token }])
-        if (serving.held.get(share) === held) serving.lose(share)
-      })
-    )
+  const { flush, giveUp } = yield* makeWriting({
+    ...{ run, store, wake, servings: () => servings.values() },
+    buried: () => {
+      for (const then of listeners) then()
+    }
+  })
 
   const giveUpLeaving = Effect.fnUntraced(function* (serving: Serving) {
     for (const [share, { leaving }] of [...serving.held])
@@ -137,7 +134,7 @@ const make = Effect.fnUntraced(function* ({ run, matching }: ConsumingOptions) {
     })
 
   /** One look. Returns in how many milliseconds there is to be another at the latest. */
-  const look = Effect.fnUntraced(function* (serving: Serving, matches: Matches) {
+  const look = Effect.fnUntraced(function* (serving: Serving, { fetching, matches }: Source) {
     const at = now()
     const { wants, deliveries, wake: next } = serving.poll(at)
     for (const seat of [...serving.seats.values()]) if (seat.isEnded) serving.leave(seat.session, at, true)
@@ -149,13 +146,13 @@ const make = Effect.fnUntraced(function* ({ run, matching }: ConsumingOptions) {
     return found || deliveries.length > 0 ? 0 : Math.min(AGAIN, Math.max(1, (next ?? at + AGAIN) - at))
   })
 
-  const serve = (serving: Serving, matches: Matches, woken: Queue.Queue<void>) =>
+  const serve = (serving: Serving, source: Source) =>
     always(
       "a subscription met a defect",
-      look(serving, matches).pipe(
+      look(serving, source).pipe(
         Effect.catch((error) => Effect.as(Effect.logDebug("a subscription waits for the store", saidOf(error)), AGAIN)), // SO3
         Effect.flatMap((millis) =>
-          millis === 0 ? Effect.yieldNow : Effect.raceFirst(Effect.sleep(millis), Queue.take(woken))
+          millis === 0 ? Effect.yieldNow : Effect.raceFirst(Effect.sleep(millis), Queue.take(source.woken))
         )
       )
     )
@@ -163,7 +160,7 @@ const make = Effect.fnUntraced(function* ({ run, matching }: ConsumingOptions) {
   /** Follows the topic's partitions, and takes what is free of its shares. */
   const claim = Effect.fnUntraced(function* (serving: Serving, { shares }: Standing, wanted: ReadonlyArray<number>) {
     const { subscription } = serving
-    const bounds = yield* log.bounds([subscription.topicId])
+    const bounds = yield* sources.get(subscription.id)?.log.bounds([subscription.topicId]) ?? Effect.succeed([])
     for (const bound of bounds) serving.trimmed(bound)
     const grown = bounds.length > serving.partitions
     if (grown) {
@@ -184,13 +181,13 @@ const make = Effect.fnUntraced(function* ({ run, matching }: ConsumingOptions) {
 
   const close = Effect.fnUntraced(function* (id: string) {
     servings.delete(id)
-    wakes.delete(id)
+    sources.delete(id)
     yield* FiberMap.remove(loops, id)
   })
 
   const attend = attendance.withPermits(1)(
     Effect.gen(function* () {
-      const attending = [...servings].map(([id, { seats }]) => ({ id, consumers: seats.size }))
+      const attending = [...servings].map(([id, { seats, lives }]) => ({ id, consumers: seats.size, lives }))
       const standings = new Map(
         (yield* store.attend(run, attending, LASTS)).map((one) => [one.subscription.id, one] as const)
       )
@@ -212,37 +209,37 @@ const make = Effect.fnUntraced(function* ({ run, matching }: ConsumingOptions) {
     })
   )
 
-  const begin = Effect.fnUntraced(function* (subscription: Subscription) {
-    const known = servings.get(subscription.id)
+  const begin = Effect.fnUntraced(function* (subscription: Subscription, topic: Topic) {
+    const { id } = subscription
+    const known = servings.get(id)
     if (known !== undefined) return known
-    const matches = yield* matching(subscription)
-    const there = servings.get(subscription.id)
-    if (there !== undefined) return there
-    const serving = new Serving(subscription, now(), () => wake(subscription.id))
-    const woken = yield* Queue.sliding<void>(1)
-    servings.set(subscription.id, serving)
-    wakes.set(subscription.id, woken)
-    yield* FiberMap.run(loops, subscription.id, serve(serving, matches, woken))
+    const log = logs.of(topic.log)
+    const fetching = fetchings.get(topic.log)
+    if (log === undefined || fetching === undefined)
+      return yield* failure("InvalidInput", `this server has no log of the kind ${topic.log}`)
+    const matches = matching(subscription, topic)
+    if (matches instanceof HeraldError) return yield* matches
+    const source: Source = { log, fetching, matches, woken: yield* Queue.sliding<void>(1) }
+    const serving = new Serving(subscription, now(), () => wake(id))
+    servings.set(id, serving)
+    sources.set(id, source)
+    yield* FiberMap.run(loops, id, serve(serving, source))
     return serving
   })
 
-  const join = Effect.fnUntraced(function* (
-    topicName: string,
-    subscriptionName: string,
-    consumer: string
-  ): Effect.fn.Return<Joined, HeraldError, Scope.Scope> {
-    const subscription = yield* definitions.get(topicName, subscriptionName)
-    if (subscription === undefined)
-      return yield* failure("NotFound", `${topicName} has no subscription ${subscriptionName}`)
+  const join = Effect.fnUntraced(function* (wish: Wish): Effect.fn.Return<Joined, HeraldError, Scope.Scope> {
+    const { topicName, subscriptionName, life } = wish
+    const { subscription, topic } = yield* found(wish)
     const taken = failure("SubscriptionTaken", `${subscriptionName} on ${topicName} has a consumer already`)
-    const serving = yield* begin(subscription)
+    const serving = yield* begin(subscription, topic)
     const { id } = subscription
     const session = `${run}/${++sessions}`
+    const consumer = wish.consumer === "" ? session : wish.consumer
     let counts = true
     // It may have ended since, as nobody was there.
-    if (servings.get(id) !== serving) return yield* join(topicName, subscriptionName, consumer)
+    if (servings.get(id) !== serving) return yield* join(wish)
     const seat = yield* Effect.acquireRelease(
-      Effect.sync(() => serving.join(consumer, session, now())),
+      Effect.sync(() => serving.join(consumer, session, now(), life)),
       () =>
         Effect.sync(() => {
           serving.leave(session, now(), counts)
@@ -255,19 +252,19 @@ const make = Effect.fnUntraced(function* ({ run, matching }: ConsumingOptions) {
       const nodes = (yield* attend).get(id)?.nodes ?? []
       if (nodes.length > 0 && nodes[0]!.run !== run) return yield* taken
     } else Queue.offerUnsafe(news, undefined)
-    const act = (what: () => void) =>
-      Effect.sync(() => {
-        what()
-        wake(id)
-      })
     return {
       ...{ name: consumer, subscription, take: seat.take },
-      grant: (granted: number) => act(() => serving.machine.consumers.grant(session, granted)),
-      answer: (answers: ReadonlyArray<Answer>, receipt: number | undefined) =>
-        act(() => serving.answer(session, answers, receipt, now())),
-      handIn: Effect.sync(() => {
+      grant: (granted: number) => {
+        serving.machine.consumers.grant(session, granted)
+        wake(id)
+      },
+      answer: (answers: ReadonlyArray<Answer>, receipt: number | undefined) => {
+        serving.answer(session, answers, receipt, now())
+        wake(id)
+      },
+      handIn: () => {
         counts = false
-      })
+      }
     }
   })
 
@@ -276,21 +273,28 @@ const make = Effect.fnUntraced(function* ({ run, matching }: ConsumingOptions) {
     Effect.gen(function* () {
       for (const serving of servings.values()) {
         for (const session of [...serving.seats.keys()]) serving.leave(session, now(), false)
+        serving.absent.late(now(), true)
         for (const share of [...serving.held.keys()]) yield* giveUp(serving, share)
       }
       yield* store.attend(run, [], 1)
     }).pipe(Effect.timeout("2 seconds"), Effect.ignore)
   )
-  yield* log.hints((partition) => {
-    fetching.grown(partition && partitionKey(partition))
-    for (const [id, { subscription }] of servings)
-      if (partition === undefined || partition.topic === subscription.topicId) wake(id)
-  })
+  for (const [kind, log] of logs.all)
+    yield* log.hints((partition) => {
+      fetchings.get(kind)?.grown(partition && partitionKey(partition))
+      for (const [id, { subscription }] of servings)
+        if (partition === undefined || partition.topic === subscription.topicId) wake(id)
+    })
   yield* Effect.forkScoped(
     every("what is done of subscriptions was not written", Effect.sleep(REST), Effect.andThen(Queue.take(dirty), flush))
   )
   yield* Effect.forkScoped(
     every("subscriptions were not attended", Effect.raceFirst(Effect.sleep(ATTEND), Queue.take(news)), attend)
   )
-  return Consuming.of({ join })
+  const whenBuried = (then: () => void) =>
+    Effect.acquireRelease(
+      Effect.sync(() => void listeners.add(then)),
+      () => Effect.sync(() => void listeners.delete(then))
+    )
+  return Consuming.of({ join, whenBuried, servings: () => servings.values() })
 })

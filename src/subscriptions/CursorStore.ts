@@ -17,6 +17,8 @@ import type { Subscription } from "./Subscription.ts"
 export interface Attending {
   readonly id: string
   readonly consumers: number
+  /** Numbers of those that say which they are over all of their connections. */
+  readonly lives: ReadonlyArray<number>
 }
 
 /** How a subscription stands. */
@@ -25,7 +27,11 @@ export interface Standing {
   /** Milliseconds since 1970, by the store's clock. */
   readonly now: number
   /** Who has consumers of it, the one first that has had them for longest. */
-  readonly nodes: ReadonlyArray<{ readonly run: string; readonly consumers: number }>
+  readonly nodes: ReadonlyArray<{
+    readonly run: string
+    readonly consumers: number
+    readonly lives: ReadonlyArray<number>
+  }>
   /** "": nobody has it. */
   readonly shares: ReadonlyArray<{ readonly share: number; readonly run: string; readonly token: bigint }>
 }

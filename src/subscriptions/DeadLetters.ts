@@ -70,6 +70,9 @@ const wrongWhich = (which: Which): HeraldError | undefined =>
     ? undefined
     : failure("InvalidInput", `ids: 1 to ${MOST_LETTERS} ids of dead letters`)
 
+/** Whether it is said of one event, by its place. */
+const isOfOne = ({ details }: HeraldError): boolean => details?.["index"] !== undefined
+
 /** Those of the batch that are in the topic now, and why the others aren't. */
 const outcomeOf = (letters: ReadonlyArray<DeadLetter>, { failed }: Published) => {
   const errors = new Map(failed.flatMap(({ indexes, error }) => indexes.map((at) => [at, error] as const)))
@@ -117,7 +120,7 @@ const make = Effect.gen(function* () {
       Effect.result(publishing.publish({ topic, events: some.map(({ event }) => messageOf(event)) }))
     const together = yield* publish(letters)
     if (Result.isSuccess(together)) return outcomeOf(letters, together.success)
-    if (together.failure.name !== "InvalidEvent" || letters.length === 1)
+    if (!isOfOne(together.failure) || letters.length === 1)
       return letters.map((letter) => ({ letter, error: together.failure }))
     const each: Array<{ readonly letter: DeadLetter; readonly error: HeraldError | undefined }> = []
     for (const letter of letters) {
@@ -155,7 +158,7 @@ const make = Effect.gen(function* () {
       if (went.length > 0) yield* store.bury(subscription.id, went, "replay", { by: name, keyId, message: "" }) // OB6
       replayed.push(...went)
       for (const { letter, error } of outcomes) if (error !== undefined) failed.push({ id: letter.id, error })
-      const refused = outcomes.find(({ error }) => error !== undefined && error.name !== "InvalidEvent")?.error
+      const refused = outcomes.find(({ error }) => error !== undefined && !isOfOne(error))?.error
       if (refused === undefined) continue
       if (replayed.length === 0) return yield* refused
       break

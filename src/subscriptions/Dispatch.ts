@@ -13,28 +13,11 @@ import type { Answer, Refused } from "./Answer.ts"
 import { Consumers } from "./Consumers.ts"
 import type { Cursor } from "./Cursor.ts"
 import { Handed } from "./Handed.ts"
-import type { Item, Read } from "./Item.ts"
-import type { Delivery } from "./Outgoing.ts"
+import { type Item, placeOf, type Read } from "./Item.ts"
+import type { Polled, Recall } from "./Polled.ts"
 import { CAUSE } from "./SavedCursor.ts"
 import { backoffOf, type Subscription, type SubscriptionStatus, statusAt } from "./Subscription.ts"
-import { type Blocked, Turn } from "./Turn.ts"
-
-/** What is behind one that comes back is to be handed in. */
-export interface Recall<B> {
-  readonly session: string
-  readonly cursor: Cursor<B>
-  /** The one that comes back. */
-  readonly offset: number
-}
-
-export interface Polled<B> {
-  readonly deliveries: ReadonlyArray<Delivery<B>>
-  /** Milliseconds: when to ask again, though nothing is heard; undefined: only then. */
-  readonly wake: number | undefined
-  readonly blocked: Blocked
-  /** What to read next: from which offset on. */
-  readonly wants: ReadonlyMap<Cursor<B>, number>
-}
+import { Turn } from "./Turn.ts"
 
 export interface DispatchOptions {
   /** Bytes of bodies that wait. */
@@ -85,10 +68,10 @@ export class Dispatch<B> {
     return bytes
   }
 
-  /** False: somebody else has an exclusive subscription. */
-  join(name: string, session: string, now: number): boolean {
+  /** False: somebody else has an exclusive subscription. `counts`: what one of that name had that is there, as in `leave`. */
+  join(name: string, session: string, now: number, counts = true): boolean {
     const before = this.consumers.named(name)
-    if (before !== undefined) this.leave(before.session, now, true)
+    if (before !== undefined) this.leave(before.session, now, counts)
     if (this.subscription.type === "exclusive" && this.consumers.size > 0) return false
     this.consumers.add(name, session)
     return true
@@ -152,8 +135,9 @@ export class Dispatch<B> {
     if (handing === undefined || handing.session !== session) return [{ token, first, last, why: "late" }]
     const { cursor } = handing
     const refused: Array<Refused> = []
-    for (const item of handing.items) {
-      if (item.offset < first || item.offset > last) continue
+    const { items } = handing
+    for (let at = placeOf(items, first); at < items.length && items[at]!.offset <= last; at++) {
+      const item = items[at]!
       const refuse = (why: Refused["why"]) => refused.push({ token, first: item.offset, last: item.offset, why })
       if (item.token !== token) refuse("late")
       else if (item.stage === "recalled") {
@@ -191,9 +175,10 @@ export class Dispatch<B> {
   /** What went out behind it is called back. LC3 */
   #recall(cursor: Cursor<B>, item: Item<B>): void {
     const recalled = cursor.lane(item)?.recall(item) ?? []
+    const hash = Math.max(0, item.lane ?? 0)
     const sessions = new Set(recalled.map(({ session }) => session))
     for (const session of sessions)
-      if (this.consumers.get(session) !== undefined) this.recalls.push({ session, cursor, offset: item.offset })
+      if (this.consumers.get(session) !== undefined) this.recalls.push({ session, cursor, offset: item.offset, hash })
   }
 
   #back(cursor: Cursor<B>, item: Item<B>): void {

@@ -56,6 +56,24 @@ export const errors = {
     http: 404,
     exit: 4
   },
+  ConsumerReplaced: {
+    code: "HRLD-2088",
+    title: "Another consumer of this name took its place",
+    cause: "A subscription has one consumer of a name at a time: the one that came last.",
+    fix: "Give each consumer a name of its own, or none.",
+    grpc: 9,
+    http: 409,
+    exit: 5
+  },
+  SlowConsumer: {
+    code: "HRLD-2089",
+    title: "The consumer took nothing of what it was sent",
+    cause: "It answers and asks faster than it reads, or reads nothing: what waited for it took too much room.",
+    fix: "Read the stream while answering; what it had comes again.",
+    grpc: 8,
+    http: 429,
+    exit: 5
+  },
   ReceiptLost: {
     code: "HRLD-2083",
     title: "It is not known whether the answers were kept",

@@ -14,6 +14,7 @@ import type { Log } from "../topics/TopicLog.ts"
 import type { Cursor } from "./Cursor.ts"
 import type { Letter } from "./DeadLetter.ts"
 import type { Item, Read } from "./Item.ts"
+import type { Matches } from "./Matching.ts"
 import { beginAt } from "./SavedCursor.ts"
 import type { Body, Serving } from "./Serving.ts"
 
@@ -24,17 +25,18 @@ const BESIDE = 64
 /** Milliseconds until a partition that has ended is looked at again, though nothing was heard. */
 export const AGAIN = 500
 
-/** Whether an event is for the subscription. */
-export type Matches = (event: Uint8Array, at: number) => boolean
-
 /** Its events from an offset on, copied: what is kept of them keeps nothing else. */
-const readsOf = ({ base, at, bytes, hashes }: Segment, from: number, matches: Matches): ReadonlyArray<Read<Body>> => {
+const readsOf = (
+  { base, at, bytes, hashes }: Segment,
+  { from, partition }: { readonly from: number; readonly partition: number },
+  matches: Matches
+): ReadonlyArray<Read<Body>> => {
   const reads: Array<Read<Body>> = []
   walk(bytes, (index, start, end) => {
     const offset = base + index
     if (offset < from) return
     const event = bytes.slice(start, end)
-    if (!matches(event, at)) return
+    if (!matches(event, at, partition, offset)) return
     const hash = hashes?.[index] ?? NO_KEY
     reads.push({ offset, hash: hash === NO_KEY ? null : hash, bytes: event.length + BESIDE, body: { at, event } })
   })
@@ -98,7 +100,7 @@ export class Fetching {
     if (piece.is === "segment") {
       // A slice that is not so far yet reads what it has to see itself.
       const first = Math.max(piece.base, from)
-      serving.offer(partition, first, piece.base + piece.count, readsOf(piece, first, matches))
+      serving.offer(partition, first, piece.base + piece.count, readsOf(piece, { from: first, partition }, matches))
     } else if (piece.why !== "epoch") serving.gap(partition, piece.from, piece.to, piece.why)
     else this.#renew(serving, partition, epoch, piece.to)
   }
@@ -123,7 +125,7 @@ export class Fetching {
         this.#take(serving, partition, read!.epoch, offset, piece, () => true)
         return
       }
-      const found = readsOf(piece, offset, () => true).find((one) => one.offset === offset)
+      const found = readsOf(piece, { from: offset, partition }, () => true).find((one) => one.offset === offset)
       if (found === undefined) return
       const { subscription } = serving
       const letter: Letter = {

@@ -29,6 +29,8 @@ export type Output =
       readonly partition: number
       readonly logEpoch: number
       readonly events: ReadonlyArray<Event>
+      /** Everything of the partition below it is done for good, whoever had it; 0: not known here. */
+      readonly floor: number
     }
   | {
       readonly is: "gap"
@@ -42,8 +44,14 @@ export type Output =
   | { readonly is: "refused"; readonly refused: Refused }
   /** Answers with this receipt are durable; or nobody knows whether they are. */
   | { readonly is: "durable" | "lost"; readonly receipt: number }
-  /** To be handed in: what it has of the key of this event, and has not begun. */
-  | { readonly is: "recall"; readonly partition: number; readonly logEpoch: number; readonly offset: number }
+  /** To be handed in: what it has of the key of this event, and has not begun. `hash`: of that key, 0 for events without one. */
+  | {
+      readonly is: "recall"
+      readonly partition: number
+      readonly logEpoch: number
+      readonly offset: number
+      readonly hash: number
+    }
   /** There is nothing more to come: it comes again, or gives up. */
   | { readonly is: "ended"; readonly why: "slow" | "replaced" | "deleted" }
 
@@ -52,13 +60,16 @@ const bytesOf = (output: Output): number =>
 
 export class Seat {
   readonly session: string
+  /** Which consumer it is over all of its connections; 0: not known. */
+  readonly life: number
   readonly #queue = Effect.runSync(Queue.unbounded<Output>())
   readonly #wake: () => void
   #bytes = 0
   #ended = false
 
-  constructor(session: string, wake: () => void) {
+  constructor(session: string, life: number, wake: () => void) {
     this.session = session
+    this.life = life
     this.#wake = wake
   }
 

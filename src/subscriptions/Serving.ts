@@ -6,13 +6,17 @@
  *   SQ2  A receipt is answered as durable when the answers that came with it are, and as lost when this node had to give their share up before.
  */
 import type { Bounds } from "../topics/Piece.ts"
+import { Absent } from "./Absent.ts"
 import type { Answer } from "./Answer.ts"
 import { Cursor } from "./Cursor.ts"
 import type { Claimed, Flush, Standing } from "./CursorStore.ts"
 import type { Letter } from "./DeadLetter.ts"
-import { Dispatch, type Polled } from "./Dispatch.ts"
+import { Dispatch } from "./Dispatch.ts"
+import { Floors } from "./Floors.ts"
 import type { Read } from "./Item.ts"
+import type { Polled } from "./Polled.ts"
 import { quotasOf } from "./Quotas.ts"
+import { Receipts } from "./Receipts.ts"
 import type { SavedCursor } from "./SavedCursor.ts"
 import { Seat } from "./Seat.ts"
 import { isOrdered, isSingle, type Subscription } from "./Subscription.ts"
@@ -24,6 +28,9 @@ export interface Body {
 
 /** Bytes of events that wait for their turn, of one subscription. SQ1 */
 export const BUDGET = 4_194_304
+
+/** Consumers of a node that others are told of. AZ1 */
+const LIVES = 256
 
 interface Held {
   token: bigint
@@ -46,36 +53,55 @@ export class Serving {
   readonly machine: Dispatch<Body>
   readonly seats = new Map<string, Seat>()
   readonly held = new Map<number, Held>()
+  readonly absent: Absent
   subscription: Subscription
   /** Of the topic, where it is known. */
   partitions = 0
   readonly #wake: () => void
   readonly #letters = new Map<Cursor<Body>, Array<Letter>>()
   readonly #written = new Map<Cursor<Body>, number>()
-  #receipts: Array<{ readonly version: number; readonly seat: Seat; readonly receipt: number }> = []
+  readonly #floors = new Floors()
+  readonly #receipts = new Receipts()
   #shown = ""
+  /** Milliseconds. */
+  #now: number
 
   constructor(subscription: Subscription, now: number, wake: () => void) {
     this.subscription = subscription
     this.#wake = wake
+    this.#now = now
     this.machine = new Dispatch(subscription, { budget: BUDGET, tokens: now * 1_024 })
+    this.absent = new Absent((session, counts) => this.machine.leave(session, this.#now, counts))
   }
 
-  /** Undefined: somebody else has it, and it is exclusive. */
-  join(name: string, session: string, now: number): Seat | undefined {
+  /** Undefined: somebody else has it, and it is exclusive. `life`: 0 where it says none. */
+  join(name: string, session: string, now: number, life = 0): Seat | undefined {
+    this.#now = now
+    this.absent.seen([life])
+    if (this.subscription.type === "exclusive") this.absent.late(now, true)
     const before = this.machine.consumers.named(name)
-    if (!this.machine.join(name, session, now)) return undefined
-    if (before !== undefined) this.seats.get(before.session)?.end("replaced")
+    const old = before === undefined ? undefined : this.seats.get(before.session)
+    if (!this.machine.join(name, session, now, life === 0 || old?.life !== life)) return undefined
+    old?.end("replaced")
     if (before !== undefined) this.seats.delete(before.session)
-    const seat = new Seat(session, this.#wake)
+    const seat = new Seat(session, life, this.#wake)
     this.seats.set(session, seat)
     this.#shown = ""
     return seat
   }
 
+  /** `counts`: its connection broke. AZ1 */
   leave(session: string, now: number, counts: boolean): void {
+    const life = this.seats.get(session)?.life ?? 0
     this.seats.delete(session)
-    this.machine.leave(session, now, counts)
+    this.#now = now
+    if (counts && life !== 0 && this.machine.consumers.get(session) !== undefined) this.absent.add(session, life, now)
+    else this.machine.leave(session, now, counts)
+  }
+
+  /** Of those that say so, the newest. */
+  get lives(): ReadonlyArray<number> {
+    return [...this.seats.values()].flatMap(({ life }) => (life === 0 ? [] : [life])).slice(-LIVES)
   }
 
   answer(session: string, answers: ReadonlyArray<Answer>, receipt: number | undefined, now: number): void {
@@ -84,13 +110,15 @@ export class Serving {
     for (const answer of answers)
       for (const refused of this.machine.answer(answer, session, now)) seat.offer({ is: "refused", refused })
     if (receipt === undefined) return
-    if (this.isDirty) this.#receipts.push({ version: this.machine.version, seat, receipt })
+    if (this.isDirty) this.#receipts.add(seat, receipt, this.machine.version)
     else seat.offer({ is: "durable", receipt })
   }
 
   /** What the store says of it. Returns shares to be claimed. */
   stand({ subscription, nodes, shares }: Standing, run: string, now: number): ReadonlyArray<number> {
     const { status, reason, pausedUntil } = subscription
+    this.#now = now
+    for (const node of nodes) if (node.run !== run) this.absent.seen(node.lives)
     if (subscription.epoch !== this.subscription.epoch) for (const share of [...this.held.keys()]) this.lose(share)
     this.subscription = subscription
     Object.assign(this.machine, { status, reason, pausedUntil })
@@ -100,6 +128,12 @@ export class Serving {
     }
     const quota = quotasOf(shares.length, nodes, shares[0]?.run || undefined).get(run) ?? 0
     const staying = [...this.held].filter(([, { leaving }]) => leaving === undefined)
+    for (const one of [...this.held].filter(([, { leaving }]) => leaving !== undefined)) {
+      if (staying.length >= quota) break
+      one[1].leaving = undefined
+      for (const cursor of one[1].cursors.values()) cursor.draining = false
+      staying.push(one)
+    }
     for (const [, held] of staying.slice(quota)) {
       held.leaving = now + subscription.ackTimeoutMillis
       for (const cursor of held.cursors.values()) this.machine.drain(cursor)
@@ -133,6 +167,7 @@ export class Serving {
     const order = isSingle(type) ? "all" : isOrdered(type) ? "keys" : "unordered"
     const cursor = new Cursor<Body>({ slice, share, maxAttempts, order, end }, saved)
     held.cursors.set(keyOf(cursor), cursor)
+    this.#floors.set(cursor, saved.floor)
     this.machine.cursors.add(cursor)
   }
 
@@ -151,17 +186,13 @@ export class Serving {
     this.machine.drop(cursor)
     this.#letters.delete(cursor)
     this.#written.delete(cursor)
+    this.#floors.delete(cursor)
   }
 
   /** It is another node's. SQ2 */
   lose(share: number): void {
     for (const cursor of this.held.get(share)?.cursors.values() ?? []) this.#forget(cursor)
-    if (this.held.delete(share)) this.#answerAll("lost")
-  }
-
-  #answerAll(is: "lost"): void {
-    for (const { seat, receipt } of this.#receipts) seat.offer({ is, receipt })
-    this.#receipts = []
+    if (this.held.delete(share)) this.#receipts.lost()
   }
 
   /** Of a share that is to be given up: whether nothing more of it is under way. */
@@ -170,20 +201,26 @@ export class Serving {
   }
 
   poll(now: number): Polled<Body> {
+    this.#now = now
+    this.absent.late(now)
     for (const one of this.machine.consumers.all) {
       const seat = this.seats.get(one.session)
       one.stalled = seat === undefined || seat.isFull || seat.isEnded // SQ1
     }
     const polled = this.machine.poll(now)
+    const floorOf = this.#floors.look(this.subscription.slices)
     for (const { session, token, cursor, events } of polled.deliveries) {
       const { logEpoch, slice } = cursor
       const its = events.map(({ offset, attempt, body }) => ({ offset, attempt, ...body }))
-      this.seats.get(session)?.offer({ is: "delivery", token, partition: slice.partition, logEpoch, events: its })
+      this.seats.get(session)?.offer({
+        ...{ is: "delivery", token, partition: slice.partition, logEpoch, events: its },
+        floor: floorOf(slice.partition, logEpoch)
+      })
     }
-    for (const { session, cursor, offset } of this.machine.recalls.splice(0))
-      this.seats
-        .get(session)
-        ?.offer({ is: "recall", partition: cursor.slice.partition, logEpoch: cursor.logEpoch, offset })
+    for (const { session, cursor, offset, hash } of this.machine.recalls.splice(0)) {
+      const { logEpoch, slice } = cursor
+      this.seats.get(session)?.offer({ is: "recall", partition: slice.partition, logEpoch, offset, hash })
+    }
     this.#show(polled.blocked)
     return polled
   }
@@ -251,16 +288,12 @@ export class Serving {
         continue
       }
       this.#written.set(cursor, version)
+      this.#floors.set(cursor, flushes[place]!.saved.floor)
       const letters = this.#letters.get(cursor)?.slice(flushes[place]!.letters.length) ?? []
       if (letters.length === 0) this.#letters.delete(cursor)
       else this.#letters.set(cursor, letters)
     }
     this.machine.kept(version, marks)
-    const [done, left] = [
-      this.#receipts.filter((one) => one.version <= version),
-      this.#receipts.filter((one) => one.version > version)
-    ]
-    this.#receipts = left
-    for (const { seat, receipt } of done) seat.offer({ is: "durable", receipt })
+    this.#receipts.kept(version)
   }
 }

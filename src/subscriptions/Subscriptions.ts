@@ -165,10 +165,7 @@ const make = Effect.gen(function* () {
     const made = { ...wanted, topicId: topic.id, slices: slicesOf(wanted.type, topic.partitions) }
     const done = yield* Effect.result(store.create(made, begins, note.by, note))
     if (Result.isSuccess(done)) return done.success
-    const there =
-      done.failure.name === "SubscriptionExists"
-        ? yield* store.get(wanted.topicName, wanted.subscriptionName)
-        : undefined
+    const there = yield* store.get(wanted.topicName, wanted.subscriptionName)
     if (there !== undefined && there.topicId !== topic.id) {
       yield* store.remove(wanted.topicName, wanted.subscriptionName, note) // OB4
       return yield* store.create(made, begins, note.by, note)
@@ -197,7 +194,7 @@ const make = Effect.gen(function* () {
     const topicOf = (name: string) =>
       Effect.catchIf(
         known.find(name),
-        ({ name }) => name === "NoSuchTopic",
+        ({ row }) => row.http === 404,
         () => Effect.undefined
       )
     const found = yield* Effect.forEach(names, topicOf, { concurrency: AT_ONCE })

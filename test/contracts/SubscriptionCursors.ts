@@ -43,21 +43,22 @@ export const cursorsContract = (test: Test) => {
       const cursors = yield* CursorStore
       const { id, topicName } = yield* make("failover")
       const [a, b] = [`a.${topicName}`, `b.${topicName}`]
-      assert.deepStrictEqual((yield* cursors.attend(b, [{ id, consumers: 2 }], 60_000))[0]!.nodes, [
-        { run: b, consumers: 2 }
-      ])
+      assert.deepStrictEqual(
+        (yield* cursors.attend(b, [{ id, consumers: 2, lives: [9, 4503599627370496] }], 60_000))[0]!.nodes,
+        [{ run: b, consumers: 2, lives: [9, 4503599627370496] }]
+      )
       yield* Effect.sleep("5 millis")
       const [one] = yield* cursors.attend(
         a,
         [
-          { id, consumers: 1 },
-          { id: "0", consumers: 1 }
+          { id, consumers: 1, lives: [] },
+          { id: "0", consumers: 1, lives: [] }
         ],
         60_000
       )
       assert.deepStrictEqual(one!.nodes, [
-        { run: b, consumers: 2 },
-        { run: a, consumers: 1 }
+        { run: b, consumers: 2, lives: [9, 4503599627370496] },
+        { run: a, consumers: 1, lives: [] }
       ])
       assert.deepStrictEqual(
         one!.shares.map(({ share, run }) => [share, run]),
@@ -65,15 +66,15 @@ export const cursorsContract = (test: Test) => {
       )
       assert.strictEqual(one!.subscription.id, id)
       const [claimed] = yield* cursors.claim(a, [{ id, share: 0 }], 1)
-      yield* cursors.attend(a, [{ id, consumers: 1 }], 60_000)
+      yield* cursors.attend(a, [{ id, consumers: 1, lives: [] }], 60_000)
       yield* Effect.sleep("20 millis")
       assert.isEmpty(yield* cursors.claim(b, [{ id, share: 0 }], 60_000))
-      const [two] = yield* cursors.attend(b, [{ id, consumers: 0 }], 60_000)
-      assert.deepStrictEqual(two!.nodes, [{ run: a, consumers: 1 }])
+      const [two] = yield* cursors.attend(b, [{ id, consumers: 0, lives: [] }], 60_000)
+      assert.deepStrictEqual(two!.nodes, [{ run: a, consumers: 1, lives: [] }])
       assert.deepStrictEqual(two!.shares, [{ share: 0, run: a, token: claimed!.token }])
       yield* cursors.attend(a, [], 1)
       yield* Effect.sleep("20 millis")
-      const [three] = yield* cursors.attend(b, [{ id, consumers: 0 }], 60_000)
+      const [three] = yield* cursors.attend(b, [{ id, consumers: 0, lives: [] }], 60_000)
       assert.deepStrictEqual([three!.nodes, three!.shares[0]!.run], [[], ""])
     }))
 
@@ -183,8 +184,8 @@ export const cursorsContract = (test: Test) => {
       assert.deepStrictEqual(yield* offsets(1), [20])
       assert.deepStrictEqual(yield* offsets(299), [20, 21])
       assert.deepStrictEqual(yield* offsets(300), [20, 21, 22])
-      yield* cursors.attend("a", [{ id, consumers: 3 }], 60_000)
-      yield* cursors.attend("b", [{ id, consumers: 1 }], 60_000)
+      yield* cursors.attend("a", [{ id, consumers: 3, lives: [] }], 60_000)
+      yield* cursors.attend("b", [{ id, consumers: 1, lives: [] }], 60_000)
       assert.deepStrictEqual(yield* store.counts(id), { consumers: 4, deadLetters: 3 })
       assert.strictEqual(yield* store.bury(id, 2, "drop"), 2)
       assert.deepStrictEqual(yield* offsets(300), [22])

@@ -239,8 +239,8 @@ describe("Consuming", () => {
       const town = new Town()
       yield* town.make("shared", { maxInFlight: 10_000 })
       const a = yield* town.node("a")
-      const silent = yield* a.consuming.join("t", "s", "silent")
-      yield* silent.grant(1e9)
+      const silent = yield* a.consuming.join({ topicName: "t", subscriptionName: "s", consumer: "silent", life: 0 })
+      silent.grant(1e9)
       const { guest } = yield* a.join("one")
       const text = "x".repeat(100_000)
       let sent = 0

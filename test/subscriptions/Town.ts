@@ -11,7 +11,11 @@ import type { Output } from "../../src/subscriptions/Seat.ts"
 import { slicesOf } from "../../src/subscriptions/Share.ts"
 import { defaults, type SubscriptionType } from "../../src/subscriptions/Subscription.ts"
 import { type NewSubscription, SubscriptionStore } from "../../src/subscriptions/SubscriptionStore.ts"
+import { Logs } from "../../src/topics/Logs.ts"
 import { messageOf } from "../../src/topics/Message.ts"
+import type { Topic } from "../../src/topics/Topic.ts"
+import { TopicLog } from "../../src/topics/TopicLog.ts"
+import { TopicStore } from "../../src/topics/TopicStore.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 import { FakeLog } from "./FakeLog.ts"
 
@@ -34,7 +38,7 @@ export class Guest {
           if (output.is !== "delivery") continue
           for (const { event } of output.events) this.texts.push(new TextDecoder().decode(messageOf(event).payload))
           const [first, last] = [output.events[0]!.offset, output.events.at(-1)!.offset]
-          if (kind !== "nothing") yield* this.joined.answer([{ kind, token: output.token, first, last }], output.token)
+          if (kind !== "nothing") this.joined.answer([{ kind, token: output.token, first, last }], output.token)
         }
       }
     })
@@ -42,6 +46,12 @@ export class Guest {
   is(what: Output["is"]): boolean {
     return this.outputs.some(({ is }) => is === what)
   }
+}
+
+const topic: Topic = {
+  ...{ id: 7, name: "t", log: "postgres", partitions: 1, compression: "zstd", schema: null, schemaVersion: 0 },
+  ...{ retention: { millis: 86_400_000, bytes: null }, enabled: true, description: "", version: 1 },
+  ...{ createdAt: 0, createdBy: "someone", updatedAt: 0 }
 }
 
 export class Town {
@@ -84,15 +94,27 @@ export class Town {
     ).pipe(Layer.provide(this.stores))
     const layer = Consuming.layer({
       run,
-      matching: ({ filter }) => Effect.succeed((event) => filter === "" || event.length > 9)
+      matching:
+        ({ filter }) =>
+        (event) =>
+          filter === "" || event.length > 9
     })
-    const stores = Layer.mergeAll(this.stores, cursors, this.log.layer)
+    const topics = Layer.mock(TopicStore)({ get: () => Effect.succeed(topic) })
+    const logs = Layer.effect(
+      Logs,
+      Effect.map(TopicLog, (log) =>
+        Logs.of({ all: [["postgres", log]], of: (kind) => (kind === "postgres" ? log : undefined) })
+      )
+    ).pipe(Layer.provide(this.log.layer))
+    const stores = Layer.mergeAll(this.stores, cursors, logs, topics)
     const context = yield* Layer.buildWithScope(Layer.provide(layer, stores), scope)
     const consuming = Context.get(context, Consuming)
-    const join = Effect.fnUntraced(function* (name: string, kind: Answer["kind"] | "nothing" = "accept") {
+    const join = Effect.fnUntraced(function* (name: string, kind: Answer["kind"] | "nothing" = "accept", life = 0) {
       const its = yield* Scope.make()
-      const guest = new Guest(yield* consuming.join("t", "s", name).pipe(Scope.provide(its)))
-      yield* guest.joined.grant(1_000)
+      const guest = new Guest(
+        yield* consuming.join({ topicName: "t", subscriptionName: "s", consumer: name, life }).pipe(Scope.provide(its))
+      )
+      guest.joined.grant(1_000)
       yield* Effect.forkIn(guest.run(kind), its)
       return { guest, leave: Scope.close(its, Exit.void) }
     })

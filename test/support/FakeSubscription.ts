@@ -149,17 +149,15 @@ export class FakeSubscription {
     const refused = this.machine.answer({ kind: said, ...range, reason, ...delay }, session, this.now)
     for (const at of open) if (said === "accept" && cursor.isDone(at)) this.accepted.push(`${partition}:${at}`)
     for (const one of refused) {
-      const place = { partition, epoch: cursor.logEpoch, offset: BigInt(one.first) }
-      const value = { token, first: place, lastOffset: BigInt(one.last), why: one.why }
+      const value = { token, firstOffset: BigInt(one.first), lastOffset: BigInt(one.last), why: one.why }
       this.#streams.get(session)?.say({ what: { $case: "refused", value } })
     }
   }
 
   #recall(): void {
-    for (const { session, cursor, offset } of this.machine.recalls.splice(0)) {
+    for (const { session, cursor, offset, hash } of this.machine.recalls.splice(0)) {
       const { partition } = cursor.slice
-      const { key } = this.#topic.partitions[partition]!.events[offset]!.event
-      const value = { partition, epoch: cursor.logEpoch, offset: BigInt(offset), key }
+      const value = { partition, epoch: cursor.logEpoch, offset: BigInt(offset), keyHash: hash }
       this.#streams.get(session)?.say({ what: { $case: "parked", value } })
     }
   }

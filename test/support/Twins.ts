@@ -31,6 +31,7 @@ import { RolloutView } from "../../src/rollouts/RolloutView.ts"
 import { scheduleKind } from "../../src/schedules/Schedule.ts"
 import { ScheduleView } from "../../src/schedules/ScheduleView.ts"
 import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
+import { Consuming } from "../../src/subscriptions/Consuming.ts"
 import { DeadLetters } from "../../src/subscriptions/DeadLetters.ts"
 import { Subscriptions } from "../../src/subscriptions/Subscriptions.ts"
 import { Activity } from "../../src/topics/Activity.ts"
@@ -153,6 +154,7 @@ export const topics = Layer.mergeAll(
   Topics.layer,
   Subscriptions.layer,
   DeadLetters.layer,
+  Consuming.layer({ run: "test" }),
   Reading.layer({ waitingReads: 8 }),
   Fanout.layer({ readers: 100, ringBytes: 1_048_576, ringsBytes: 8_388_608 })
 ).pipe(

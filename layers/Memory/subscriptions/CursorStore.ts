@@ -1,6 +1,6 @@
 /** How far subscriptions are, over a `State`: the rules of migration 0037. */
 import { Clock, Effect, Layer } from "effect"
-import { type Claimed, CursorStore, type Standing } from "../../../src/subscriptions/CursorStore.ts"
+import { type Attending, type Claimed, CursorStore, type Standing } from "../../../src/subscriptions/CursorStore.ts"
 import { State } from "../State.ts"
 import { SubscriptionTables } from "./SubscriptionTables.ts"
 
@@ -12,12 +12,12 @@ export const layer = Layer.effect(
     const tables = state.tables(SubscriptionTables)
     const now = () => clock.currentTimeMillisUnsafe()
 
-    const attend = (run: string, id: string, consumers: number, until: number) => {
+    const attend = (run: string, { id, consumers, lives }: Attending, until: number) => {
       const rows = tables.all.get(id)
       if (rows === undefined || consumers === 0) return
       const before = rows.nodes.get(run)
       const since = before !== undefined && before.until > now() ? before.since : now()
-      rows.nodes.set(run, { consumers, since, until })
+      rows.nodes.set(run, { consumers, lives, since, until })
       rows.subscription = { ...rows.subscription, lastActivity: now() }
     }
 
@@ -31,7 +31,7 @@ export const layer = Layer.effect(
         {
           subscription: rows.subscription,
           now: now(),
-          nodes: nodes.map(([run, { consumers }]) => ({ run, consumers })),
+          nodes: nodes.map(([run, { consumers, lives }]) => ({ run, consumers, lives })),
           shares: shares.map(([share, { run, token, until }]) => ({ share, run: until > now() ? run : "", token }))
         }
       ]
@@ -59,7 +59,7 @@ export const layer = Layer.effect(
             if ((consumers.get(id) ?? 0) === 0) rows.nodes.delete(run)
             for (const held of rows.shares.values()) if (held.run === run) held.until = now() + lasts
           }
-          for (const one of attending) attend(run, one.id, one.consumers, now() + lasts)
+          for (const one of attending) attend(run, one, now() + lasts)
           const ids = [...consumers.keys()].sort((a, b) => Number(a) - Number(b))
           return ids.flatMap(standing)
         }),

@@ -24,7 +24,7 @@ export interface Rows {
   subscription: Subscription
   readonly cursors: Map<string, CursorRow>
   readonly shares: Map<number, ShareRow>
-  readonly nodes: Map<string, { consumers: number; since: number; until: number }>
+  readonly nodes: Map<string, { consumers: number; lives: ReadonlyArray<number>; since: number; until: number }>
   readonly letters: Map<string, DeadLetter>
 }
 

@@ -61,7 +61,7 @@ export const layer = Layer.effect(
       attend: (run, attending, lasts) =>
         Effect.map(
           guarded("attend subscriptions")(sql<{ standings: ReadonlyArray<StandingRow> }>`
-            select herald_subscriptions_attend(${run}, ${JSON.stringify(attending.map(({ id, consumers }) => [id, consumers]))}::text::jsonb,
+            select herald_subscriptions_attend(${run}, ${JSON.stringify(attending.map(({ id, consumers, lives }) => [id, consumers, lives]))}::text::jsonb,
               ${millis(lasts)}::interval) as standings`),
           ([row]) =>
             row!.standings.map((standing) => ({

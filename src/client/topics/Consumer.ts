@@ -13,22 +13,16 @@ import {
 } from "../../../proto/generated/herald/topics/v1/topics.ts"
 import { messageOf, OptionError } from "../ClientError.ts"
 import type { Ended } from "../Transport.ts"
-import type { Consumed, ConsumeOptions, FailOptions } from "./Consumed.ts"
-import { received } from "./Event.ts"
+import type { Consumed, ConsumeOptions } from "./Consumed.ts"
+import { given } from "./Given.ts"
 import { Hands } from "./Hands.ts"
 import type { TopicHome } from "./Home.ts"
-import type { InHand, Said } from "./InHand.ts"
-import { errorOf, Lasting } from "./Lasting.ts"
+import { type InHand, partsOf, type Said } from "./InHand.ts"
+import { errorOf, isFinal, isTaken, Lasting } from "./Lasting.ts"
 
 const mostBytes = 32 * 1_048_576
 /** Milliseconds, until the server said how long a lease is. */
 const firstLease = 30_000
-const {
-  ANSWER_KIND_ACCEPT: ACCEPT,
-  ANSWER_KIND_RELEASE: RELEASE,
-  ANSWER_KIND_FAIL: FAIL,
-  ANSWER_KIND_REJECT: REJECT
-} = AnswerKind
 
 export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposable {
   readonly topic: string
@@ -41,10 +35,12 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
   readonly #stream: Lasting<ConsumeRequest, ConsumeResponse>
   readonly #controls = new Map<InHand, AbortController>()
   readonly #waiters = new Set<() => void>()
+  readonly #life: bigint
   #name: string
   #lease = firstLease
   #floors = new Map<number, { readonly epoch: number; readonly floor: number }>()
   #granted = 0
+  #joined = false
   #soon = false
   #held = false
   #error: Error | undefined
@@ -65,16 +61,22 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
     this.#prefetch = prefetch
     this.#limit = limitMillis
     this.#name = consumer
+    this.#life = BigInt(1 + Math.floor(home.clock.random() * 2 ** 52))
     const open = (attempt: number, events: Parameters<TopicHome["transport"]["consume"]>[2]) => {
       this.#hands.begin(home.clock.now())
       this.#floors.clear()
       this.#held = false
       this.#granted = prefetch
-      return home.transport.consume(attempt, { ...this.#said(), topic, subscription, consumer: this.#name }, events)
+      return home.transport.consume(
+        attempt,
+        { ...this.#said(), topic, subscription, consumer: this.#name, life: this.#life },
+        events
+      )
     }
     this.#stream = new Lasting(open, home.clock, home.reconnect, {
       message: ({ what }) => what && this.#heard(what),
       writable: () => this.#flush(),
+      final: (ended) => isFinal(ended) && !(this.#joined && isTaken(ended)),
       ended: (ended, final) => this.#ended(ended, final)
     })
     this.#stream.begin()
@@ -163,6 +165,7 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
   #heard(what: NonNullable<ConsumeResponse["what"]>): void {
     switch (what.$case) {
       case "joined":
+        this.#joined = true
         this.#name = what.value.consumer
         this.#lease = Math.max(100, Number(what.value.leaseMs))
         this.#hands.type = what.value.type
@@ -177,10 +180,10 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
         break
       }
       case "parked":
-        this.#hands.parked(what.value.partition, Number(what.value.offset), what.value.key)
+        this.#hands.parked(what.value.partition, Number(what.value.offset), what.value.keyHash)
         break
       case "refused":
-        this.#hands.refused(what.value.token, Number(what.value.first?.offset ?? 0n), Number(what.value.lastOffset))
+        this.#hands.refused(what.value.token, Number(what.value.firstOffset), Number(what.value.lastOffset))
         return
       case "durable":
         this.#hands.durable(Number(what.value))
@@ -211,18 +214,7 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
   #given(one: InHand): Consumed {
     const control = new AbortController()
     this.#controls.set(one, control)
-    const answer = (said: Said) => this.#answer(one, said)
-    const { partition, epoch, offset, publishedMs, event, attempt } = one
-    return Object.assign(received({ partition, epoch, offset }, publishedMs, event), {
-      ...{ attempt, signal: control.signal },
-      accept: () => answer({ kind: ACCEPT }),
-      release: () => answer({ kind: RELEASE }),
-      fail: ({ delayMillis = 0, reason = "" }: FailOptions = {}) => {
-        if (!(delayMillis >= 0 && delayMillis <= 86_400_000)) throw new OptionError("delayMillis is 0 to 86,400,000.")
-        answer({ kind: FAIL, delayMs: delayMillis, reason })
-      },
-      reject: (reason = "") => answer({ kind: REJECT, reason })
-    })
+    return given(one, control.signal, (said) => this.#answer(one, said))
   }
 
   /** QC1 */
@@ -250,11 +242,19 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
     const granted = this.#stopping ? this.#granted : this.#hands.answered + this.#prefetch
     if (answers.length === 0 && extend === undefined && granted - this.#granted < this.#prefetch / 2) return
     this.#granted = Math.max(this.#granted, granted)
-    call.send({ ...this.#said(), answers, receipt: BigInt(receipt) })
+    for (const part of partsOf(answers, receipt)) call.send({ ...this.#said(), ...part })
   }
 
   #said(): ConsumeRequest {
-    return { topic: "", subscription: "", consumer: "", granted: BigInt(this.#granted), answers: [], receipt: 0n }
+    return {
+      topic: "",
+      subscription: "",
+      consumer: "",
+      granted: BigInt(this.#granted),
+      answers: [],
+      receipt: 0n,
+      life: 0n
+    }
   }
 
   /** QC2: also says again what is granted, should it have been lost on the way to the server's counting. */
@@ -266,7 +266,7 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
       for (const [one, control] of [...this.#controls]) {
         if (one.since > before) continue
         control.abort()
-        this.#answer(one, { kind: FAIL, reason: `it took longer than ${this.#limit} ms` })
+        this.#answer(one, { kind: AnswerKind.ANSWER_KIND_FAIL, reason: `it took longer than ${this.#limit} ms` })
       }
       this.#hands.releaseWaiting(before)
       this.#flush(() => true)

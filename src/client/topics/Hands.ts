@@ -155,8 +155,8 @@ export class Hands {
   }
 
   /** The server calls back what is behind one that failed. QH2 */
-  parked(partition: number, offset: number, key: string): void {
-    const name = this.#laneOf(partition, key)
+  parked(partition: number, offset: number, hash: number): void {
+    const name = `${partition} ${hash}`
     const lane = this.#lanes.get(name)
     if (lane === undefined) return
     if (lane.running !== undefined && lane.running.offset > offset) lane.running.recalled = true // QH5

@@ -32,3 +32,18 @@ export const answerOf = ({ token, partition, epoch, offset }: InHand, { kind, de
   ...{ kind, token, first: { partition, epoch, offset: BigInt(offset) }, lastOffset: BigInt(offset) },
   ...{ delayMs: BigInt(Math.round(delayMs ?? 0)), reason: (reason ?? "").slice(0, 1_000).toWellFormed() }
 })
+
+/** Of one message: each may have a reason of 1,000 characters. */
+const mostAnswers = 1_000
+
+/** In messages, of which the last has the receipt for all. */
+export const partsOf = (
+  answers: ReadonlyArray<Answer>,
+  receipt: number
+): ReadonlyArray<{ readonly answers: Array<Answer>; readonly receipt: bigint }> => {
+  const parts = Array.from({ length: Math.max(1, Math.ceil(answers.length / mostAnswers)) }, (_, at) => ({
+    answers: answers.slice(at * mostAnswers, (at + 1) * mostAnswers),
+    receipt: 0n
+  }))
+  return parts.map((part, at) => (at === parts.length - 1 ? { ...part, receipt: BigInt(receipt) } : part))
+}

@@ -27,6 +27,9 @@ const refusals = new Set([3, 5, 7, 9, 11, 12, 16])
 /** QL2 */
 export const isFinal = ({ status, hopeless }: Ended): boolean => hopeless || refusals.has(status)
 
+/** Somebody else has an exclusive subscription. Of whoever had it, the server may not know yet that its stream broke. */
+export const isTaken = ({ code }: Ended): boolean => code === "HRLD-2082"
+
 /** `what`: what did not work, for people. */
 export const errorOf = (what: string, { status, code, message }: Ended): TopicError =>
   new TopicError(code ?? errors.NotConnected.code, `${what}: ${message}.`, { status })
@@ -34,6 +37,8 @@ export const errorOf = (what: string, { status, code, message }: Ended): TopicEr
 export interface LastingEvents<O> {
   readonly message: (response: O) => void
   readonly writable: () => void
+  /** Whether another try can't change it; left out: as `isFinal` has it. */
+  readonly final?: (ended: Ended) => boolean
   /** A stream is over. `final`: no other follows. */
   readonly ended: (ended: Ended, final: boolean) => void
 }
@@ -108,7 +113,7 @@ export class Lasting<I, O> {
   }
 
   #after(ended: Ended): void {
-    const final = isFinal(ended)
+    const final = (this.#events.final ?? isFinal)(ended)
     this.#over ||= final
     this.#events.ended(ended, final)
     if (this.#over) return

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Reject, Topics } from "../../../src/client/HeraldClient.ts"
 import type { Consumed } from "../../../src/client/topics/Consumed.ts"
+import { laneOf } from "../../../src/client/topics/Event.ts"
 import type { SubscriptionType } from "../../../src/subscriptions/Subscription.ts"
 import { chance } from "../../support/Chance.ts"
 import { FakeSubscription } from "../../support/FakeSubscription.ts"
@@ -136,7 +137,7 @@ describe("a consumer", () => {
     hands.begin(0)
     hands.arrive(delivery(1n), 0)
     const begun = hands.take(0)!
-    hands.parked(0, 4, "k")
+    hands.parked(0, 4, laneOf("k"))
     hands.answer(begun, { kind: 0 }, 0)
     hands.answers(0)
     hands.begin(0)

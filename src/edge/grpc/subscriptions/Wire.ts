@@ -31,6 +31,8 @@ const onWire: Readonly<Record<SubscriptionType, OnWire>> = {
   key_shared: OnWire.SUBSCRIPTION_TYPE_KEY_SHARED
 }
 
+export const typeOnWire = (type: SubscriptionType): OnWire => onWire[type]
+
 /** What is beyond it is refused by the model as what it is not. */
 const whole = (value: bigint): number =>
   value > BigInt(Number.MAX_SAFE_INTEGER) ? Number.POSITIVE_INFINITY : Number(value)

@@ -2,13 +2,15 @@
 import { Effect } from "effect"
 import { TopicServiceService } from "../../../../proto/generated/herald/topics/v1/topics.ts"
 import type { Admitted, Served, Service } from "../Service.ts"
+import { makeConsume } from "./Consume.ts"
 import { TOPIC_MESSAGE_BYTES } from "./Decode.ts"
 import { makePublish } from "./Publish.ts"
 import { makePublishStream } from "./PublishStream.ts"
 import { reading } from "./Reading.ts"
 
 /** Each gives handlers of its own. */
-const partsOf = (admitted: Admitted) => [makePublish, makePublishStream, reading.serve(admitted)] as const
+const partsOf = (admitted: Admitted) =>
+  [makePublish, makePublishStream, reading.serve(admitted), makeConsume(admitted)] as const
 
 const make = (admitted: Admitted) =>
   Effect.map(

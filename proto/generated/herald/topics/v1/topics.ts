@@ -430,6 +430,11 @@ export interface ConsumeRequest {
   answers: Answer[];
   /** Answers to be confirmed once they are durable carry this; the response has it, or that of a later message. */
   receipt: bigint;
+  /**
+   * In the first message only: a number other than 0 that a consumer draws when it begins and says on each of its streams. A stream that breaks
+   * counts as no attempt of what it had when its consumer is back with the same number within seconds: it lives, and knows what it is at.
+   */
+  life: bigint;
 }
 
 export interface Answer {
@@ -438,7 +443,7 @@ export interface Answer {
   token: bigint;
   first: Offset | undefined;
   lastOffset: bigint;
-  /** With FAIL: instead of the subscription's back-off. */
+  /** With FAIL: instead of the subscription's back-off; 0: as the subscription says. With RELEASE: not before; 0: at once. */
   delayMs: bigint;
   /** With FAIL and REJECT: why, at most 1,000 characters. */
   reason: string;
@@ -503,8 +508,9 @@ export interface SubscriptionState {
 /** An answer that came too late: the event has been given to somebody else, or the subscription was moved. */
 export interface Refused {
   token: bigint;
-  first: Offset | undefined;
+  firstOffset: bigint;
   lastOffset: bigint;
+  /** late: it was given to somebody else, or its time was over. recalled: one of its key before it failed, and it comes again. */
   why: string;
 }
 
@@ -512,7 +518,8 @@ export interface Parked {
   partition: number;
   epoch: number;
   offset: bigint;
-  key: string;
+  /** Of the key: the upper 16 bits of murmur3-32 (x86, seed 0) of it in UTF-8, 1 where these are 0. 0: events without a key. */
+  keyHash: number;
 }
 
 export interface Topic {
@@ -3378,7 +3385,7 @@ export const Live: MessageFns<Live> = {
 };
 
 function createBaseConsumeRequest(): ConsumeRequest {
-  return { topic: "", subscription: "", consumer: "", granted: 0n, answers: [], receipt: 0n };
+  return { topic: "", subscription: "", consumer: "", granted: 0n, answers: [], receipt: 0n, life: 0n };
 }
 
 export const ConsumeRequest: MessageFns<ConsumeRequest> = {
@@ -3406,6 +3413,12 @@ export const ConsumeRequest: MessageFns<ConsumeRequest> = {
         throw new globalThis.Error("value provided for field message.receipt of type uint64 too large");
       }
       writer.uint32(48).uint64(message.receipt);
+    }
+    if (message.life !== 0n) {
+      if (BigInt.asUintN(64, message.life) !== message.life) {
+        throw new globalThis.Error("value provided for field message.life of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.life);
     }
     return writer;
   },
@@ -3471,6 +3484,14 @@ export const ConsumeRequest: MessageFns<ConsumeRequest> = {
             message.receipt = reader.uint64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.life = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3491,6 +3512,7 @@ export const ConsumeRequest: MessageFns<ConsumeRequest> = {
       granted: isSet(object.granted) ? BigInt(object.granted) : 0n,
       answers: globalThis.Array.isArray(object?.answers) ? object.answers.map((e: any) => Answer.fromJSON(e)) : [],
       receipt: isSet(object.receipt) ? BigInt(object.receipt) : 0n,
+      life: isSet(object.life) ? BigInt(object.life) : 0n,
     };
   },
 
@@ -3514,6 +3536,9 @@ export const ConsumeRequest: MessageFns<ConsumeRequest> = {
     if (message.receipt !== 0n) {
       obj.receipt = message.receipt.toString();
     }
+    if (message.life !== 0n) {
+      obj.life = message.life.toString();
+    }
     return obj;
   },
 
@@ -3528,6 +3553,7 @@ export const ConsumeRequest: MessageFns<ConsumeRequest> = {
     message.granted = (object.granted !== undefined && object.granted !== null) ? BigInt(object.granted) : 0n;
     message.answers = object.answers?.map((e) => Answer.fromPartial(e)) || [];
     message.receipt = (object.receipt !== undefined && object.receipt !== null) ? BigInt(object.receipt) : 0n;
+    message.life = (object.life !== undefined && object.life !== null) ? BigInt(object.life) : 0n;
     return message;
   },
 };
@@ -4385,7 +4411,7 @@ export const SubscriptionState: MessageFns<SubscriptionState> = {
 };
 
 function createBaseRefused(): Refused {
-  return { token: 0n, first: undefined, lastOffset: 0n, why: "" };
+  return { token: 0n, firstOffset: 0n, lastOffset: 0n, why: "" };
 }
 
 export const Refused: MessageFns<Refused> = {
@@ -4396,8 +4422,11 @@ export const Refused: MessageFns<Refused> = {
       }
       writer.uint32(8).uint64(message.token);
     }
-    if (message.first !== undefined) {
-      Offset.encode(message.first, writer.uint32(18).fork()).join();
+    if (message.firstOffset !== 0n) {
+      if (BigInt.asUintN(64, message.firstOffset) !== message.firstOffset) {
+        throw new globalThis.Error("value provided for field message.firstOffset of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.firstOffset);
     }
     if (message.lastOffset !== 0n) {
       if (BigInt.asUintN(64, message.lastOffset) !== message.lastOffset) {
@@ -4433,11 +4462,11 @@ export const Refused: MessageFns<Refused> = {
             continue;
           }
           case 2: {
-            if (tag !== 18) {
+            if (tag !== 16) {
               break;
             }
 
-            message.first = Offset.decode(reader, reader.uint32());
+            message.firstOffset = reader.uint64() as bigint;
             continue;
           }
           case 3: {
@@ -4471,7 +4500,11 @@ export const Refused: MessageFns<Refused> = {
   fromJSON(object: any): Refused {
     return {
       token: isSet(object.token) ? BigInt(object.token) : 0n,
-      first: isSet(object.first) ? Offset.fromJSON(object.first) : undefined,
+      firstOffset: isSet(object.firstOffset)
+        ? BigInt(object.firstOffset)
+        : isSet(object.first_offset)
+        ? BigInt(object.first_offset)
+        : 0n,
       lastOffset: isSet(object.lastOffset)
         ? BigInt(object.lastOffset)
         : isSet(object.last_offset)
@@ -4486,8 +4519,8 @@ export const Refused: MessageFns<Refused> = {
     if (message.token !== 0n) {
       obj.token = message.token.toString();
     }
-    if (message.first !== undefined) {
-      obj.first = Offset.toJSON(message.first);
+    if (message.firstOffset !== 0n) {
+      obj.firstOffset = message.firstOffset.toString();
     }
     if (message.lastOffset !== 0n) {
       obj.lastOffset = message.lastOffset.toString();
@@ -4504,9 +4537,9 @@ export const Refused: MessageFns<Refused> = {
   fromPartial<I extends Exact<DeepPartial<Refused>, I>>(object: I): Refused {
     const message = createBaseRefused();
     message.token = (object.token !== undefined && object.token !== null) ? BigInt(object.token) : 0n;
-    message.first = (object.first !== undefined && object.first !== null)
-      ? Offset.fromPartial(object.first)
-      : undefined;
+    message.firstOffset = (object.firstOffset !== undefined && object.firstOffset !== null)
+      ? BigInt(object.firstOffset)
+      : 0n;
     message.lastOffset = (object.lastOffset !== undefined && object.lastOffset !== null)
       ? BigInt(object.lastOffset)
       : 0n;
@@ -4516,7 +4549,7 @@ export const Refused: MessageFns<Refused> = {
 };
 
 function createBaseParked(): Parked {
-  return { partition: 0, epoch: 0, offset: 0n, key: "" };
+  return { partition: 0, epoch: 0, offset: 0n, keyHash: 0 };
 }
 
 export const Parked: MessageFns<Parked> = {
@@ -4533,8 +4566,8 @@ export const Parked: MessageFns<Parked> = {
       }
       writer.uint32(24).uint64(message.offset);
     }
-    if (message.key !== "") {
-      writer.uint32(34).string(message.key);
+    if (message.keyHash !== 0) {
+      writer.uint32(32).uint32(message.keyHash);
     }
     return writer;
   },
@@ -4577,11 +4610,11 @@ export const Parked: MessageFns<Parked> = {
             continue;
           }
           case 4: {
-            if (tag !== 34) {
+            if (tag !== 32) {
               break;
             }
 
-            message.key = reader.string();
+            message.keyHash = reader.uint32();
             continue;
           }
         }
@@ -4601,7 +4634,11 @@ export const Parked: MessageFns<Parked> = {
       partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
       epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
       offset: isSet(object.offset) ? BigInt(object.offset) : 0n,
-      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      keyHash: isSet(object.keyHash)
+        ? globalThis.Number(object.keyHash)
+        : isSet(object.key_hash)
+        ? globalThis.Number(object.key_hash)
+        : 0,
     };
   },
 
@@ -4616,8 +4653,8 @@ export const Parked: MessageFns<Parked> = {
     if (message.offset !== 0n) {
       obj.offset = message.offset.toString();
     }
-    if (message.key !== "") {
-      obj.key = message.key;
+    if (message.keyHash !== 0) {
+      obj.keyHash = Math.round(message.keyHash);
     }
     return obj;
   },
@@ -4630,7 +4667,7 @@ export const Parked: MessageFns<Parked> = {
     message.partition = object.partition ?? 0;
     message.epoch = object.epoch ?? 0;
     message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
-    message.key = object.key ?? "";
+    message.keyHash = object.keyHash ?? 0;
     return message;
   },
 };
