@@ -1,9 +1,8 @@
 /** What may go wrong, for how long, and how it is put right again. Two tables, whose faults may happen at the same time. */
-import { existsSync, readdirSync, readFileSync } from "node:fs"
-import { join } from "node:path"
 import type { NativeDatabase } from "../support/Database.ts"
 import type { KafkaServer } from "../support/Kafka.ts"
 import type { Nodes } from "../support/Nodes.ts"
+import { postmasterOf, processesOf, tell } from "../support/PostgresProcesses.ts"
 import type { RedisServer } from "../support/Redis.ts"
 import type { TcpProxy } from "../support/TcpProxy.ts"
 import { waitUntil } from "../support/waitUntil.ts"
@@ -31,36 +30,6 @@ const startAgain = async ({ nodes }: Scene, node: number) => {
       if (!error.message.startsWith("the server ended")) throw error
     })
   )
-}
-
-/** Undefined while it does not serve. Its pid file (PostgreSQL 18, miscadmin.h) says so. */
-const postmasterOf = ({ database }: Scene): number | undefined => {
-  const file = join(database.cluster, "postmaster.pid")
-  const lines = existsSync(file) ? readFileSync(file, "utf8").split("\n") : []
-  return lines[7]?.trim() === "ready" ? Number(lines[0]) : undefined
-}
-
-/** The processes that the database's one started, and itself. */
-const processesOf = (postmaster: number): ReadonlyArray<number> => {
-  const children = readdirSync("/proc")
-    .map(Number)
-    .filter((pid) => {
-      try {
-        return pid > 0 && readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[1] === String(postmaster)
-      } catch {
-        return false // it has ended
-      }
-    })
-  return [postmaster, ...children]
-}
-
-const tell = (pids: ReadonlyArray<number>, signal: NodeJS.Signals) => {
-  for (const pid of pids)
-    try {
-      process.kill(pid, signal)
-    } catch {
-      // it has ended
-    }
 }
 
 export const nodeFaults: Table = {
@@ -105,14 +74,17 @@ export const serviceFaults: Table = {
     await redis.signal("SIGCONT")
   },
   "empty Redis": async ({ redis }) => void (await redis.ask((one) => one.flushall())),
-  "kill PostgreSQL": async (scene) => {
-    const postmaster = postmasterOf(scene)!
+  "kill PostgreSQL": async ({ database }) => {
+    const postmaster = postmasterOf(database.cluster)!
     tell([postmaster], "SIGKILL")
     // The harness starts it.
-    await waitUntil("PostgreSQL to serve again", () => ![undefined, postmaster].includes(postmasterOf(scene)))
+    await waitUntil(
+      "PostgreSQL to serve again",
+      () => ![undefined, postmaster].includes(postmasterOf(database.cluster))
+    )
   },
-  "hang PostgreSQL": async (scene, _, millis) => {
-    const pids = processesOf(postmasterOf(scene)!)
+  "hang PostgreSQL": async ({ database }, _, millis) => {
+    const pids = processesOf(postmasterOf(database.cluster)!)
     tell(pids, "SIGSTOP")
     await pause(millis)
     tell(pids, "SIGCONT")

@@ -103,8 +103,10 @@ class Judge {
   readonly found: Array<Found> = []
   readonly places = new Map<string, string>()
   readonly values = new Map<string, string>()
-  /** Offsets that have an event, by partition and epoch, ascending. */
+  /** Offsets that have an event, by partition and epoch. */
   readonly offsets = new Map<string, Array<number>>()
+  /** The same, ascending; made when all were seen. */
+  readonly #ascending = new Map<string, ReadonlyArray<number>>()
 
   say(anomaly: Anomaly, why: string): void {
     this.found.push({ anomaly, why })
@@ -126,9 +128,26 @@ class Judge {
     this.values.set(value, elsewhere ?? place)
   }
 
-  /** Events between two places of one history: more than none is a skip. */
-  between(history: string, from: number, to: number): number {
-    return (this.offsets.get(history) ?? []).filter((offset) => offset > from && offset < to).length
+  /** Ascending. Nothing is seen afterwards. */
+  ascending(history: string): ReadonlyArray<number> {
+    const known = this.#ascending.get(history)
+    if (known !== undefined) return known
+    const sorted = (this.offsets.get(history) ?? []).toSorted((a, b) => a - b)
+    this.#ascending.set(history, sorted)
+    return sorted
+  }
+
+  /** Whether there is an event between two places of one history: then who went from one to the other skipped it. */
+  between(history: string, from: number, to: number): boolean {
+    if (to <= from + 1) return false
+    const offsets = this.ascending(history)
+    let [low, high] = [0, offsets.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (offsets[middle]! > from) high = middle
+      else low = middle + 1
+    }
+    return low < offsets.length && offsets[low]! < to
   }
 }
 
@@ -151,7 +170,7 @@ const sends = (judge: Judge, history: ReadonlyArray<Happened>, inLog: ReadonlySe
   for (const one of history)
     if (one.what === "gap" && one.trimmed) trimmed.set(one.partition, Math.max(trimmed.get(one.partition) ?? 0, one.to))
   const highest = new Map<string, number>()
-  for (const [name, offsets] of judge.offsets) highest.set(name, Math.max(...offsets))
+  for (const name of judge.offsets.keys()) highest.set(name, judge.ascending(name).at(-1) ?? -1)
   const last = new Map<string, { readonly order: number; readonly at: At }>()
   const acked = history.filter((one) => one.what === "send").toSorted((a, b) => a.order - b.order)
   for (const { value, outcome, at, producer, order, fenced } of acked) {
@@ -199,7 +218,7 @@ const readers = (judge: Judge, history: ReadonlyArray<Happened>, filtered: boole
       if (before === undefined || before.epoch !== at.epoch) continue
       const way = `${one.reader} went from ${placeOf(before)} to ${placeOf(at)}`
       if (at.offset <= before.offset) judge.say(isInside ? "int-nonmonotonic-poll" : "nonmonotonic-poll", way)
-      else if (!filtered && judge.between(historyOf(at), before.offset, at.offset) > 0)
+      else if (!filtered && judge.between(historyOf(at), before.offset, at.offset))
         judge.say(isInside ? "int-poll-skip" : "poll-skip", way)
     }
   }
