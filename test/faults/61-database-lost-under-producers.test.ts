@@ -37,7 +37,8 @@ describe("fault 61: the database is lost under producers", () => {
     const refused = programs.sent.fail + programs.sent.info
     from = performance.now()
     tell(pids, "SIGSTOP")
-    // Each plain publish was under way, or came while it was frozen: all get an answer, none waits for the thaw.
+    for (let n = 0; n < 4; n++) programs.post(server, `late${n}`)
+    // Four were under way, four come while it is frozen: all get an answer, none waits for the thaw.
     await waitUntil("all to be answered", () => programs.sent.fail + programs.sent.info >= refused + 8)
     const answered = performance.now() - from
     tell(pids, "SIGCONT")

@@ -3,8 +3,8 @@ import { PublishError } from "../../src/client/ClientError.ts"
 import type { Placed, Received, TopicOffset } from "../../src/client/topics/Event.ts"
 import type { Producer } from "../../src/client/topics/Producer.ts"
 import { type Topic, Topics } from "../../src/client/topics/Topics.ts"
-import { type At, check, type Found, type Happened, type Log } from "../chaos/TopicChecker.ts"
 import type { Server } from "./Server.ts"
+import { type At, check, type Found, type Happened, type Log } from "./TopicChecker.ts"
 import { waitUntil } from "./waitUntil.ts"
 
 /** Milliseconds between tries: a test has no time for more. */
