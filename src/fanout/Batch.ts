@@ -6,8 +6,11 @@
  */
 import { entriesOf, skipped } from "./Rows.ts"
 
-/** Bytes of events that a batch has at most, if it is more than one event: with what is around it, it is one frame of HTTP/2. */
-export const BATCH_BYTES = 16_256
+/**
+ * Bytes of events that a batch has at most, if it is more than one event: with what is around it, it is three frames of HTTP/2, and less than a
+ * transport takes in one turn.
+ */
+export const BATCH_BYTES = 48_896
 
 export interface BatchParts {
   readonly partition: number

@@ -148,8 +148,9 @@ export class Broadcast {
     if (stages.left) stages.tidy()
     for (const ring of this.#rings.values()) ring.close()
     let sent = 0
-    for (let ring = this.#next(); ring !== undefined && sent < ONE_GO; ring = this.#next()) {
+    for (let ring = this.#next(); ring !== undefined; ring = this.#next()) {
       const batch = ring.toSend!
+      if (sent > 0 && sent + batch.bytes > ONE_GO) break
       yield* this.#step(ring, batch)
       sent += batch.bytes
     }

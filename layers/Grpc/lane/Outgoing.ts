@@ -123,8 +123,9 @@ export class Outgoing implements Holder {
     this.#push(bytes)
   }
 
-  data(first: Buffer, second?: Buffer): void {
-    this.sent++
+  /** `frames`: how many it is. */
+  data(first: Buffer, second?: Buffer, frames = 1): void {
+    this.sent += frames
     this.#push(first)
     if (second === undefined) return
     this.#parts!.push(second)

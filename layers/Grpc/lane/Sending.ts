@@ -4,7 +4,7 @@
  *   CC8  A stream keeps its order; its trailers come last, and nothing after them.
  */
 import { FRAME_BYTES } from "./Frames.ts"
-import { dataHeader, type Framed, framed, partOf } from "./Framing.ts"
+import { dataHeader, type Framed, framed, framesOf, partOf } from "./Framing.ts"
 import type { Outgoing } from "./Outgoing.ts"
 import { bounds, TINY } from "./Protections.ts"
 import { SendWindow } from "./Windows.ts"
@@ -56,18 +56,24 @@ export abstract class Sending {
     const { outgoing } = this
     if (this.ended) return undefined
     const framing = framed(message, this.id)
-    const { message: whole, id, frame, length } = framing
-    if (this.#waiting === 0 && outgoing.room && frame !== undefined && whole !== undefined && this.#takes(length)) {
+    const { id, frames, length } = framing
+    if (this.#waiting === 0 && outgoing.room && frames !== undefined && this.#takes(length)) {
       if (this.#turn !== outgoing.turn) {
         this.#turn = outgoing.turn
         this.#bytes = 0
       }
       this.#bytes += length
-      if (id === this.id) outgoing.data(frame)
-      else outgoing.data(dataHeader(length, this.id, false), whole)
+      if (id === this.id) outgoing.data(frames, undefined, framesOf(length))
+      else
+        for (let from = 0; from < length; from += FRAME_BYTES)
+          this.#frame(framing, from, Math.min(FRAME_BYTES, length - from))
       return undefined
     }
     return this.wait(framing)
+  }
+
+  #frame(framing: Framed, from: number, length: number): void {
+    this.outgoing.data(dataHeader(length, this.id, false), partOf(framing, from, from + length))
   }
 
   /** Takes it after all that waits. CC7 */
@@ -109,10 +115,11 @@ export abstract class Sending {
     const queue = this.#queue
     if (queue === undefined || this.#waiting === 0) return false
     const framing = queue[this.#first]!
-    const length = Math.min(framing.length - this.#offset, FRAME_BYTES, this.window.left, this.outgoing.window.left)
+    const left = Math.min(framing.length - this.#offset, this.window.left, this.outgoing.window.left)
+    const length = Math.min(left, FRAME_BYTES - (this.#offset % FRAME_BYTES))
     if (length <= 0) return false
     this.#takes(length)
-    this.outgoing.data(dataHeader(length, this.id, false), partOf(framing, this.#offset, this.#offset + length))
+    this.#frame(framing, this.#offset, length)
     this.#offset += length
     if (length < TINY && this.#offset < framing.length) this.outgoing.sent-- // who draws an answer out earns nothing by it
     this.#waiting -= length

@@ -55,14 +55,37 @@ describe("messages", () => {
   it("GC1 copies one that goes to many once, with the header of its frame for streams of one number", () => {
     const update = Buffer.from("update")
     const [first, second, other] = [framed(update, 1), framed(update, 1), framed(update, 7)]
-    assert.strictEqual(second.frame, first.frame)
-    assert.strictEqual(other.message, first.message)
+    assert.strictEqual(second.frames, first.frames)
+    assert.strictEqual(other.frames, first.frames)
     assert.strictEqual(
-      first.frame?.toString("hex"),
+      first.frames?.toString("hex"),
       `00000b000000000001000000000${update.length}${update.toString("hex")}`
     )
     assert.strictEqual(dataHeader(11, 7, true).toString("hex"), "00000b000100000007")
-    assert.isUndefined(framed(Buffer.alloc(16_384), 1).frame)
+    assert.isUndefined(framed(Buffer.alloc(65_532), 1).frames)
+  })
+
+  it("GC1 one of several frames is one piece, and each part of it is the same bytes without the headers", () => {
+    for (const length of [16_379, 16_380, 32_763, 32_764, 49_000, 65_531]) {
+      const body = Buffer.from(Array.from({ length }, (_, i) => (i * 31) % 251))
+      const message = framed(body, 5)
+      const whole = Buffer.concat([Buffer.from([0, 0, 0, length >> 8, length & 255]), body])
+      const cut: Array<Buffer> = []
+      const frames = message.frames!
+      for (let at = 0; at < frames.length; ) {
+        const size = frames.readUIntBE(at, 3)
+        assert.deepStrictEqual([frames[at + 3], frames[at + 4], frames.readUInt32BE(at + 5)], [0, 0, 5])
+        assert.isAtMost(size, 16_384)
+        assert.isAtLeast(size, 1)
+        cut.push(frames.subarray(at + 9, at + 9 + size))
+        at += 9 + size
+      }
+      assert.isTrue(Buffer.concat(cut).equals(whole))
+      for (let from = 0; from < length + 5; from += 4_096) {
+        const to = Math.min(length + 5, from + 4_096)
+        assert.isTrue(partOf(message, from, to).equals(whole.subarray(from, to)), `${from} to ${to}`)
+      }
+    }
   })
 
   it("GC1 a large one is cut anywhere, and copied nowhere but at its prefix", () => {
