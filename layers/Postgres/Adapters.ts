@@ -20,6 +20,7 @@ import * as RolloutStore from "./rollouts/RolloutStore.ts"
 import * as ScheduleStore from "./schedules/ScheduleStore.ts"
 import * as Seal from "./seals/Seal.ts"
 import * as CursorStore from "./subscriptions/CursorStore.ts"
+import * as LetterBox from "./subscriptions/LetterBox.ts"
 import * as SubscriptionStore from "./subscriptions/SubscriptionStore.ts"
 import * as TopicStore from "./topics/TopicStore.ts"
 import * as TopicSweep from "./topics/TopicSweep.ts"
@@ -47,6 +48,7 @@ export const adapters = Layer.mergeAll(
   ScheduleStore.layer,
   Seal.layer,
   CursorStore.layer,
+  LetterBox.layer,
   SubscriptionStore.layer,
   TopicStore.layer,
   TopicSweep.layer,

@@ -89,10 +89,27 @@ create table dead_letters (
   cause text not null,
   dead_letter_topic text not null,
   at timestamptz not null default clock_timestamp(),
+  -- Where it is in its topic, or is about to be: the topic's id, and its place among the events of the producer that appends it.
+  target bigint,
+  part integer,
+  sequence bigint,
+  -- It is there.
+  posted boolean not null default false,
   unique (subscription_id, epoch, partition, log_epoch, "offset")
 );
 
 create index dead_letters_page on dead_letters (subscription_id, id);
+create index dead_letters_waiting on dead_letters (subscription_id, dead_letter_topic, id) where not posted;
+
+-- Writes down where dead letters are about to be appended. False, and nothing, when another claim took the lease.
+--   in: [{id, target, partition, sequence}]
+create function herald_letters_number(lease jsonb, lasts interval, numbered jsonb) returns boolean language plpgsql as $$
+begin
+  if not herald_fence(lease, lasts) then return false; end if;
+  update dead_letters d set target = (n->>'target')::bigint, part = (n->>'partition')::integer, sequence = (n->>'sequence')::bigint
+    from jsonb_array_elements(numbered) n where d.id = (n->>'id')::bigint and not d.posted;
+  return true;
+end $$;
 
 create function herald_subscription_json(s subscriptions) returns jsonb language sql stable as $$
   select jsonb_build_object('id', s.id::text, 'epoch', s.epoch, 'topicId', s.topic_id, 'topicName', s.topic_name,

@@ -6,6 +6,7 @@ import * as Projectors from "../marketdata/Projectors.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import { Consuming } from "../subscriptions/Consuming.ts"
 import { DeadLetters } from "../subscriptions/DeadLetters.ts"
+import * as Posting from "../subscriptions/Posting.ts"
 import { Subscriptions } from "../subscriptions/Subscriptions.ts"
 import { Activity } from "../topics/Activity.ts"
 import { KnownTopics } from "../topics/KnownTopics.ts"
@@ -26,6 +27,7 @@ export const topicServices = ({
     Subscriptions.layer,
     DeadLetters.layer,
     Consuming.layer({ run }),
+    Posting.layer({ run }),
     Reading.layer(topics),
     Fanout.layer(fanout),
     Projectors.layer(marketData)

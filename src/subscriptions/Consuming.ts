@@ -15,6 +15,7 @@ import type { Topic } from "../topics/Topic.ts"
 import type { Log } from "../topics/TopicLog.ts"
 import { TopicStore } from "../topics/TopicStore.ts"
 import type { Answer } from "./Answer.ts"
+import { makeCounts } from "./Counts.ts"
 import { CursorStore, type Standing } from "./CursorStore.ts"
 import { AGAIN, Fetching } from "./Fetching.ts"
 import { findSubscription } from "./Found.ts"
@@ -23,6 +24,7 @@ import type { Output } from "./Seat.ts"
 import { Serving } from "./Serving.ts"
 import type { Subscription } from "./Subscription.ts"
 import { SubscriptionStore } from "./SubscriptionStore.ts"
+import { noTally } from "./Tally.ts"
 import { makeWriting } from "./Writing.ts"
 
 export interface ConsumingOptions {
@@ -64,10 +66,6 @@ export class Consuming extends Context.Service<
      * `InvalidInput` for a topic whose log is not here, and as the stores.
      */
     readonly join: (wish: Wish) => Effect.Effect<Joined, HeraldError, Scope.Scope>
-    /** What this node serves now. */
-    readonly servings: () => Iterable<Serving>
-    /** Calls `then` whenever something was written among the dead letters, until the scope closes. */
-    readonly whenBuried: (then: () => void) => Effect.Effect<void, never, Scope.Scope>
   }
 >()("herald/subscriptions/Consuming") {
   static readonly layer = (options: ConsumingOptions) => Layer.effect(Consuming, make(options))
@@ -96,7 +94,8 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
   const fetchings = new Map(logs.all.map(([kind, log]) => [kind, new Fetching(log)] as const))
   const servings = new Map<string, Serving>()
   const sources = new Map<string, Source>()
-  const listeners = new Set<() => void>()
+  const tally = noTally()
+  yield* makeCounts(() => servings.values(), tally)
   const dirty = yield* Queue.sliding<void>(1)
   const news = yield* Queue.sliding<void>(1)
   const attendance = yield* Semaphore.make(1)
@@ -108,12 +107,7 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
     if (its !== undefined) Queue.offerUnsafe(its.woken, undefined)
   }
 
-  const { flush, giveUp } = yield* makeWriting({
-    ...{ run, store, wake, servings: () => servings.values() },
-    buried: () => {
-      for (const then of listeners) then()
-    }
-  })
+  const { flush, giveUp } = yield* makeWriting({ run, store, wake, servings: () => servings.values() })
 
   const giveUpLeaving = Effect.fnUntraced(function* (serving: Serving) {
     for (const [share, { leaving }] of [...serving.held])
@@ -175,6 +169,7 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
       LASTS
     )
     const ends = new Map(bounds.map(({ partition, next }) => [partition, next]))
+    serving.ends = ends
     for (const one of claimed) serving.claimed(one, ends, shares.length)
     wake(subscription.id)
   })
@@ -220,7 +215,7 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
     const matches = matching(subscription, topic)
     if (matches instanceof HeraldError) return yield* matches
     const source: Source = { log, fetching, matches, woken: yield* Queue.sliding<void>(1) }
-    const serving = new Serving(subscription, now(), () => wake(id))
+    const serving = new Serving(subscription, now(), () => wake(id), tally)
     servings.set(id, serving)
     sources.set(id, source)
     yield* FiberMap.run(loops, id, serve(serving, source))
@@ -291,10 +286,5 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
   yield* Effect.forkScoped(
     every("subscriptions were not attended", Effect.raceFirst(Effect.sleep(ATTEND), Queue.take(news)), attend)
   )
-  const whenBuried = (then: () => void) =>
-    Effect.acquireRelease(
-      Effect.sync(() => void listeners.add(then)),
-      () => Effect.sync(() => void listeners.delete(then))
-    )
-  return Consuming.of({ join, whenBuried, servings: () => servings.values() })
+  return Consuming.of({ join })
 })

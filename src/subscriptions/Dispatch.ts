@@ -14,17 +14,11 @@ import { Consumers } from "./Consumers.ts"
 import type { Cursor } from "./Cursor.ts"
 import { Handed } from "./Handed.ts"
 import { type Item, placeOf, type Read } from "./Item.ts"
-import type { Polled, Recall } from "./Polled.ts"
+import type { DispatchOptions, Polled, Recall } from "./Polled.ts"
 import { CAUSE } from "./SavedCursor.ts"
 import { backoffOf, type Subscription, type SubscriptionStatus, statusAt } from "./Subscription.ts"
+import { noTally, type Tally } from "./Tally.ts"
 import { Turn } from "./Turn.ts"
-
-export interface DispatchOptions {
-  /** Bytes of bodies that wait. */
-  readonly budget: number
-  /** The first token is above it. */
-  readonly tokens: number
-}
 
 export class Dispatch<B> {
   readonly consumers: Consumers<B>
@@ -44,10 +38,11 @@ export class Dispatch<B> {
   readonly #handed: Handed<B>
   readonly #buried = new Map<Item<B>, Cursor<B>>()
   readonly #budget: number
+  readonly #tally: Tally
   #token: number
   #first = 0
 
-  constructor(subscription: Subscription, { budget, tokens }: DispatchOptions) {
+  constructor(subscription: Subscription, { budget, tokens, tally = noTally() }: DispatchOptions) {
     this.subscription = subscription
     this.status = subscription.status
     this.pausedUntil = subscription.pausedUntil
@@ -55,6 +50,7 @@ export class Dispatch<B> {
     this.consumers = new Consumers(subscription.type)
     this.#handed = new Handed(subscription.ackTimeoutMillis)
     this.#budget = budget
+    this.#tally = tally
     this.#token = tokens
   }
 
@@ -83,7 +79,10 @@ export class Dispatch<B> {
     for (const [item, cursor] of this.#handed.of((one) => one.session === session)) {
       if (item.stage === "recalled") this.#back(cursor, item)
       else if (!counts) this.#release(cursor, item, now)
-      else this.#fail(cursor, item, now, backoffOf(this.subscription, item.attempts), "its consumer left")
+      else {
+        this.#tally.broken++
+        this.#fail(cursor, item, now, backoffOf(this.subscription, item.attempts), "its consumer left")
+      }
     }
   }
 
@@ -147,10 +146,12 @@ export class Dispatch<B> {
       else if (kind === "extend") this.#handed.extend(cursor, item, now)
       else if (kind === "release") this.#release(cursor, item, now, delayMillis)
       else if (kind === "fail") {
+        this.#tally.failed++
         const delay = delayMillis ?? backoffOf(this.subscription, item.attempts + 1)
         this.#fail(cursor, item, now, delay, reason ?? "")
       } else this.#reject(cursor, item, now, reason ?? "")
     }
+    this.#tally.refused += refused.length
     return refused
   }
 
@@ -166,6 +167,7 @@ export class Dispatch<B> {
 
   #accept(cursor: Cursor<B>, item: Item<B>, now: number): void {
     const lane = cursor.lane(item)
+    this.#tally.accepted++
     this.#hand(item)
     cursor.finish(item, ++this.version)
     const next = lane?.first
@@ -187,6 +189,7 @@ export class Dispatch<B> {
   }
 
   #release(cursor: Cursor<B>, item: Item<B>, now: number, delay = 0): void {
+    this.#tally.released++
     item.due = Math.max(item.due, now + delay)
     if (item.alone) {
       item.alone = false
@@ -213,6 +216,7 @@ export class Dispatch<B> {
   }
 
   #reject(cursor: Cursor<B>, item: Item<B>, now: number, cause: string): void {
+    this.#tally.rejected++
     this.#count(cursor, item, cause)
     item.due = now
     this.#recall(cursor, item)
@@ -257,12 +261,19 @@ export class Dispatch<B> {
     for (let late = this.#handed.late(now); late !== undefined; late = this.#handed.late(now)) {
       const [item, cursor] = late
       if (item.stage === "recalled") this.#back(cursor, item)
-      else this.#fail(cursor, item, now, backoffOf(this.subscription, item.attempts), "it was not answered in time")
+      else {
+        this.#tally.expired++
+        this.#fail(cursor, item, now, backoffOf(this.subscription, item.attempts), "it was not answered in time")
+      }
     }
     const turn = new Turn<B>({
       ...{ now, dispatch: this, subscription: this.subscription, budget: this.#budget },
       token: () => ++this.#token,
-      hand: (cursor, item, session, token) => this.#handed.take(cursor, item, session, token, now)
+      hand: (cursor, item, session, token) => {
+        this.#tally.delivered++
+        if (item.attempts > 0) this.#tally.again++
+        this.#handed.take(cursor, item, session, token, now)
+      }
     })
     if (statusAt(this, now) === "active") {
       const cursors = [...this.cursors]

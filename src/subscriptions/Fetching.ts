@@ -13,10 +13,11 @@ import { partitionKey } from "../topics/Piece.ts"
 import type { Log } from "../topics/TopicLog.ts"
 import type { Cursor } from "./Cursor.ts"
 import type { Letter } from "./DeadLetter.ts"
+import type { Body } from "./Gathered.ts"
 import type { Item, Read } from "./Item.ts"
 import type { Matches } from "./Matching.ts"
 import { beginAt } from "./SavedCursor.ts"
-import type { Body, Serving } from "./Serving.ts"
+import type { Serving } from "./Serving.ts"
 
 /** Bytes of one read. */
 const BYTES = 262_144

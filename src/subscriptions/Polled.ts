@@ -1,6 +1,7 @@
-/** What a look at a subscription found to do. Pure. */
+/** What the machine of a subscription is given, and what a look at it found to do. Pure. */
 import type { Cursor } from "./Cursor.ts"
 import type { Delivery } from "./Outgoing.ts"
+import type { Tally } from "./Tally.ts"
 import type { Blocked } from "./Turn.ts"
 
 /** What is behind one that comes back is to be handed in. */
@@ -20,4 +21,13 @@ export interface Polled<B> {
   readonly blocked: Blocked
   /** What to read next: from which offset on. */
   readonly wants: ReadonlyMap<Cursor<B>, number>
+}
+
+export interface DispatchOptions {
+  /** Bytes of bodies that wait. */
+  readonly budget: number
+  /** The first token is above it. */
+  readonly tokens: number
+  /** Where it is counted. */
+  readonly tally?: Tally
 }

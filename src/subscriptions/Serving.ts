@@ -9,10 +9,11 @@ import type { Bounds } from "../topics/Piece.ts"
 import { Absent } from "./Absent.ts"
 import type { Answer } from "./Answer.ts"
 import { Cursor } from "./Cursor.ts"
-import type { Claimed, Flush, Standing } from "./CursorStore.ts"
+import type { Claimed, Standing } from "./CursorStore.ts"
 import type { Letter } from "./DeadLetter.ts"
 import { Dispatch } from "./Dispatch.ts"
 import { Floors } from "./Floors.ts"
+import type { Body, Gathered } from "./Gathered.ts"
 import type { Read } from "./Item.ts"
 import type { Polled } from "./Polled.ts"
 import { quotasOf } from "./Quotas.ts"
@@ -20,11 +21,7 @@ import { Receipts } from "./Receipts.ts"
 import type { SavedCursor } from "./SavedCursor.ts"
 import { Seat } from "./Seat.ts"
 import { isOrdered, isSingle, type Subscription } from "./Subscription.ts"
-
-export interface Body {
-  readonly at: number
-  readonly event: Uint8Array
-}
+import type { Tally } from "./Tally.ts"
 
 /** Bytes of events that wait for their turn, of one subscription. SQ1 */
 export const BUDGET = 4_194_304
@@ -37,14 +34,6 @@ interface Held {
   readonly cursors: Map<string, Cursor<Body>>
   /** Milliseconds: it is given up by then, whatever is under way. */
   leaving: number | undefined
-}
-
-/** What was saved, to be told to the machine when it is durable. */
-export interface Gathered {
-  readonly version: number
-  readonly flushes: ReadonlyArray<Flush>
-  readonly cursors: ReadonlyArray<Cursor<Body>>
-  readonly marks: ReadonlyMap<Cursor<Body>, number>
 }
 
 const keyOf = ({ slice: { partition, from } }: Pick<Cursor<Body>, "slice">): string => `${partition}/${from}`
@@ -62,15 +51,18 @@ export class Serving {
   readonly #written = new Map<Cursor<Body>, number>()
   readonly #floors = new Floors()
   readonly #receipts = new Receipts()
-  #shown = ""
+  /** Its status, and why nothing goes out, as it was told last. */
+  shown = ""
+  /** Of the topic, where each partition ended when it was looked at last. */
+  ends: ReadonlyMap<number, number> = new Map()
   /** Milliseconds. */
   #now: number
 
-  constructor(subscription: Subscription, now: number, wake: () => void) {
+  constructor(subscription: Subscription, now: number, wake: () => void, tally?: Tally) {
     this.subscription = subscription
     this.#wake = wake
     this.#now = now
-    this.machine = new Dispatch(subscription, { budget: BUDGET, tokens: now * 1_024 })
+    this.machine = new Dispatch(subscription, { budget: BUDGET, tokens: now * 1_024, ...(tally && { tally }) })
     this.absent = new Absent((session, counts) => this.machine.leave(session, this.#now, counts))
   }
 
@@ -86,7 +78,7 @@ export class Serving {
     if (before !== undefined) this.seats.delete(before.session)
     const seat = new Seat(session, life, this.#wake)
     this.seats.set(session, seat)
-    this.#shown = ""
+    this.shown = ""
     return seat
   }
 
@@ -228,8 +220,8 @@ export class Serving {
   #show(blocked: Polled<Body>["blocked"]): void {
     const { status } = this.machine
     const shown = `${status} ${blocked}`
-    if (shown === this.#shown) return
-    this.#shown = shown
+    if (shown === this.shown) return
+    this.shown = shown
     for (const seat of this.seats.values()) seat.offer({ is: "state", status, blocked })
   }
 

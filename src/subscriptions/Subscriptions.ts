@@ -143,7 +143,9 @@ const make = Effect.gen(function* () {
   const deadLetterProblem = Effect.fnUntraced(function* (name: string) {
     if (name === "") return undefined
     yield* permitted("topics.publish", name)
-    return (yield* topics.get(name)) === undefined ? invalid(`deadLetterTopic: there is no topic ${name}`) : undefined
+    const topic = yield* topics.get(name)
+    if (topic === undefined) return invalid(`deadLetterTopic: there is no topic ${name}`)
+    return topic.log === "ephemeral" ? invalid(`deadLetterTopic: ${name} is in memory only`) : undefined
   })
 
   const create = Effect.fn("Subscriptions.create")(function* (draft: SubscriptionDraft, options: CommitOptions) {

@@ -1,7 +1,8 @@
 /** Writes how far the subscriptions of a node are, all of them in one statement, one at a time. Part of Consuming. SO2 */
 import { Effect, Semaphore } from "effect"
 import type { CursorStore } from "./CursorStore.ts"
-import type { Gathered, Serving } from "./Serving.ts"
+import type { Gathered } from "./Gathered.ts"
+import type { Serving } from "./Serving.ts"
 
 export interface WritingOptions {
   /** The life of this process. */
@@ -9,11 +10,9 @@ export interface WritingOptions {
   readonly store: CursorStore["Service"]
   readonly servings: () => Iterable<Serving>
   readonly wake: (id: string) => void
-  /** Dead letters are written. */
-  readonly buried: () => void
 }
 
-export const makeWriting = Effect.fnUntraced(function* ({ run, store, servings, wake, buried }: WritingOptions) {
+export const makeWriting = Effect.fnUntraced(function* ({ run, store, servings, wake }: WritingOptions) {
   const writing = yield* Semaphore.make(1)
 
   /** One write at a time, so that what is told to machines is in the order of what was written. */
@@ -21,7 +20,6 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, servings, 
     Effect.gen(function* () {
       const flushes = gathered.flatMap(([, one]) => one.flushes)
       const { lost, full } = flushes.length === 0 ? { lost: [], full: [] } : yield* store.flush(flushes)
-      if (flushes.some(({ letters }) => letters.length > 0)) buried()
       let before = 0
       for (const [serving, one] of gathered) {
         const { subscription, machine } = serving

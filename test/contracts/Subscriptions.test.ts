@@ -6,12 +6,14 @@ import * as Memory from "../../layers/Memory/Memory.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { clientOptions, type Database, startDatabase } from "../support/Database.ts"
 import { kinds } from "../support/Twins.ts"
+import { letterBoxContract } from "./LetterBoxes.ts"
 import { cursorsContract } from "./SubscriptionCursors.ts"
 import { subscriptionsContract } from "./Subscriptions.ts"
 
 describe("memory", () => {
   subscriptionsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   cursorsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  letterBoxContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
 })
 
 describe("PostgreSQL", () => {
@@ -29,4 +31,5 @@ describe("PostgreSQL", () => {
 
   subscriptionsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   cursorsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  letterBoxContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
 })

@@ -126,7 +126,7 @@ describe("consumers", () => {
     assert.strictEqual(await ended(topic, "s", other), "HRLD-3002")
   })
 
-  it("DP3 SN3 what can't be done is among the dead letters with its reason, its neighbours are done", async () => {
+  it("DP3 SN3 QI2 QI3 what can't be done is among the dead letters with its reason, its neighbours are done", async () => {
     const dead = `dead-${++made}`
     await ok("POST", "/v1/topics", { name: dead })
     const topic = await subscribed("key_shared", 1, { deadLetterTopic: dead, maxAttempts: 2 })
@@ -144,6 +144,26 @@ describe("consumers", () => {
     const all = await waitUntil("two dead letters", async () => {
       const { deadLetters } = await letters()
       return deadLetters.length === 2 && deadLetters
+    })
+    const events = await waitUntil("both are in the dead-letter topic", async () => {
+      const { events } = await ok("GET", `/v1/topics/${dead}/events?limit=100`)
+      return events.length >= 2 && events
+    })
+    const shown = (one: { readonly value: number; readonly key: string; readonly headers: Record<string, string> }) => [
+      one.value,
+      one.key,
+      one.headers["herald-reason"]
+    ]
+    assert.deepStrictEqual(events.map(shown).sort(), [
+      ["5", "k5", "rejected"],
+      ["7", "k7", "attempts"]
+    ])
+    await waitUntil("it is counted", async () => {
+      const { body } = await server.call("GET", "/metrics")
+      return (
+        /herald_subscription_events_total\{[^}]*fate="rejected"[^}]*\} [1-9]/.test(String(body)) &&
+        /herald_dead_letters_posted_total\S* [2-9]/.test(String(body))
+      )
     })
     assert.deepStrictEqual(
       all

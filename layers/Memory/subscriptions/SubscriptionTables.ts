@@ -1,6 +1,7 @@
 /** What the twins of subscriptions hold of a `State`, as migration 0037 has it. */
 import type { Flush } from "../../../src/subscriptions/CursorStore.ts"
 import { DEAD_LETTERS, type DeadLetter } from "../../../src/subscriptions/DeadLetter.ts"
+import type { Numbered } from "../../../src/subscriptions/LetterBox.ts"
 import type { CursorPlace } from "../../../src/subscriptions/Place.ts"
 import { beginAt, type SavedCursor } from "../../../src/subscriptions/SavedCursor.ts"
 import type { Slice } from "../../../src/subscriptions/Share.ts"
@@ -20,12 +21,17 @@ export interface ShareRow {
   until: number
 }
 
+export interface LetterRow extends DeadLetter {
+  numbered: Numbered | null
+  isPosted: boolean
+}
+
 export interface Rows {
   subscription: Subscription
   readonly cursors: Map<string, CursorRow>
   readonly shares: Map<number, ShareRow>
   readonly nodes: Map<string, { consumers: number; lives: ReadonlyArray<number>; since: number; until: number }>
-  readonly letters: Map<string, DeadLetter>
+  readonly letters: Map<string, LetterRow>
 }
 
 export const cursorKey = ({ partition, from }: Slice): string => `${partition}/${from}`
@@ -64,7 +70,14 @@ export class SubscriptionTables {
     for (const letter of letters) {
       const name = `${letter.epoch}/${slice.partition}/${letter.logEpoch}/${letter.offset}`
       if (!rows.letters.has(name))
-        rows.letters.set(name, { ...letter, id: ++this.letterIds, partition: slice.partition, at: now })
+        rows.letters.set(name, {
+          ...letter,
+          id: ++this.letterIds,
+          partition: slice.partition,
+          at: now,
+          numbered: null,
+          isPosted: false
+        })
     }
     if (row.version >= version) return true
     row.version = version

@@ -1,0 +1,54 @@
+/** Dead letters that wait for their topics, over a `State`: the rules of migration 0037. */
+import { Clock, Effect, Layer } from "effect"
+import { LetterBox } from "../../../src/subscriptions/LetterBox.ts"
+import { fenced } from "../leases/LeaseTables.ts"
+import { State } from "../State.ts"
+import { type LetterRow, SubscriptionTables } from "./SubscriptionTables.ts"
+
+export const layer = Layer.effect(
+  LetterBox,
+  Effect.gen(function* () {
+    const clock = yield* Clock.Clock
+    const state = yield* State.service
+    const tables = state.tables(SubscriptionTables)
+    const all = (): ReadonlyArray<LetterRow> => [...tables.all.values()].flatMap(({ letters }) => [...letters.values()])
+    return LetterBox.of({
+      bundles: (after, limit) =>
+        Effect.sync(() => {
+          const rows = [...tables.all].filter(([id]) => Number(id) > Number(after))
+          rows.sort(([a], [b]) => Number(a) - Number(b))
+          return rows
+            .flatMap(([subscriptionId, { subscription, letters }]) => {
+              const { topicName, subscriptionName } = subscription
+              const topics = new Set([...letters.values()].flatMap(({ isPosted, topic }) => (isPosted ? [] : [topic])))
+              return [...topics].map((topic) => ({ subscriptionId, topicName, subscriptionName, topic }))
+            })
+            .slice(0, limit)
+        }),
+      waiting: ({ subscriptionId, topic }, { limit, maxBytes }) =>
+        Effect.sync(() => {
+          const rows = [...(tables.all.get(subscriptionId)?.letters.values() ?? [])]
+          const its = rows.filter((row) => !row.isPosted && row.topic === topic).sort((a, b) => a.id - b.id)
+          let bytes = 0
+          return its
+            .slice(0, limit)
+            .filter(({ event }, at) => (bytes += event.length) <= maxBytes || at === 0)
+            .map(({ isPosted: _, ...letter }) => letter)
+        }),
+      number: (lease, leaseMillis, letters) =>
+        Effect.sync(() => {
+          if (!fenced(state, lease, leaseMillis, clock.currentTimeMillisUnsafe())) return false
+          const byId = new Map(all().map((row) => [row.id, row]))
+          for (const { id, ...numbered } of letters) {
+            const row = byId.get(id)
+            if (row !== undefined) row.numbered = numbered
+          }
+          return true
+        }),
+      posted: (ids) =>
+        Effect.sync(() => {
+          for (const row of all()) if (ids.includes(row.id)) row.isPosted = true
+        })
+    })
+  })
+)

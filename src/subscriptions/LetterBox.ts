@@ -1,0 +1,54 @@
+/**
+ * Port: dead letters that are to be appended to their topics. Fails `DatabaseUnavailable`, `DatabaseReadOnly` or `Timeout`.
+ *
+ *   QI1  A dead letter has its place in its topic written down before it is appended there, by whoever holds the lease: one that was overtaken writes
+ *        none any more.
+ */
+import { Context, type Effect } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Lease } from "../leases/Leases.ts"
+import type { DeadLetter } from "./DeadLetter.ts"
+
+/** Letters of one subscription for one topic. */
+export interface Bundle {
+  readonly subscriptionId: string
+  readonly topicName: string
+  readonly subscriptionName: string
+  /** Where they are to go. */
+  readonly topic: string
+}
+
+/** Among the events of the producer that appends them. */
+export interface Numbered {
+  /** The topic's id. */
+  readonly target: number
+  readonly partition: number
+  /** From 1. */
+  readonly sequence: number
+}
+
+export interface WaitingLetter extends DeadLetter {
+  /** Written down, and perhaps appended; null: neither. */
+  readonly numbered: Numbered | null
+}
+
+export class LetterBox extends Context.Service<
+  LetterBox,
+  {
+    /** Those of which something waits, in the order of subscriptions, behind one: "0" for the first. */
+    readonly bundles: (after: string, limit: number) => Effect.Effect<ReadonlyArray<Bundle>, HeraldError>
+    /** The oldest that wait; of at most `maxBytes` of events, but for the first. */
+    readonly waiting: (
+      bundle: Pick<Bundle, "subscriptionId" | "topic">,
+      options: { readonly limit: number; readonly maxBytes: number }
+    ) => Effect.Effect<ReadonlyArray<WaitingLetter>, HeraldError>
+    /** Writes down where they are about to be. False: another claim took the lease, and nothing was written. QI1 */
+    readonly number: (
+      lease: Lease,
+      leaseMillis: number,
+      letters: ReadonlyArray<Numbered & { readonly id: number }>
+    ) => Effect.Effect<boolean, HeraldError>
+    /** They are in their topic, and wait no more. */
+    readonly posted: (ids: ReadonlyArray<number>) => Effect.Effect<void, HeraldError>
+  }
+>()("herald/subscriptions/LetterBox") {}

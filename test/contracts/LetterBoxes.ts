@@ -1,0 +1,77 @@
+/** What every store of dead letters that wait for their topics does. */
+import { assert } from "@effect/vitest"
+import { Effect } from "effect"
+import { type Lease, Leases } from "../../src/leases/Leases.ts"
+import { CursorStore } from "../../src/subscriptions/CursorStore.ts"
+import { LetterBox } from "../../src/subscriptions/LetterBox.ts"
+import type { SubscriptionStore } from "../../src/subscriptions/SubscriptionStore.ts"
+import { fresh } from "../support/fresh.ts"
+import { flush, letter, make } from "./SubscriptionWishes.ts"
+
+type Test = <E>(
+  name: string,
+  body: () => Effect.Effect<void, E, SubscriptionStore | CursorStore | LetterBox | Leases>
+) => void
+
+const lease = Effect.fnUntraced(function* (name: string, run: string) {
+  const claimed = yield* Effect.flatMap(Leases, ({ claim }) => claim(name, run, 60_000))
+  return claimed as Lease
+})
+
+export const letterBoxContract = (test: Test) => {
+  test("QI1 what waits comes in its order and bounded, has a place written down by the holder of the lease, and waits no more once it is there", () =>
+    Effect.gen(function* () {
+      const box = yield* LetterBox
+      const { id, topicName } = yield* make("shared")
+      const [claimed] = yield* (yield* CursorStore).claim("a", [{ id, share: 0 }], 60_000)
+      const event = new Uint8Array(1_000)
+      const letters = [20, 21, 22, 23].map((offset) =>
+        letter({ offset, event, topic: offset === 23 ? "other" : "dead" })
+      )
+      yield* (yield* CursorStore).flush([flush(claimed!, { letters })])
+
+      const bundles = yield* box.bundles(String(Number(id) - 1), 1_000)
+      const named = { subscriptionId: id, topicName, subscriptionName: "s" }
+      assert.deepStrictEqual(
+        bundles.filter((one) => one.subscriptionId === id),
+        [
+          { ...named, topic: "dead" },
+          { ...named, topic: "other" }
+        ]
+      )
+      assert.deepStrictEqual(
+        (yield* box.bundles(id, 1_000)).filter((one) => one.subscriptionId === id),
+        []
+      )
+      const of = { subscriptionId: id, topic: "dead" }
+      const all = { limit: 100, maxBytes: 1_000_000 }
+      const waiting = yield* box.waiting(of, all)
+      assert.deepInclude(waiting[0], { ...letters[0], partition: 0, numbered: null })
+      assert.deepStrictEqual(
+        waiting.map(({ offset }) => offset),
+        [20, 21, 22]
+      )
+      assert.lengthOf(yield* box.waiting(of, { limit: 100, maxBytes: 2_500 }), 2)
+      assert.lengthOf(yield* box.waiting(of, { limit: 100, maxBytes: 1 }), 1)
+      assert.lengthOf(yield* box.waiting(of, { limit: 2, maxBytes: 1_000_000 }), 2)
+
+      const name = fresh("letters")
+      const [old] = [yield* lease(name, "a")]
+      const place = { target: 2 ** 40, partition: 3, sequence: 9 }
+      assert.isTrue(yield* box.number(old, 60_000, [{ id: waiting[0]!.id, ...place }]))
+      yield* (yield* Leases).release(old)
+      const held = yield* lease(name, "b")
+      assert.isFalse(yield* box.number(old, 60_000, [{ id: waiting[1]!.id, ...place }]))
+      assert.isTrue(yield* box.number(held, 60_000, [{ id: waiting[2]!.id, ...place, sequence: 10 }]))
+      assert.deepStrictEqual(
+        (yield* box.waiting(of, all)).map(({ numbered }) => numbered),
+        [place, null, { ...place, sequence: 10 }]
+      )
+      yield* box.posted([waiting[0]!.id, waiting[1]!.id])
+      yield* box.posted([waiting[0]!.id])
+      assert.deepStrictEqual(
+        (yield* box.waiting(of, all)).map(({ offset }) => offset),
+        [22]
+      )
+    }))
+}
