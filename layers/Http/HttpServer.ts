@@ -2,7 +2,7 @@
  * Serves HTTP/1.1 with node:http; with TLS also HTTP/2, with node:http2, whichever the client picks (docs/decisions/0020-http2-at-the-http-door.md).
  *
  *   HS1  A slow or endless request ends: headers within 10 s and 24 KiB, the whole request within 60 s.
- *   HS3–HS5 in ../Sockets/Unread.ts, HS6 in OpenRequests.ts, HT1–HT8 in Streams.ts, GA1 and GA2 in ../Sockets/Gate.ts
+ *   HS3–HS5 in ../Sockets/Unread.ts, HS6 in OpenRequests.ts, HT1–HT8 in Streams.ts, GA1 and GA2 in ../Sockets/Gate.ts, YO1–YO3 in websocket/Sockets.ts
  *   HS2  Leaving takes at most 2 s: no new connections, idle ones are closed, running requests end, then the rest is cut.
  *   HS8  With TLS a client has HTTP/2 and HTTP/1.1 to choose from, and every route is the same by both.
  */
@@ -13,12 +13,15 @@ import {
   type Http2ServerRequest,
   type ServerHttp2Session
 } from "node:http2"
+import type { Socket } from "node:net"
+import type { Duplex } from "node:stream"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import { makeRefusals, type Refuse } from "../../src/access/Refusals.ts"
 import { takenOut } from "../../src/access/Ticket.ts"
 import { type Quick, type QuickAnswer, QuickDoor, type Source } from "../../src/edge/http/Quick.ts"
+import { SocketDoor } from "../../src/edge/websocket/Socket.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { formatAddress } from "../../src/net/Address.ts"
 import { whyNotOpened } from "../../src/net/Reason.ts"
@@ -28,6 +31,7 @@ import { connections, exempting, type GateOptions, gate } from "../Sockets/Gate.
 import { Unread, type UnreadOptions } from "../Sockets/Unread.ts"
 import { openRequests } from "./OpenRequests.ts"
 import { Streams, type StreamTimes } from "./Streams.ts"
+import { Sockets } from "./websocket/Sockets.ts"
 
 /** Milliseconds for a TLS handshake. */
 const HANDSHAKE = 10_000
@@ -64,6 +68,7 @@ const isHttp2 = (request: IncomingMessage | Http2ServerRequest): request is Http
 /** What the door may answer before any route hears of it. QK1 in src/edge/http/Quick.ts */
 interface Shortcut {
   quick: Quick | undefined
+  sockets: Sockets | undefined
 }
 
 const answering =
@@ -86,10 +91,13 @@ const guard = (
   const unread = new Unread(options, refuse)
   const isExempt = exempting(options.exempt)
   const streams = new Streams(unread, isExempt, refuse, options.times)
+  const sockets = new Sockets(unread, refuse)
+  shortcut.sockets = sockets
   const look = () => {
     const now = performance.now()
     unread.look(now)
     streams.look(now)
+    sockets.look(now)
   }
   const looking = setInterval(look, options.lookEvery).unref()
   server.once("close", () => clearInterval(looking))
@@ -110,8 +118,13 @@ const guard = (
     streams.refused(asked.stream.session as ServerHttp2Session | undefined)
     return false
   }
+  const upgrade = (asked: IncomingMessage, socket: Duplex, head: Buffer): boolean => {
+    sockets.upgrade(asked, socket as Socket, head, open)
+    return false
+  }
   const perAddress = options.perAddress ?? options.maxConnections
   gate(server, {
+    upgrade,
     connection: connections({ ...options, perAddress }, refuse),
     secureConnection: streams.secured,
     session: streams.session,
@@ -169,17 +182,21 @@ const create =
     // Both kinds have all that is used of it below.
     const server = make(certificate) as Server
     server.maxHeadersCount = HEADERS
-    // No route changes the protocol, so a request to upgrade is answered like any other.
-    Object.assign(server, { shouldUpgradeCallback: () => false })
+    // A request to upgrade that no WebSocket is served for is answered like any other. YO1
+    Object.assign(server, {
+      shouldUpgradeCallback: (asked: IncomingMessage) => shortcut.sockets?.takes(asked) === true
+    })
     const streams = guard(server, options, refuse, shortcut)
     const close = server.close.bind(server)
     // HS2: `close` alone waits for clients that keep their connection open.
     server.close = (done) => {
       shortcut.quick = undefined
+      shortcut.sockets?.leave()
       server.on("request", (asked, response) => isHttp2(asked) || response.setHeader("connection", "close"))
       const cut = () => {
         Server.prototype.closeAllConnections.call(server) // node:http2 has none of its own
         streams.destroy()
+        shortcut.sockets?.destroy()
       }
       const timer = setTimeout(cut, options.grace ?? GRACE)
       const sweep = setInterval(() => server.closeIdleConnections(), 50)
@@ -203,11 +220,12 @@ export const layer = (options: HttpOptions) =>
   )
 
 const listening = ({ host, port, ...limits }: HttpOptions, refuse: Refuse, certificate: Certificate | undefined) => {
-  const shortcut: Shortcut = { quick: undefined }
+  const shortcut: Shortcut = { quick: undefined, sockets: undefined }
   const open = (quick: Quick) => void (shortcut.quick = quick)
-  return Layer.merge(
+  return Layer.mergeAll(
     opening({ host, port }, create(limits, refuse, shortcut, certificate)),
-    Layer.succeed(QuickDoor, { open })
+    Layer.succeed(QuickDoor, { open }),
+    Layer.succeed(SocketDoor, { serve: (routes) => shortcut.sockets?.serve(routes) })
   )
 }
 

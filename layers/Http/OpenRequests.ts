@@ -40,11 +40,11 @@ const routed = (path: string): string => {
 }
 
 /** Where a token may come as a cookie: ByCookie in src/edge/http/Authentication.ts. */
-const BY_COOKIE = "/v1/events"
+const BY_COOKIE = /^\/v1\/(events|topics\/[^/]+\/stream)$/
 const COOKIE = /(?:^|;) *herald-token=/
 
 const hasToken = (path: string, { headers }: IncomingMessage): boolean =>
-  headers.authorization !== undefined || (path === BY_COOKIE && COOKIE.test(headers.cookie ?? ""))
+  headers.authorization !== undefined || (BY_COOKIE.test(path) && COOKIE.test(headers.cookie ?? ""))
 
 /** Where who has no API key is limited with what it may have: OK2 in src/flags/OpenFlags.ts */
 const ofFlags = (path: string): boolean => path.startsWith("/ofrep/") || path === "/v1/flagd"

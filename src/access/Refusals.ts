@@ -33,6 +33,7 @@ export const reasonsOf: Readonly<Record<DoorName, ReadonlyArray<string>>> = {
     "refused",
     "resets",
     "settings",
+    "silence",
     "unread_in_all",
     "unread_of_connection",
     "unread_time"

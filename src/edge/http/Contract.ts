@@ -5,14 +5,20 @@
  *   R1  Every failure is a problem document (RFC 9457) with a code of the catalogue.
  *   R2  Every route of `/v1` but the error catalogue wants a bearer token.
  */
-import type { Effect, Layer } from "effect"
+import type { Effect, Layer, Scope } from "effect"
 import { HttpApi, type HttpApiGroup, HttpApiMiddleware, HttpApiSecurity, OpenApi } from "effect/http-api"
 import type { Access } from "../../access/Access.ts"
+import type { Fanout } from "../../fanout/Fanout.ts"
 import type { Flags } from "../../flags/Flags.ts"
 import type { OpenFlags } from "../../flags/OpenFlags.ts"
 import type { Origins } from "../../net/Origins.ts"
+import type { Publishing } from "../../topics/Publishing.ts"
+import type { Workers } from "../../work/Workers.ts"
+import type { SocketRoute } from "../websocket/Socket.ts"
+import type { Budget } from "./Budget.ts"
 import { documented } from "./Document.ts"
 import type { QuickRoute } from "./Quick.ts"
+import type { TopicFrames } from "./topics/TopicFrames.ts"
 
 /** R2. Provides `CurrentIdentity`. */
 export class Authentication extends HttpApiMiddleware.Service<Authentication>()("herald/edge/http/Authentication", {
@@ -31,6 +37,9 @@ export const contract = HttpApi.make("herald")
     })
   )
 
+/** What those stand on who serve WebSockets. */
+export type SocketServices = Access | Budget | Fanout | Publishing | Scope.Scope | TopicFrames | Workers
+
 /** What a capability adds: groups of the contract, and the routes that answer them. */
 export interface Part {
   readonly groups: readonly [HttpApiGroup.Constraint, ...ReadonlyArray<HttpApiGroup.Constraint>]
@@ -40,6 +49,8 @@ export interface Part {
   readonly pages?: { readonly under: string; readonly origins: Effect.Effect<Origins, never, OpenFlags> }
   /** A short way for what is asked all the time. QK1 */
   readonly quick?: Effect.Effect<QuickRoute, never, Access | Flags | OpenFlags>
+  /** WebSockets that are served beside the routes. */
+  readonly sockets?: Effect.Effect<ReadonlyArray<SocketRoute>, never, SocketServices>
   /** How a URL is written that a route is to be found for. */
   readonly asRouted?: (url: string) => string
 }

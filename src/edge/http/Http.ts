@@ -8,6 +8,7 @@
 import { Effect, Layer, Option, Tracer } from "effect"
 import { HttpMiddleware, HttpRouter, HttpServerRequest, HttpServerResponse, HttpTraceContext } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
+import { SocketDoor } from "../websocket/Socket.ts"
 import { AuthenticationLive } from "./Authentication.ts"
 import { Budget } from "./Budget.ts"
 import { apiOf, type Part } from "./Contract.ts"
@@ -20,6 +21,7 @@ import { type Paths, pathsOf, routesIn } from "./Paths.ts"
 import { answerFailures } from "./Problem.ts"
 import { openQuick } from "./Quick.ts"
 import { securing } from "./Securing.ts"
+import { TopicFrames } from "./topics/TopicFrames.ts"
 import { answerUnrouted } from "./Unrouted.ts"
 
 const secured = HttpServerResponse.setHeaders(securing)
@@ -77,6 +79,16 @@ const through = (
   )
 }
 
+const serveSockets = (parts: ReadonlyArray<Part>) =>
+  Effect.gen(function* () {
+    const door = yield* SocketDoor
+    const routes = yield* Effect.forEach(
+      parts.flatMap(({ sockets }) => (sockets === undefined ? [] : [sockets])),
+      (sockets) => sockets
+    )
+    door.serve(routes.flat())
+  })
+
 /** Every route of a door with these parts. Serve them with `routerConfig`. */
 export const routesOf = <const Parts extends ReadonlyArray<Part>>(parts: Parts) => {
   const api = apiOf(parts)
@@ -84,7 +96,8 @@ export const routesOf = <const Parts extends ReadonlyArray<Part>>(parts: Parts) 
   const versioned = HttpApiBuilder.layer(api, { openapiPath: "/openapi.json" }).pipe(
     Layer.provide(routes),
     Layer.merge(Layer.effectDiscard(openQuick(parts))),
-    Layer.provide([AuthenticationLive, Budget.layer])
+    Layer.merge(Layer.effectDiscard(serveSockets(parts))),
+    Layer.provide([AuthenticationLive, Budget.layer, TopicFrames.layer])
   )
   const paths = pathsOf([...routesIn(api), ...others], routerConfig)
   return Layer.mergeAll(versioned, HealthRoutes, Docs, sharedOf(paths, parts))

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { TOPIC_LENGTH } from "../../../keys/TopicName.ts"
 import { Plain } from "../../../text/Plain.ts"
+import { ByCookie } from "../Authentication.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Needs, need } from "../Needs.ts"
 import { IdempotencyKey, Limit, Message, problems, Whole } from "../Wire.ts"
@@ -104,6 +105,29 @@ export class TopicsGroup extends HttpApiGroup.make("topics")
         about(
           "Read events",
           "`from`: `earliest` (unless it says otherwise), `latest`, a message id, a time, or the `next` of a page. `wait`: milliseconds to wait for the first event. `as=text`: every value as its exact text."
+        )
+      ),
+    get("stream", "/v1/topics/:topic/stream", {
+      params: Wire.Target,
+      query: {
+        from: Schema.optionalKey(EventWire.From),
+        partition: Schema.optionalKey(Schema.Array(Wire.Partition)),
+        filter: Schema.optionalKey(EventWire.Filter),
+        field: Schema.optionalKey(Schema.Array(EventWire.Filter)),
+        overflow: Schema.optionalKey(Schema.Literals(["block", "conflate", "drop-oldest", "disconnect"])),
+        as: Schema.optionalKey(Schema.Literals(["text"])),
+        lastEventId: Schema.optionalKey(EventWire.From)
+      },
+      headers: { "last-event-id": Schema.optionalKey(EventWire.From) },
+      success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/event-stream" })),
+      error
+    })
+      .annotate(Needs, need("topics.read", "somewhere", 10))
+      .annotate(ByCookie, true)
+      .annotateMerge(
+        about(
+          "Follow a topic",
+          "Server-sent events: `started`, `events`, `gap`, `live`, and `end` before the server ends it. `from`: `latest` unless it says otherwise. Go on with the last `id` as `Last-Event-ID`, or as `lastEventId`. `partition` and `field` may be repeated."
         )
       )
   )

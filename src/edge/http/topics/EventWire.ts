@@ -18,13 +18,15 @@ import { problemOf } from "../Problem.ts"
 import { Labels, Problem, Stamp, stamp, stampOr, Time, Whole } from "../Wire.ts"
 
 export const From = Plain(10_000).annotate({ examples: ["earliest"] })
+/** In CEL; and the name of a field. `src/filters` says what is wrong with one. */
+export const Filter = Plain(4_096).annotate({ examples: ["price > 100.0"] })
 export const Wait = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: LONGEST_WAIT }))
 
 /**
  * `value`: a string is the payload's text; other JSON is the payload as it stands in the body. `base64`: a payload that is no text. One of them.
  * `occurredAt`: milliseconds since 1970.
  */
-const EventBody = Schema.Struct({
+export const EventBody = Schema.Struct({
   key: Schema.optionalKey(Schema.NullOr(Plain(EVENT_KEY_LENGTH))),
   value: Schema.optionalKey(Schema.Unknown),
   base64: Schema.optionalKey(Schema.String),
@@ -132,6 +134,20 @@ export const published = ({ topic: { name }, placed, failed }: Done): Published 
   })),
   failed: failed.map(({ partition, indexes, error }) => ({ partition, events: indexes, problem: problemOf(error) }))
 })
+
+interface Produced {
+  readonly producer?: string
+  readonly epoch?: number
+  readonly sequence?: number
+}
+
+/** All three, or none. */
+export const producingOf = ({ producer, epoch, sequence }: Produced) => {
+  if (producer === undefined && epoch === undefined && sequence === undefined) return undefined
+  return producer === undefined || epoch === undefined || sequence === undefined
+    ? failure("InvalidInput", "producer, epoch and sequence are given together, or none of them")
+    : { producer, epoch, sequence }
+}
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 

@@ -3,16 +3,19 @@ import { Effect } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { requireTopic } from "../../../access/RequireTopic.ts"
-import { failure, HeraldError } from "../../../errors/HeraldError.ts"
+import { HeraldError } from "../../../errors/HeraldError.ts"
 import { Publishing } from "../../../topics/Publishing.ts"
 import { Reading } from "../../../topics/Reading.ts"
 import { permitted, Topics } from "../../../topics/Topics.ts"
+import { wishOf } from "../../websocket/topics/Asked.ts"
+import { makeTopicSockets } from "../../websocket/topics/Stream.ts"
 import { json, jsonText } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer } from "../Problem.ts"
 import { TopicsGroup } from "./Api.ts"
+import { makeEvents } from "./Events.ts"
 import * as EventWire from "./EventWire.ts"
 import * as Wire from "./Wire.ts"
 
@@ -29,20 +32,6 @@ const options = (message: string | undefined, headers: Keys, force?: boolean) =>
   force
 })
 
-interface Produced {
-  readonly producer?: string
-  readonly epoch?: number
-  readonly sequence?: number
-}
-
-/** All three, or none. */
-const producingOf = ({ producer, epoch, sequence }: Produced) => {
-  if (producer === undefined && epoch === undefined && sequence === undefined) return undefined
-  return producer === undefined || epoch === undefined || sequence === undefined
-    ? failure("InvalidInput", "producer, epoch and sequence are given together, or none of them")
-    : { producer, epoch, sequence }
-}
-
 const right = <A>(found: A | HeraldError): Effect.Effect<A, HeraldError> =>
   found instanceof HeraldError ? Effect.fail(found) : Effect.succeed(found)
 
@@ -53,6 +42,7 @@ const routes = HttpApiBuilder.group(
     const topics = yield* Topics
     const publishing = yield* Publishing
     const reading = yield* Reading
+    const follow = yield* makeEvents
     const bodyReader = yield* makeBodyReader
     const readTopic = bodyReader(Wire.TopicBody, bodyLimits.publish)
     const readChange = bodyReader(Wire.TopicChangeBody, bodyLimits.publish)
@@ -112,7 +102,7 @@ const routes = HttpApiBuilder.group(
         answer(
           Effect.gen(function* () {
             yield* permitted("topics.publish", topic) // B5
-            const producing = yield* right(producingOf(produced))
+            const producing = yield* right(EventWire.producingOf(produced))
             const events = yield* right(EventWire.eventsOf(yield* readEvents(request as Request)))
             return json(EventWire.published(yield* publishing.publish({ topic, events, partition, producing })))
           })
@@ -125,7 +115,16 @@ const routes = HttpApiBuilder.group(
           )
         )
       )
+      .handle("stream", ({ params: { topic }, query, headers }) => {
+        const { partition, field, lastEventId, as, ...asked } = query
+        const from = headers["last-event-id"] ?? lastEventId ?? query.from
+        return answer(
+          Effect.flatMap(right(wishOf({ ...asked, topic, from, partitions: partition, fields: field })), (wish) =>
+            follow(wish, as ?? "json")
+          )
+        )
+      })
   })
 )
 
-export const topics = { groups: [TopicsGroup], routes } as const satisfies Part
+export const topics = { groups: [TopicsGroup], routes, sockets: makeTopicSockets } as const satisfies Part

@@ -1,0 +1,134 @@
+/**
+ * Opens WebSockets at the HTTP door (RFC 6455 §4.2), for routes that are served so. By HTTP/1.1 only: who has HTTP/2 opens another connection.
+ *
+ *   YO1  A request for a path that is no WebSocket's is answered like any other; one that opens none is answered with a problem, and nothing is kept.
+ *   YO2  A WebSocket counts as the connection that it is: limits of connections, of what may wait to be read, and of requests without a token hold for it.
+ *   YO3  When the server leaves, those who serve sockets are told so and end them; what is left is cut with all other connections.
+ */
+import { createHash } from "node:crypto"
+import { type IncomingMessage, ServerResponse } from "node:http"
+import type { Socket as NodeSocket } from "node:net"
+import type { Refuse } from "../../../src/access/Refusals.ts"
+import { problemOf } from "../../../src/edge/http/Problem.ts"
+import type { SocketRoute } from "../../../src/edge/websocket/Socket.ts"
+import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import type { Unread } from "../../Sockets/Unread.ts"
+import { Connection } from "./Connection.ts"
+
+/** RFC 6455 §1.3 */
+const MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+const KEY = /^[A-Za-z0-9+/]{22}==$/
+/** WebSockets of a node. */
+const MOST = 1_000
+
+const namesIn = (header: string | undefined): ReadonlyArray<string> =>
+  header === undefined ? [] : header.split(",").map((name) => name.trim())
+
+/** What may be answered before it is opened; true: go on. */
+type Admit = (request: IncomingMessage, response: ServerResponse) => boolean
+
+export class Sockets {
+  readonly #unread: Unread
+  readonly #refuse: Refuse
+  readonly #open = new Set<Connection>()
+  #routes: ReadonlyArray<SocketRoute> = []
+  #leaving = false
+
+  constructor(unread: Unread, refuse: Refuse) {
+    this.#unread = unread
+    this.#refuse = refuse
+  }
+
+  get size(): number {
+    return this.#open.size
+  }
+
+  serve(routes: ReadonlyArray<SocketRoute>): void {
+    this.#routes = routes
+  }
+
+  /** Whether it asks for one that is served. YO1 */
+  readonly takes = ({ method, url, headers }: IncomingMessage): boolean =>
+    method === "GET" && headers.upgrade?.toLowerCase() === "websocket" && this.#routeOf(url) !== undefined
+
+  /** YO2 */
+  upgrade(request: IncomingMessage, socket: NodeSocket, head: Buffer, admit: Admit): void {
+    socket.on("error", () => {})
+    const route = this.#routeOf(request.url)
+    const response = new ServerResponse(request)
+    response.assignSocket(socket)
+    response.shouldKeepAlive = false
+    response.once("finish", () => socket.end())
+    if (!admit(request, response)) return
+    const wrong =
+      route === undefined ? failure("NoSuchRoute", "no WebSocket is served there") : this.#wrong(route, request)
+    if (route === undefined || wrong !== undefined) {
+      refuse(response, wrong!)
+      return
+    }
+    response.detachSocket(socket)
+    const named = namesIn(request.headers["sec-websocket-protocol"])
+    socket.setNoDelay(true)
+    socket.write(
+      [
+        "HTTP/1.1 101 Switching Protocols",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        `Sec-WebSocket-Accept: ${accept(request.headers["sec-websocket-key"]!)}`,
+        ...(named.length === 0 ? [] : [`Sec-WebSocket-Protocol: ${route.protocol}`]),
+        "\r\n"
+      ].join("\r\n")
+    )
+    if (head.length > 0) socket.unshift(head)
+    const made = new Connection(request, socket, route.largest, (reason) => this.#refuse(reason, made.address))
+    this.#open.add(made)
+    this.#unread.add(made)
+    socket.once("close", () => {
+      this.#open.delete(made)
+      this.#unread.remove(made)
+    })
+    route.open(made)
+  }
+
+  /** Milliseconds of a monotonic clock. */
+  look(now: number): void {
+    for (const one of this.#open) one.look(now)
+  }
+
+  /** YO3 */
+  leave(): void {
+    this.#leaving = true
+    for (const one of this.#open) one.leave()
+  }
+
+  destroy(): void {
+    for (const one of this.#open) one.destroy()
+  }
+
+  #routeOf(url: string | undefined): SocketRoute | undefined {
+    const path = url?.split(/[?#]/, 1)[0]
+    return this.#routes.find((route) => route.path === path)
+  }
+
+  #wrong({ protocol }: SocketRoute, { headers }: IncomingMessage): HeraldError | undefined {
+    const named = namesIn(headers["sec-websocket-protocol"])
+    if (headers["sec-websocket-version"] !== "13" || !KEY.test(headers["sec-websocket-key"] ?? ""))
+      return failure("InvalidInput", "that opens no WebSocket of version 13 (RFC 6455)")
+    if (named.length > 0 && !named.includes(protocol))
+      return failure("InvalidInput", `this path speaks the subprotocol ${protocol}, and none that the client named`)
+    if (this.#leaving) return failure("Draining", "this server is leaving; come back to another")
+    return this.#open.size < MOST ? undefined : failure("ServerFull", `all ${MOST} WebSockets of this server are taken`)
+  }
+}
+
+const accept = (key: string): string => createHash("sha1").update(`${key}${MAGIC}`).digest("base64")
+
+const refuse = (response: ServerResponse, error: HeraldError): void => {
+  const text = JSON.stringify(problemOf(error))
+  response.writeHead(error.row.http, {
+    "content-type": "application/problem+json",
+    "content-length": Buffer.byteLength(text),
+    connection: "close"
+  })
+  response.end(text)
+}

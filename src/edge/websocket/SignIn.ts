@@ -1,0 +1,89 @@
+/**
+ * Says who is at the other end of a socket. A browser can send no header with a WebSocket, and a URL is no place for a token, so it may come in the first
+ * message.
+ *
+ *   YI1  Nobody is served who has not shown a token: in the header `authorization`, or as `{"type":"hello","token":"…"}`, the first message, within 5 s.
+ *   YI2  A socket whose API key is no longer good ends within 5 s; one that is refused is closed with the code of the error, and its token is in no answer.
+ */
+import { Effect, Result, Schema } from "effect"
+import { Access } from "../../access/Access.ts"
+import type { Identity } from "../../access/Identity.ts"
+import { makeRefusals } from "../../access/Refusals.ts"
+import { failure, type HeraldError } from "../../errors/HeraldError.ts"
+import { afterEvery } from "../../telemetry/Every.ts"
+import type { Socket } from "./Socket.ts"
+
+/** YI1 */
+const Hello = Schema.Struct({ type: Schema.Literal("hello"), token: Schema.String })
+const helloOf = Schema.decodeUnknownResult(Schema.fromJsonString(Hello), { onExcessProperty: "error" })
+
+const FIRST = "5 seconds"
+/** Bytes of a first message. */
+const HELLO_BYTES = 8_448
+const CHECK = "2 seconds"
+
+const unsaid = failure(
+  "Unauthenticated",
+  'no token came within 5 s: send the header authorization, or {"type":"hello","token":"…"} as the first message'
+)
+
+/** The token that the first message has. */
+const tokenIn = (bytes: Buffer): string | HeraldError => {
+  const found = bytes.length > HELLO_BYTES ? undefined : helloOf(bytes.toString())
+  return found !== undefined && Result.isSuccess(found)
+    ? found.success.token
+    : failure("Unauthenticated", 'the first message has to be {"type":"hello","token":"…"}')
+}
+
+export interface Signed {
+  readonly identity: Identity
+  readonly end: (error: HeraldError) => void
+}
+
+/** `next`: the next message of the socket; undefined: it is over. */
+export const makeSignIn = Effect.gen(function* () {
+  const access = yield* Access
+  const refuse = yield* makeRefusals("http")
+  const signed = new Set<Signed>()
+
+  const signIn = Effect.fnUntraced(
+    function* (socket: Socket, next: Effect.Effect<Buffer | undefined>) {
+      let token = socket.headers["authorization"]
+      if (token === undefined) {
+        const first = yield* Effect.timeoutOrElse(next, { duration: FIRST, orElse: () => Effect.fail(unsaid) })
+        if (first === undefined) return undefined
+        const found = tokenIn(first)
+        if (typeof found !== "string") return yield* found
+        token = `Bearer ${found}`
+      }
+      return yield* access.authenticate(token)
+    },
+    Effect.tapError(({ name }) =>
+      Effect.sync(() =>
+        name === "Unauthenticated" ? refuse("no_token") : name === "RateLimited" ? refuse("rate") : undefined
+      )
+    )
+  )
+
+  /** YI2 */
+  const check = Effect.suspend(() =>
+    Effect.forEach(
+      Map.groupBy(signed, ({ identity }) => identity.keyId).values(),
+      Effect.fnUntraced(function* (its) {
+        const { identity } = its[0]!
+        if (yield* access.stillValid(identity)) return
+        const gone = failure("KeyRevoked", `the API key ${identity.keyId} is no longer good`)
+        for (const { end } of its) end(gone)
+      }),
+      { discard: true }
+    )
+  )
+  yield* Effect.forkScoped(afterEvery("the keys of WebSockets were not checked", CHECK, check))
+
+  /** From then on it is ended when its key is not good any more; gives what forgets it. */
+  const keep = (one: Signed): (() => void) => {
+    signed.add(one)
+    return () => signed.delete(one)
+  }
+  return { signIn, keep }
+})

@@ -1,0 +1,67 @@
+/**
+ * Port: a connection of a WebSocket (RFC 6455), as those have it who serve one. Frames, pings and what a peer may not do are below it.
+ *
+ *   YS1  Messages are heard one after the other, each when it was asked for: who is not asked sends against a closed window.
+ *   YS2  Who sends is told when too much waits, and those who wait are told in turn when there is room.
+ */
+import { Context } from "effect"
+import type { HeraldError } from "../../errors/HeraldError.ts"
+
+export interface SocketListener {
+  /** A whole message; its bytes are well-formed UTF-8. */
+  readonly message: (text: Buffer) => void
+  /** The server leaves: who serves it ends it, or it is cut. */
+  readonly leaving: () => void
+  /** The connection is over, whoever ended it; once, and nothing after it. */
+  readonly over: () => void
+}
+
+export interface Socket {
+  /** Such as `127.0.0.1`, or `unknown`. */
+  readonly address: string
+  /** Headers of the request that opened it. Names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>
+  /** From now on this one is told. Of a socket that is over it hears so, in another turn. */
+  readonly hear: (listener: SocketListener) => void
+  /** Asks for one message. YS1 */
+  readonly read: () => void
+  /** Sends the frames of one message, into whose bytes nobody may write from now on. False: too much waits now, or it is over. YS2 */
+  readonly send: (...frames: ReadonlyArray<Uint8Array>) => boolean
+  /** Whether more may be sent now. */
+  readonly isClear: boolean
+  /** Calls back once, never within this call, in the order in which was asked; perhaps never when the socket is over. YS2 */
+  readonly whenClear: (then: () => void) => void
+  /** Says goodbye after all that was sent, and ends. `code`: 1000 to 4999. Nothing, when it is over. */
+  readonly close: (code: number, reason: string) => void
+}
+
+/** What is served at a path. */
+export interface SocketRoute {
+  /** Such as `/v1/topics/stream`. */
+  readonly path: string
+  /** What a client that names subprotocols has to name; who names none speaks it, too. */
+  readonly protocol: string
+  /** Bytes of the largest message that is taken. */
+  readonly largest: number
+  readonly open: (socket: Socket) => void
+}
+
+/** Port: the door, which may take WebSockets. */
+export const SocketDoor = Context.Reference<{ readonly serve: (routes: ReadonlyArray<SocketRoute>) => void }>(
+  "herald/edge/websocket/SocketDoor",
+  { defaultValue: () => ({ serve: () => {} }) }
+)
+
+/** Codes of a close: RFC 6455 §7.4.1. An error of the catalogue closes with 4000 and its HTTP status. */
+export const CLOSE = {
+  normal: 1000,
+  protocol: 1002,
+  notText: 1003,
+  noUtf8: 1007,
+  refused: 1008,
+  tooLarge: 1009
+} as const
+
+/** Ends a socket for an error: its code says which kind, its reason begins with the code of the catalogue. */
+export const closeFor = (socket: Socket, error: HeraldError): void =>
+  socket.close(4_000 + error.row.http, `${error.code}: ${error.message}`)
