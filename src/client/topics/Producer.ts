@@ -4,6 +4,7 @@
  *   QP1  An event is in the topic once, however often it was sent: its sequence stays the same until it is answered.
  *   QP2  Whoever opens a producer's id later ends this one: it publishes nothing more, and says so.
  *   QP3  What a promise says is so: resolved is durable; rejected says whether the events may be there.
+ *   QP4  What an application sends in one turn of its loop goes together, so that events that are sent one by one cost little more than a batch of them.
  */
 import type {
   OpenProducerResponse,
@@ -35,6 +36,7 @@ export class Producer implements AsyncDisposable {
   #partitions: number
   #sticky = 0
   #credit = firstCredit
+  #pumping = false
   #cancel = () => {}
   #over: Ending | undefined
   #closing: Promise<void> | undefined
@@ -128,7 +130,7 @@ export class Producer implements AsyncDisposable {
         results.push(this.#give(partition, chunk, sequence))
         if (sequence > 0) sequence += chunk.length
       }
-    this.#pump()
+    this.#soon()
     const settled = await Promise.allSettled(results)
     const refused = settled.find((one) => one.status === "rejected")
     if (refused !== undefined) throw refused.reason
@@ -245,6 +247,16 @@ export class Producer implements AsyncDisposable {
           one
         )
     }
+  }
+
+  /** QP4 */
+  #soon(): void {
+    if (this.#pumping) return
+    this.#pumping = true
+    queueMicrotask(() => {
+      this.#pumping = false
+      this.#pump()
+    })
   }
 
   #pump(): void {

@@ -125,11 +125,31 @@ describe("a producer", () => {
     server.cut()
     await until(() => server.calls.size === 0)
     const sent = failed(producer.send([text("a")]))
+    await new Promise((resolve) => setImmediate(resolve)) // QP4
     const waiting = failed(producer.send([text("b")]))
     await producer.close(0)
     assert.strictEqual((await waiting).outcome, "failed")
     assert.include(["unknown", "failed"], (await sent).outcome)
     assert.strictEqual((await producer.send([text("c")]).catch((e) => e)).code, "HRLD-5102")
+  })
+
+  it("QP4 what is sent in one turn goes together, and what is sent in the next does not wait for it", async () => {
+    const server = new FakeTopic(1)
+    await using topics = topicsOf(server)
+    const producer = await topics.topic("t").producer({ id: "p" })
+    const batches: Array<number> = []
+    const { publishStream } = server
+    server.publishStream = (...args) => {
+      const call = publishStream.apply(server, args)
+      return { ...call, send: (request) => (batches.push(request.publish!.events.length), call.send(request)) }
+    }
+    server.cut()
+    await until(() => server.calls.size === 1)
+    const first = ["a", "b", "c"].map((one) => producer.send([text(one)]))
+    await Promise.resolve()
+    await Promise.all([...first, producer.send([text("d")])])
+    assert.deepStrictEqual(batches, [3, 1])
+    assert.deepStrictEqual(server.texts, ["a", "b", "c", "d"])
   })
 
   it("ZS1 what was not published survives the process, and is there once: 60 runs", async () => {
