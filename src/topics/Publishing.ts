@@ -169,11 +169,10 @@ const make = Effect.fnUntraced(function* (options: PublishingOptions) {
     const log = logs.of(topic.log)
     if (log === undefined) return yield* failure("Internal", `no log of ${topic.log} is here`)
     const who = excerpt(producing?.producer ?? "")
-    const done = yield* Effect.forEach(
-      parts,
-      ({ partition, frame }) => Effect.result(log.append({ topic: topic.id, partition, events: frame, producing })),
-      { concurrency: "unbounded" }
-    )
+    const one = ({ partition, frame }: Part) =>
+      Effect.result(log.append({ topic: topic.id, partition, events: frame, producing }))
+    const done =
+      parts.length === 1 ? [yield* one(parts[0]!)] : yield* Effect.forEach(parts, one, { concurrency: "unbounded" })
     const placedEvents: Array<PlacedEvents> = []
     const unplaced: Array<UnplacedEvents> = []
     for (const [at, result] of done.entries()) {
@@ -210,14 +209,25 @@ const make = Effect.fnUntraced(function* (options: PublishingOptions) {
       const sum = (those: ReadonlyArray<{ readonly count: number }>) => those.reduce((n, { count }) => n + count, 0)
       const fresh = sum(all.placed.filter((one) => !one.duplicate))
       activity.published(topic.id, fresh)
+      const again = sum(all.placed) - fresh
+      const counts = Metric.update(placed, fresh)
+      if (again === 0 && all.failed.length === 0) return counts
       return Effect.all(
         [
-          Metric.update(placed, fresh),
-          Metric.update(duplicate, sum(all.placed) - fresh),
+          counts,
+          Metric.update(duplicate, again),
           Metric.update(failed, sum(all.failed.map(({ indexes }) => ({ count: indexes.length }))))
         ],
         { discard: true }
       )
+    })
+
+  const inTurn = <A, E>({ mine, begun }: Turn, appended: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.gen(function* () {
+      yield* mine
+      const appending = yield* Effect.forkChild(appended, { startImmediately: true })
+      begun()
+      return yield* Fiber.join(appending)
     })
 
   const into = Effect.fnUntraced(function* (topic: Topic, wish: Wish) {
@@ -229,16 +239,16 @@ const make = Effect.fnUntraced(function* (options: PublishingOptions) {
     yield* fitSchema(topic, all)
     if (until !== undefined && clock.monotonicTimeNanosUnsafe() >= until)
       return yield* failure("Timeout", "the caller's time was over before anything was appended; nothing will be")
-    if (wish.turn !== undefined) yield* wish.turn.mine
-    const appending = yield* Effect.forkChild(append(topic, parts, producing), { startImmediately: true })
-    wish.turn?.begun()
-    const { gone, ...done } = yield* Fiber.join(appending)
+    const { gone, ...done } = yield* wish.turn === undefined
+      ? append(topic, parts, producing)
+      : inTurn(wish.turn, append(topic, parts, producing))
     if (gone) known.changed(topic.name, undefined)
     yield* counted(topic, done)
     return done.placed.length === 0 ? yield* worst(done.failed) : { topic, ...done }
   })
 
-  const publish = Effect.fn("Publishing.publish")(function* (wish: Wish) {
+  // Without a span of its own: a stream has thousands of batches a second.
+  const publish = Effect.fnUntraced(function* (wish: Wish) {
     const { topic: name, events: all, producing } = wish
     const identity = yield* permitted("topics.publish", name)
     if (all.length === 0) return yield* invalid("events: there is none")
