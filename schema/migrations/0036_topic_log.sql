@@ -276,6 +276,13 @@ begin
     from topic_sequences where topic_id = of_topic and producer = of_producer));
 end $$;
 
+-- A producer's newest runs with one more, which goes with the last one where it follows it in sequences and in offsets; at most 16 of them.
+create function herald_topic_runs(runs bigint[], first bigint, count bigint, off bigint) returns bigint[] language sql immutable as $$
+  select case when runs[cardinality(runs) - 2] + runs[cardinality(runs) - 1] = first and runs[cardinality(runs)] + runs[cardinality(runs) - 1] = off
+    then runs[:cardinality(runs) - 2] || array[runs[cardinality(runs) - 1] + count, runs[cardinality(runs)]]
+    else runs[greatest(1, cardinality(runs) - 44):] || array[first, count, off] end
+$$;
+
 -- Appends a round: at most one segment a partition, each with its producers' sequences, all or nothing of each segment. Entries are in the order of
 -- topic and partition, so that rounds wait for each other and never in a circle.
 --   clock:     of which server the times are (herald_clock); null is returned, and nothing happens, on another
@@ -302,8 +309,8 @@ declare
   fits boolean;
   looked jsonb;
   size integer;
-  runs bigint[];
-  last integer;
+  sent jsonb;
+  known_ones integer;
 begin
   if clock is distinct from pg_postmaster_start_time()::text then return null; end if;
   perform set_config('lock_timeout', greatest(wait, 1)::text, true);
@@ -323,21 +330,28 @@ begin
       now := extract(epoch from clock_timestamp()) * 1000;
       if now > not_after[i] then answer := '["late"]'; end if;
     end if;
-    if answer is null and jsonb_array_length(in_producers->(i - 1)) > 0 then
-      fits := true;
-      looked := '{}';
-      for one in select value from jsonb_array_elements(in_producers->(i - 1)) loop
-        select * into known from topic_sequences where topic_id = in_topics[i] and producer = one->>0 and part = in_parts[i] for update;
-        if not found then
-          -- Whoever opens the producer waits for us, or we for them.
-          select in_topics[i], in_parts[i], producer, epoch, 0, 0, '{}' into known
-            from topic_producers where topic_id = in_topics[i] and producer = one->>0 for share;
-        end if;
-        fits := fits and known.epoch is not distinct from (one->>1)::bigint and known.sequence + 1 = (one->>2)::bigint;
-        looked := looked || jsonb_build_object(one->>0,
-          case when known.epoch is not null then jsonb_build_array(known.epoch, known.sequence, to_jsonb(known.runs)) end);
-      end loop;
-      if not fits then answer := jsonb_build_array('look', looked, held.epoch, held.last_at)::text; end if;
+    sent := in_producers->(i - 1);
+    if answer is null and jsonb_array_length(sent) > 0 then
+      -- One statement for all of which the next sequence came, as nearly always; each is looked up by itself, whatever the planner thinks of the table.
+      select count(*) into known_ones from jsonb_array_elements(sent) s cross join lateral (
+        select from topic_sequences k where k.topic_id = in_topics[i] and k.producer = s->>0 and k.part = in_parts[i]
+          and k.epoch = (s->>1)::bigint and k.sequence + 1 = (s->>2)::bigint for update) k;
+      if known_ones < jsonb_array_length(sent) then
+        fits := true;
+        looked := '{}';
+        for one in select value from jsonb_array_elements(sent) loop
+          select * into known from topic_sequences where topic_id = in_topics[i] and producer = one->>0 and part = in_parts[i] for update;
+          if not found then
+            -- Whoever opens the producer waits for us, or we for them.
+            select in_topics[i], in_parts[i], producer, epoch, 0, 0, '{}' into known
+              from topic_producers where topic_id = in_topics[i] and producer = one->>0 for share;
+          end if;
+          fits := fits and known.epoch is not distinct from (one->>1)::bigint and known.sequence + 1 = (one->>2)::bigint;
+          looked := looked || jsonb_build_object(one->>0,
+            case when known.epoch is not null then jsonb_build_array(known.epoch, known.sequence, to_jsonb(known.runs)) end);
+        end loop;
+        if not fits then answer := jsonb_build_array('look', looked, held.epoch, held.last_at)::text; end if;
+      end if;
     end if;
     if answer is null then
       now := greatest(now, held.last_at);
@@ -355,18 +369,12 @@ begin
       update topic_partitions set next_off = held.next_off + in_counts[i], bytes = bytes + size, last_at = now,
           first_at = case when held.first_off = held.next_off then now else held.first_at end
         where topic_id = in_topics[i] and part = in_parts[i];
-      for one in select value from jsonb_array_elements(in_producers->(i - 1)) loop
-        select s.runs into runs from topic_sequences s where topic_id = in_topics[i] and producer = one->>0 and part = in_parts[i];
-        runs := coalesce(runs, '{}');
-        last := cardinality(runs);
-        if last > 0 and runs[last - 2] + runs[last - 1] = (one->>2)::bigint and runs[last] + runs[last - 1] = held.next_off + (one->>4)::bigint then
-          runs[last - 1] := runs[last - 1] + (one->>3)::bigint;
-        else
-          runs := runs[greatest(1, last - 44):] || array[(one->>2)::bigint, (one->>3)::bigint, held.next_off + (one->>4)::bigint];
-        end if;
-        insert into topic_sequences as s values (in_topics[i], in_parts[i], one->>0, (one->>1)::bigint, (one->>2)::bigint + (one->>3)::bigint - 1, now, runs)
-          on conflict (topic_id, producer, part) do update set sequence = excluded.sequence, at = excluded.at, runs = excluded.runs;
-      end loop;
+      insert into topic_sequences as s
+        select in_topics[i], in_parts[i], p->>0, (p->>1)::bigint, (p->>2)::bigint + (p->>3)::bigint - 1, now,
+          array[(p->>2)::bigint, (p->>3)::bigint, held.next_off + (p->>4)::bigint]
+        from jsonb_array_elements(sent) p
+        on conflict (topic_id, producer, part) do update set sequence = excluded.sequence, at = excluded.at,
+          runs = herald_topic_runs(s.runs, excluded.runs[1], excluded.runs[2], excluded.runs[3]);
       answer := concat('["placed",', held.next_off, ',', held.epoch, ',', now, ']');
     end if;
     answers := answers || case when i > 1 then ',' else '' end || answer;
