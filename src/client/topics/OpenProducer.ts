@@ -42,7 +42,7 @@ export const opened = async (home: TopicHome, topic: string, producerId: string)
 }
 
 /** Events and bytes of one call of `send` that are sent as one. */
-const together = { events: 1_000, bytes: 262_144 }
+const most = { events: 1_000, bytes: 262_144 }
 
 /** By partition, in pieces that are sent as one. */
 export const parted = (
@@ -58,10 +58,23 @@ export const parted = (
     const size = bytesOn(event)
     const piece = pieces.at(-1)
     const bytes = (sizes.get(partition) ?? 0) + size
-    const fits = piece !== undefined && piece.length < together.events && bytes <= together.bytes
+    const fits = piece !== undefined && piece.length < most.events && bytes <= most.bytes
     sizes.set(partition, fits ? bytes : size)
     if (fits) piece.push(event)
     else pieces.push([event])
   }
   return parts
+}
+
+/** Calls of what it returns within one turn of the loop come to one of `work`, behind them. */
+export const together = (work: () => void): (() => void) => {
+  let asked = false
+  return () => {
+    if (asked) return
+    asked = true
+    queueMicrotask(() => {
+      asked = false
+      work()
+    })
+  }
 }

@@ -17,7 +17,7 @@ import { type Item, sequenceOf } from "./Batch.ts"
 import { bytesOn, type Placed, partitionOf, type TopicEvent, toSend } from "./Event.ts"
 import type { TopicHome } from "./Home.ts"
 import { Lasting } from "./Lasting.ts"
-import { opened, type ProducerOptions, parted, type SendOptions } from "./OpenProducer.ts"
+import { opened, type ProducerOptions, parted, type SendOptions, together } from "./OpenProducer.ts"
 import { type Ending, Outgoing } from "./Outgoing.ts"
 import { Spool, type Spooled } from "./Spool.ts"
 
@@ -36,7 +36,8 @@ export class Producer implements AsyncDisposable {
   #partitions: number
   #sticky = 0
   #credit = firstCredit
-  #pumping = false
+  /** QP4 */
+  readonly #soon = together(() => this.#pump())
   #cancel = () => {}
   #over: Ending | undefined
   #closing: Promise<void> | undefined
@@ -247,16 +248,6 @@ export class Producer implements AsyncDisposable {
           one
         )
     }
-  }
-
-  /** QP4 */
-  #soon(): void {
-    if (this.#pumping) return
-    this.#pumping = true
-    queueMicrotask(() => {
-      this.#pumping = false
-      this.#pump()
-    })
   }
 
   #pump(): void {

@@ -141,7 +141,11 @@ describe("a producer", () => {
     const { publishStream } = server
     server.publishStream = (...args) => {
       const call = publishStream.apply(server, args)
-      return { ...call, send: (request) => (batches.push(request.publish!.events.length), call.send(request)) }
+      const send: typeof call.send = (request) => {
+        batches.push(request.publish!.events.length)
+        return call.send(request)
+      }
+      return { ...call, send }
     }
     server.cut()
     await until(() => server.calls.size === 1)
