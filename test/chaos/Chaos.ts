@@ -1,4 +1,4 @@
-/** A randomised fault run: three nodes, a publisher that tries until it is answered, SDK clients, and faults drawn from two tables by a seed. */
+/** A randomised fault run: three nodes, a publisher that tries until it is answered, SDK clients, programs of a topic, and faults drawn from two tables by a seed. */
 import type { HeraldClient } from "../../src/client/HeraldClient.ts"
 import { startNativeDatabase } from "../support/Database.ts"
 import { KafkaServer } from "../support/Kafka.ts"
@@ -10,6 +10,7 @@ import { chance } from "./Chance.ts"
 import { Checker, KEYS } from "./Checker.ts"
 import { nodeFaults, type Scene, serviceFaults, type Table } from "./Faults.ts"
 import { ROLLED, Rollouts } from "./Rollouts.ts"
+import { TopicPromises } from "./TopicPromises.ts"
 
 const CLIENTS = 30
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
@@ -19,6 +20,8 @@ export interface Outcome {
   readonly schedule: ReadonlyArray<string>
   readonly published: number
   readonly rollouts: number
+  /** Events of a topic that were acked. */
+  readonly events: number
   /** Promises that were broken. */
   readonly wrong: ReadonlyArray<string>
 }
@@ -64,6 +67,7 @@ export const run = async ({ seed, millis, kafka: withKafka }: ChaosOptions): Pro
   const checker = new Checker(nodes)
   const rollouts = new Rollouts(nodes, seed ^ 0x7011)
   let rolling: Promise<void> | undefined
+  let topics: TopicPromises | undefined
   try {
     for (const key of KEYS) await waitUntil("the first publish", () => checker.publish(key, 0))
     await nodes.servers[0]!.published(ROLLED, 0)
@@ -77,6 +81,7 @@ export const run = async ({ seed, millis, kafka: withKafka }: ChaosOptions): Pro
       for (let n = 0; !stop; n++) await checker.publish(KEYS[n % KEYS.length]!, n % 3).then(() => pause(20))
     })()
     rolling = rollouts.run()
+    topics = await TopicPromises.start(nodes)
     const until = performance.now() + millis
     await Promise.all([
       disturb(scene, nodeFaults, seed, until, schedule),
@@ -89,13 +94,15 @@ export const run = async ({ seed, millis, kafka: withKafka }: ChaosOptions): Pro
     await checker.redisAgrees(scene.redis)
     await checker.end(clients, kafka)
     await rollouts.end()
-    const wrong = [...checker.wrong, ...rollouts.wrong]
-    return { schedule, published: checker.published, rollouts: rollouts.begun, wrong }
+    await topics.end()
+    const wrong = [...checker.wrong, ...rollouts.wrong, ...topics.wrong]
+    return { schedule, published: checker.published, rollouts: rollouts.begun, events: topics.events, wrong }
   } finally {
     stop = true
     rollouts.stop()
     await publisher
     await rolling?.catch(() => {})
+    await topics?.[Symbol.asyncDispose]()
     await Promise.all(clients.map((client) => client.close()))
     if (proxy !== undefined) proxy.fault = "none"
     await nodes[Symbol.asyncDispose]()
