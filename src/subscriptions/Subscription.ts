@@ -108,7 +108,7 @@ export const definitionProblem = (it: Definition): string | undefined => {
     return `there are 1 to ${limits.backoffs} delays between attempts`
   if (!it.backoffMillis.every((millis) => isWhole(millis, 0, limits.backoffMillis)))
     return `a delay between attempts is 0 to ${limits.backoffMillis} milliseconds`
-  if (!isWhole(it.maxInFlight, 1, limits.inFlight)) return `1 to ${limits.inFlight} deliveries may be unanswered`
+  if (!isWhole(it.maxInFlight, 1, limits.inFlight)) return `1 to ${limits.inFlight} events may be unanswered`
   if (it.deadLetterTopic === it.topicName) return "a topic can't be its own dead-letter topic"
   return undefined
 }
