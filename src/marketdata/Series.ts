@@ -101,8 +101,13 @@ export const filled = (
   let start = startOf(calendar, interval, range.from)
   if (start < range.from) start = endOf(calendar, interval, start)
   for (let steps = 0; start < range.until && made.length < range.limit && steps < STEPS; steps++) {
-    const end = endOf(calendar, interval, start)
     const candle = candles[next]
+    if (last?.close === undefined) {
+      // There is no flat bar before the first price.
+      if (candle === undefined) break
+      start = Math.max(start, candle.start)
+    }
+    const end = endOf(calendar, interval, start)
     if (candle !== undefined && candle.start <= start) {
       next++
       made.push(candle)

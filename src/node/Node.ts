@@ -14,6 +14,7 @@ import * as AuditGroup from "../consumers/AuditGroup.ts"
 import { distribution } from "../edge/grpc/distribution/Routes.ts"
 import { evaluation, firstEvaluation } from "../edge/grpc/flagd/Evaluation.ts"
 import { sync } from "../edge/grpc/flagd/Sync.ts"
+import { marketDataStream } from "../edge/grpc/marketdata/Routes.ts"
 import { publishing } from "../edge/grpc/publishing/Routes.ts"
 import { reporting } from "../edge/grpc/reporting/Routes.ts"
 import type { Service } from "../edge/grpc/Service.ts"
@@ -164,7 +165,7 @@ const capabilities = [
     http: experimentRoutes
   },
   { services: Refs.layer, http: refRoutes },
-  { services: ({ marketData }) => MarketData.layer(marketData), http: marketDataRoutes },
+  { services: ({ marketData }) => MarketData.layer(marketData), http: marketDataRoutes, grpc: marketDataStream },
   {
     services: ({ pepper }) => Layer.merge(FlagUses.layer, Reports.layer({ pepper })),
     http: usage,

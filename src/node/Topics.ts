@@ -2,6 +2,7 @@
 import { Layer } from "effect"
 import { Fanout } from "../fanout/Fanout.ts"
 import { HeardLogs } from "../fanout/HeardLogs.ts"
+import { MarketStreams } from "../marketdata/MarketStreams.ts"
 import * as Projectors from "../marketdata/Projectors.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import { Consuming } from "../subscriptions/Consuming.ts"
@@ -29,7 +30,7 @@ export const topicServices = ({
     Consuming.layer({ run }),
     Posting.layer({ run }),
     Reading.layer(topics),
-    Fanout.layer(fanout),
+    MarketStreams.layer(marketData).pipe(Layer.provideMerge(Fanout.layer(fanout))),
     Projectors.layer(marketData)
   ).pipe(
     Layer.provideMerge(Publishing.layer(topics)),

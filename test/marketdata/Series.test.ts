@@ -62,6 +62,21 @@ describe("Series", () => {
     assert.strictEqual(days.length, 4) // a Friday, a weekend, a holiday, Tuesday to Thursday
   })
 
+  it("MW1 a time long before the first trade is passed by at once", () => {
+    const candles = candlesOf(ALWAYS, "1m", rows([minutesOn(0)]))
+    const range = { from: 0, until: ten + 3 * MINUTE, limit: 1_000 }
+    const all = filled(ALWAYS, "1m", candles, range, sessionsOf("all"), undefined)
+    assert.deepStrictEqual(
+      all.map(({ start, filled }) => [(start - ten) / MINUTE, filled]),
+      [
+        [0, false],
+        [1, true],
+        [2, true]
+      ]
+    )
+    assert.deepStrictEqual(filled(ALWAYS, "1m", [], range, sessionsOf("all"), undefined), [])
+  })
+
   it("MB1 bars of several exchanges are put together by their start, and their revisions add up", () => {
     const two = [minutesOn(0, { exchange: "A", price: 1n }), minutesOn(0, { exchange: "B", price: 3n, sequence: 1n })]
     const [candle, ...others] = candlesOf(ALWAYS, "1m", rows(two))

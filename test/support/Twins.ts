@@ -22,6 +22,8 @@ import { Reports } from "../../src/flags/Reports.ts"
 import { segmentKind } from "../../src/flags/Segment.ts"
 import { SegmentView } from "../../src/flags/SegmentView.ts"
 import { Bookkeeping } from "../../src/fleet/Bookkeeping.ts"
+import { MarketData } from "../../src/marketdata/MarketData.ts"
+import { MarketStreams } from "../../src/marketdata/MarketStreams.ts"
 import { makeKinds } from "../../src/propagation/Kind.ts"
 import { Kinds } from "../../src/propagation/Kinds.ts"
 import { Propagation, type PropagationOptions } from "../../src/propagation/Propagation.ts"
@@ -156,7 +158,10 @@ export const topics = Layer.mergeAll(
   DeadLetters.layer,
   Consuming.layer({ run: "test" }),
   Reading.layer({ waitingReads: 8 }),
-  Fanout.layer({ readers: 100, ringBytes: 1_048_576, ringsBytes: 8_388_608 })
+  MarketData.layer({ staleMillis: 60_000 }),
+  MarketStreams.layer({ topics: "market-data/normalized/*" }).pipe(
+    Layer.provideMerge(Fanout.layer({ readers: 100, ringBytes: 1_048_576, ringsBytes: 8_388_608 }))
+  )
 ).pipe(
   Layer.provideMerge(Publishing.layer({ eventBytes: 1_048_576, underWayBytes: 67_108_864 })),
   Layer.provideMerge(Layer.mergeAll(KnownTopics.layer, Activity.layer, TopicUsers.layer, Logs.layer)),
