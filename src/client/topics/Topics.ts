@@ -1,5 +1,5 @@
 /**
- * Topics of a Herald server, for Node and Deno: publish, read, consume. See docs/topics.md. They need nothing else of the client: who has no
+ * Topics of a Herald server, for Node, Deno and browsers: publish, read, consume. See docs/topics.md. They need nothing else of the client: who has no
  * configuration opens them alone.
  *
  *   QZ1  After `close` nothing of it keeps the process alive.
@@ -12,8 +12,8 @@ import { NotAnswered } from "../NotAnswered.ts"
 import { systemClock } from "../Platform.ts"
 import type { ConsumeOptions } from "./Consumed.ts"
 import { Consumer } from "./Consumer.ts"
+import { dial } from "./Dial.ts"
 import { type Placed, placedOf, type TopicEvent, toSend } from "./Event.ts"
-import { GrpcTopics } from "./GrpcTopics.ts"
 import { type HandleOptions, type Handler, type Handling, handle } from "./Handling.ts"
 import type { TopicHome } from "./Home.ts"
 import { isFinal, type Reconnecting } from "./Lasting.ts"
@@ -131,7 +131,7 @@ export class Topics implements AsyncDisposable {
   constructor(options: TopicsOptions, surroundings: TopicSurroundings = {}) {
     const { baseMillis = 250, capMillis = 20_000, stableMillis = 10_000 } = options.reconnect ?? {}
     this.#home = {
-      transport: surroundings.transport ?? new GrpcTopics(options),
+      transport: surroundings.transport ?? dial(options),
       clock: surroundings.clock ?? systemClock,
       reconnect: { baseMillis, capMillis, stableMillis },
       openMillis: options.openMillis ?? 30_000,

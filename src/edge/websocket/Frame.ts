@@ -48,3 +48,7 @@ export const closeFrame = (code: number, reason: string): Buffer => {
   payload.set(said, 2)
   return frame(CLOSE_FRAME, payload)
 }
+
+/** Bytes of a frame's payload. */
+export const payloadBytes = (bytes: Uint8Array): number =>
+  bytes.length - (bytes[1]! < 126 ? 2 : bytes[1] === 126 ? 4 : 10)

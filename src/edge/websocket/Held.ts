@@ -2,11 +2,12 @@
  * Sends a reader's share of a socket that several have together. State over a `Socket`.
  *
  *   YH1  Of what is meant for a reader at most one thing waits here, as it was given and not encoded: of who reads slowly the position is kept.
- *   YH2  Once a reader grants bytes it is sent what was granted, counted from the beginning: while any is left, one message more.
+ *   YH2  Once a reader grants bytes, of messages' texts, it is sent what was granted, counted from the beginning: while any is left, one message more.
  */
 import type { HeraldError } from "../../errors/HeraldError.ts"
 import type { Told } from "../../fanout/Batch.ts"
 import type { Sink } from "../../fanout/Reader.ts"
+import { payloadBytes } from "./Frame.ts"
 import type { Socket } from "./Socket.ts"
 
 export interface HeldOptions {
@@ -70,7 +71,7 @@ export class Held implements Sink {
 
   #send(told: Told): void {
     const frames = this.#options.framesOf(told)
-    for (const { length } of frames) this.#sent += length
+    for (const one of frames) this.#sent += payloadBytes(one)
     this.#socket.send(...frames)
   }
 

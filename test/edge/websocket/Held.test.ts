@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TopicFrames } from "../../../src/edge/http/topics/TopicFrames.ts"
+import { textFrame } from "../../../src/edge/websocket/Frame.ts"
 import { Held } from "../../../src/edge/websocket/Held.ts"
 import type { Socket } from "../../../src/edge/websocket/Socket.ts"
 import { Batch, LIVE, type Told } from "../../../src/fanout/Batch.ts"
@@ -17,7 +18,7 @@ class Fake implements Socket {
   readonly read = () => {}
   readonly close = () => {}
   readonly send = (...frames: ReadonlyArray<Uint8Array>) => {
-    this.sent.push(Buffer.concat(frames).toString())
+    this.sent.push(frames.map((one) => Buffer.from(one.subarray(2)).toString()).join(""))
     return this.isClear
   }
   readonly whenClear = (then: () => void) => void this.waiting.push(then)
@@ -37,7 +38,7 @@ const held = (socket: Fake, granted?: number) => {
   const made = new Held(socket, {
     framesOf: (told) => {
       encoded.push(nameOf(told))
-      return [Buffer.from(nameOf(told))]
+      return [textFrame(nameOf(told))]
     },
     granted,
     ended: () => {}

@@ -1,6 +1,9 @@
 /** The WebSocket of topics on a node over memory twins. */
+import { readFileSync } from "node:fs"
 import { afterAll, afterEach, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Ajv2020 } from "ajv/dist/2020.js"
 import { Effect } from "effect"
+import { parse } from "yaml"
 import { Access } from "../../../src/access/Access.ts"
 import { CurrentIdentity, system } from "../../../src/access/Identity.ts"
 import { READERS } from "../../../src/edge/websocket/topics/Session.ts"
@@ -29,8 +32,18 @@ const publish = async (name: string, ...values: ReadonlyArray<unknown>) => {
 beforeAll(async () => {
   door = await openHttp()
 })
+/** Everything that is told is as the AsyncAPI document says. */
+const documented = () => {
+  const text = readFileSync(new URL("../../../schema/topics-stream.yaml", import.meta.url), "utf8")
+  const { components } = parse(text)
+  return new Ajv2020({ strict: false }).compile({ components, $ref: "#/components/schemas/told" })
+}
+const fits = documented()
 afterEach(() => {
-  for (const one of clients.splice(0)) one.close()
+  for (const one of clients.splice(0)) {
+    one.close()
+    for (const said of one.said) assert.isTrue(fits(said), `${JSON.stringify(said)} ${JSON.stringify(fits.errors)}`)
+  }
 })
 afterAll(() => door.close())
 

@@ -5,6 +5,7 @@ import type { Event, Events } from "../../../edge/http/topics/EventWire.ts"
 import { render } from "../../CliFailure.ts"
 import { invocation, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
+import { followTopic } from "./Follow.ts"
 import { jsonLine, line, pathOf, topic } from "./Told.ts"
 
 const PAGE = 1_000
@@ -14,8 +15,15 @@ const [WAIT, ANSWER] = [10_000, 25_000]
 const whys: Readonly<Record<string, string>> = {
   retention: "they were kept as long as the topic says",
   corrupt: "what is stored of them is not what was written",
-  epoch: "the topic's history was lost, as when a backup is restored"
+  epoch: "the topic's history was lost, as when a backup is restored",
+  overflow: "this reader was too slow for them"
 }
+
+const namesIn = (fields = ""): ReadonlyArray<string> =>
+  fields
+    .split(",")
+    .map((field) => field.trim())
+    .filter(Boolean)
 
 export const tail = Command.make(
   "tail",
@@ -26,19 +34,39 @@ export const tail = Command.make(
       "earliest, latest (unless given), a message id, or a time such as 2026-11-27T06:00:00Z",
       "where"
     ),
+    filter: optionalText(
+      "filter",
+      "Only events that it takes: CEL, such as 'price > 100.0 && exchange == \"NASDAQ\"'",
+      "cel"
+    ),
+    fields: optionalText("fields", "Of JSON payloads only these fields, with commas between", "names"),
     partition: optionalInt("partition", "Only this one", "n"),
     keys: yes("keys", "Only the keys of events, without what they carry"),
     json: yes("json", "As --output json: an object a line"),
     limit: optionalInt("limit", "End after so many events", "n"),
     once: yes("once", "End with what there is, and don't wait for more")
   },
-  Effect.fn("Topic.tail")(function* ({ topic: name, from = "latest", partition, keys, json, limit, once }) {
+  Effect.fn("Topic.tail")(function* ({
+    topic: name,
+    from = "latest",
+    filter,
+    fields,
+    partition,
+    keys,
+    json,
+    limit,
+    once
+  }) {
     const shell = yield* Shell
     const here = yield* invocation
     const show = (event: Event) => {
       if (json || here.format === "json") return shell.out(jsonLine(event, keys))
       const { value: _, base64: __, ...bare } = event
       return here.emitNext(keys ? bare : event, (paint) => line(event, keys, paint))
+    }
+    if (filter !== undefined || fields !== undefined) {
+      const following = { topic: name, from, partition, filter: filter ?? "", fields: namesIn(fields), once }
+      return yield* followTopic(here.target, { ...following, limit: limit ?? Number.POSITIVE_INFINITY }, show, whys)
     }
     let at = from
     let left = limit ?? Number.POSITIVE_INFINITY
@@ -79,6 +107,10 @@ export const tail = Command.make(
     {
       command: "herald topic tail orders --from earliest --once --json > events.ndjson",
       description: "All that there is, for a program"
+    },
+    {
+      command: "herald topic tail ticks --filter 'price > 100.0' --fields symbol,price",
+      description: "Some events, and of them some fields; over gRPC"
     },
     {
       command: "herald topic tail orders --from 2026-11-27T06:00:00Z --keys",

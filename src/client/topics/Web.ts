@@ -1,0 +1,10 @@
+/** Topics alone, for browsers as for Node and Deno: `import { Topics } from "@herald/client/topics"`. */
+export * from "../ClientError.ts"
+export type { Token } from "../Options.ts"
+export type { Placed, Received, TopicEvent, TopicOffset } from "./Event.ts"
+export type { ProducerOptions, SendOptions } from "./OpenProducer.ts"
+export type { Producer } from "./Producer.ts"
+export type { TopicReader } from "./Reader.ts"
+export type { From, ReadOptions, TopicBatch, TopicGap } from "./ReadOptions.ts"
+export type { PublishOptions, Topic, TopicSurroundings, TopicsOptions } from "./Topics.ts"
+export { Topics } from "./Topics.ts"
