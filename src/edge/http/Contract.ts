@@ -11,6 +11,7 @@ import type { Access } from "../../access/Access.ts"
 import type { Fanout } from "../../fanout/Fanout.ts"
 import type { Flags } from "../../flags/Flags.ts"
 import type { OpenFlags } from "../../flags/OpenFlags.ts"
+import type { MarketStreams } from "../../marketdata/MarketStreams.ts"
 import type { Origins } from "../../net/Origins.ts"
 import type { Publishing } from "../../topics/Publishing.ts"
 import type { Workers } from "../../work/Workers.ts"
@@ -38,7 +39,7 @@ export const contract = HttpApi.make("herald")
   )
 
 /** What those stand on who serve WebSockets. */
-export type SocketServices = Access | Budget | Fanout | Publishing | Scope.Scope | TopicFrames | Workers
+export type SocketServices = Access | Budget | Fanout | MarketStreams | Publishing | Scope.Scope | TopicFrames | Workers
 
 /** What a capability adds: groups of the contract, and the routes that answer them. */
 export interface Part {

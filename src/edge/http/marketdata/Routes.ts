@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { MarketData, PAGE } from "../../../marketdata/MarketData.ts"
+import { makeMarketSockets } from "../../websocket/marketdata/Stream.ts"
 import { json } from "../Answer.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer } from "../Problem.ts"
@@ -35,4 +36,9 @@ const routes = HttpApiBuilder.group(
   })
 )
 
-export const marketData = { groups: [MarketDataGroup], routes, asRouted: Wire.asRouted } as const satisfies Part
+export const marketData = {
+  groups: [MarketDataGroup],
+  routes,
+  sockets: makeMarketSockets,
+  asRouted: Wire.asRouted
+} as const satisfies Part
