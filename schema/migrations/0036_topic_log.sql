@@ -418,7 +418,7 @@ begin
   loop
     for one in execute format('select s.* from topic_segments_%1$s s where topic_id = $1 and part = $2 and base_off >= coalesce(
         (select base_off from topic_segments_%1$s where topic_id = $1 and part = $2 and base_off <= $3 order by base_off desc limit 1), $3)
-      order by base_off limit 2000', day) using of_topic, of_part, from_off
+      order by base_off limit %2$s', day, case when most <= 0 then 1 else 2000 end) using of_topic, of_part, from_off
     loop
       continue when one.base_off + one.n <= from_off; -- rows are missing
       base_off := one.base_off;

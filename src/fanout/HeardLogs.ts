@@ -27,7 +27,8 @@ export class HeardLogs extends Context.Service<
         for (const listener of listeners) listener(appended)
       }
       const topics = heardOf(yield* TopicLog, heard)
-      const ephemeral = heardOf(yield* EphemeralLog, heard)
+      const own = yield* EphemeralLog
+      const ephemeral = { ...own, ...heardOf(own, heard) }
       const logs = HeardLogs.of({
         of: (kind) => (kind === "postgres" ? topics : kind === "ephemeral" ? ephemeral : undefined),
         all: [topics, ephemeral],

@@ -10,6 +10,7 @@ import { DeadLetters } from "../subscriptions/DeadLetters.ts"
 import * as Posting from "../subscriptions/Posting.ts"
 import { Subscriptions } from "../subscriptions/Subscriptions.ts"
 import { Activity } from "../topics/Activity.ts"
+import { ephemeralKeeping } from "../topics/EphemeralKeeping.ts"
 import { KnownTopics } from "../topics/KnownTopics.ts"
 import { Logs } from "../topics/Logs.ts"
 import { Publishing } from "../topics/Publishing.ts"
@@ -25,6 +26,7 @@ export const topicServices = ({
 }: Pick<Settings, "topics" | "fanout" | "marketData"> & { readonly run?: string }) =>
   Layer.mergeAll(
     Topics.layer,
+    ephemeralKeeping,
     Subscriptions.layer,
     DeadLetters.layer,
     Consuming.layer({ run }),

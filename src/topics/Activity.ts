@@ -3,7 +3,10 @@
  *
  *   TJ1  It is bounded in topics: those of which nothing was heard for a minute are forgotten first, and what no longer fits is not counted.
  */
-import { Clock, Context, Effect, Layer } from "effect"
+import { Clock, Context, Effect, Layer, Metric } from "effect"
+import { afterEvery } from "../telemetry/Every.ts"
+import { gauge } from "../telemetry/Metrics.ts"
+import { Pressure } from "./Pressure.ts"
 
 /** TJ1 */
 const TOPICS = 10_000
@@ -11,6 +14,14 @@ const TOPICS = 10_000
 const MINUTE = 60
 const SLOTS = 6
 const SLOT = MINUTE / SLOTS
+/** Milliseconds without an answer. */
+const STALLED = 1_000
+
+const bytesGauge = gauge("herald_topic_bytes_under_way", "Bytes of events that publishers of this node wait for")
+const stalledGauge = gauge(
+  "herald_topic_partitions_stalled",
+  "Partitions of which publishers wait for events and none was answered for a second"
+)
 
 export interface Rates {
   /** Events a second. */
@@ -69,11 +80,21 @@ export class Activity extends Context.Service<
     /** A reader came. Call what this returns once, when it leaves. */
     readonly reading: (topic: number) => () => void
     readonly of: (topic: number) => Rates
+    readonly pressure: Pressure
   }
 >()("herald/topics/Activity") {
   static readonly layer = Layer.effect(
     Activity,
-    Effect.map(Clock.Clock, (clock) => {
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      const pressure = new Pressure(() => clock.currentTimeMillisUnsafe())
+      const count = Effect.suspend(() =>
+        Effect.andThen(
+          Metric.update(bytesGauge, pressure.bytes),
+          Metric.update(stalledGauge, pressure.all.filter(({ millis }) => millis >= STALLED).length)
+        )
+      )
+      yield* Effect.forkScoped(afterEvery("what publishers wait for was not counted", "1 second", count))
       const topics = new Map<number, Counted>()
       const slotNow = () => Math.floor(clock.currentTimeMillisUnsafe() / (SLOT * 1_000))
       let looked = 0
@@ -92,6 +113,7 @@ export class Activity extends Context.Service<
         return counted
       }
       return Activity.of({
+        pressure,
         published: (topic, events) => {
           const slot = slotNow()
           its(topic, slot)?.add(slot, events, 0)

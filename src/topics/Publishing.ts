@@ -170,7 +170,11 @@ const make = Effect.fnUntraced(function* (options: PublishingOptions) {
     if (log === undefined) return yield* failure("Internal", `no log of ${topic.log} is here`)
     const who = excerpt(producing?.producer ?? "")
     const one = ({ partition, frame }: Part) =>
-      Effect.result(log.append({ topic: topic.id, partition, events: frame, producing }))
+      Effect.suspend(() => {
+        const answered = activity.pressure.begin({ topic: topic.id, partition }, topic.name, frame.bytes.length)
+        const appended = log.append({ topic: topic.id, partition, events: frame, producing })
+        return Effect.result(Effect.ensuring(appended, Effect.sync(answered)))
+      })
     const done =
       parts.length === 1 ? [yield* one(parts[0]!)] : yield* Effect.forEach(parts, one, { concurrency: "unbounded" })
     const placedEvents: Array<PlacedEvents> = []

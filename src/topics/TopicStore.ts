@@ -9,7 +9,7 @@
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import type { Changeable, Definition, Topic } from "./Topic.ts"
+import type { Changeable, Definition, LogKind, Retention, Topic } from "./Topic.ts"
 
 /** Producers of a topic. */
 export const PRODUCERS = 10_000
@@ -30,6 +30,10 @@ export interface Opened {
   readonly epoch: number
   /** The newest sequence of each partition that has any. */
   readonly sequences: ReadonlyArray<{ readonly partition: number; readonly sequence: number }>
+}
+
+export interface Kept extends Pick<Retention, "millis"> {
+  readonly id: number
 }
 
 /** Who did it and why, for the audit log. */
@@ -61,6 +65,10 @@ export class TopicStore extends Context.Service<
     ) => Effect.Effect<Topic | undefined, HeraldError>
     /** False: there was none. What it held is removed by `TopicSweep`. TS1 */
     readonly remove: (name: string, note?: Note) => Effect.Effect<boolean, HeraldError>
+    /** How many producers the topic remembers. */
+    readonly producers: (topic: number) => Effect.Effect<number, HeraldError>
+    /** Ids of all topics of that log, and how long each keeps its events. */
+    readonly kept: (log: LogKind) => Effect.Effect<ReadonlyArray<Kept>, HeraldError>
     /** Undefined: there is no such topic. Fails besides `ProducersFull`. TS2 */
     readonly open: (topic: number, producer: string) => Effect.Effect<Opened | undefined, HeraldError>
   }

@@ -20,6 +20,7 @@ import { Activity, type Rates } from "./Activity.ts"
 import { KnownTopics, noSuchTopic } from "./KnownTopics.ts"
 import { Logs } from "./Logs.ts"
 import type { Bounds } from "./Piece.ts"
+import type { Waits } from "./Pressure.ts"
 import { type Changeable, type Definition, type Topic, wrongChangeable, wrongDefinition } from "./Topic.ts"
 import { MOST_TOPICS, type Note, TopicStore } from "./TopicStore.ts"
 import { TopicUsers } from "./TopicUsers.ts"
@@ -31,7 +32,10 @@ export type TopicChange = Partial<Omit<Changeable, "schema">> & { readonly schem
 
 export interface TopicStats {
   readonly topic: Topic
-  readonly partitions: ReadonlyArray<Bounds>
+  /** With what publishers of this node wait for. */
+  readonly partitions: ReadonlyArray<Bounds & { readonly waiting: Waits }>
+  /** That the topic remembers. */
+  readonly producers: number
   /** Of this node. */
   readonly rates: Rates
   readonly subscriptions: number
@@ -210,7 +214,10 @@ const make = Effect.gen(function* () {
     const bounds = log === undefined ? [] : yield* log.bounds([topic.id])
     return {
       topic,
-      partitions: bounds.toSorted((a, b) => a.partition - b.partition),
+      partitions: bounds
+        .toSorted((a, b) => a.partition - b.partition)
+        .map((one) => ({ ...one, waiting: activity.pressure.of(one) })),
+      producers: yield* store.producers(topic.id),
       rates: activity.of(topic.id),
       subscriptions: yield* users.subscriptionsOf(topic)
     }

@@ -234,6 +234,15 @@ export const topicStoresContract = (test: Test) => {
       assert.deepStrictEqual(yield* send(second.epoch + 1, 3), { is: "unknown-producer" })
       assert.deepStrictEqual(yield* send(second.epoch, 1, 0, "q"), { is: "unknown-producer" })
       assert.isUndefined(yield* open(id + 1_000_000, "p"))
+      yield* open(id, "another")
+      const { producers, kept } = yield* TopicStore
+      assert.deepStrictEqual([yield* producers(id), yield* producers(id + 1_000_000)], [2, 0])
+      const { id: its } = yield* newTopic({ log: "ephemeral", retention: { millis: 60_000, bytes: null } })
+      assert.deepStrictEqual(
+        (yield* kept("ephemeral")).filter((one) => one.id === its),
+        [{ id: its, millis: 60_000 }]
+      )
+      assert.isFalse((yield* kept("ephemeral")).some((one) => one.id === id))
       assert.deepStrictEqual((yield* open(id, "p"))!.sequences, [
         { partition: 0, sequence: 2 },
         { partition: 1, sequence: 1 }

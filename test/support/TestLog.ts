@@ -137,7 +137,7 @@ export class TestLog {
 
   readonly layer = Layer.mergeAll(
     Layer.succeed(TopicLog, this.log),
-    Layer.succeed(EphemeralLog, this.log),
+    Layer.succeed(EphemeralLog, { ...this.log, topics: Effect.succeed([]), forget: () => Effect.void }),
     Layer.mock(TopicStore, { get: (name) => this.#asked(() => this.topics.get(name)) })
   )
 }

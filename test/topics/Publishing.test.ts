@@ -1,6 +1,7 @@
 /** Publishing on memory twins, and on a log that fails where a test wants it. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Result } from "effect"
+import { Effect, Fiber, Layer, Result } from "effect"
+import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
@@ -47,6 +48,47 @@ const on = (partition: number, error: Parameters<typeof failure>[0]) => {
 }
 
 describe("publishing", () => {
+  it.effect(
+    "TV4 while the database stalls, publishers are told to come again, and stats say what waits and where",
+    () => {
+      const stalled = Layer.effect(
+        TopicLog,
+        Effect.map(TopicLog, (log) => TopicLog.of({ ...log, append: () => Effect.never }))
+      ).pipe(Layer.provideMerge(Memory.layer)) as typeof Memory.layer
+      const node = topics.pipe(Layer.provideMerge(access), Layer.provideMerge(below(stalled, {})))
+      return Effect.gen(function* () {
+        const publishing = yield* Publishing
+        const all = yield* Topics
+        yield* all.create({ name: "t", partitions: 2 }, why)
+        const large = { key: null, payload: new Uint8Array(1_000_000), eventTime: null, headers: new Map() }
+        const wish = { topic: "t", partition: 1, events: [large, large, large] }
+        const waiting = yield* Effect.forEach(Array.from({ length: 16 }), () =>
+          Effect.forkChild(publishing.publish(wish))
+        )
+        yield* settled
+        const refused = yield* Effect.flip(publishing.publish(wish))
+        assert.strictEqual(refused.name, "PublishingBusy")
+        assert.isAbove(Number(refused.details?.["retryAfterMillis"]), 0)
+        yield* TestClock.adjust("3 seconds")
+        const { partitions } = yield* all.stats("t")
+        assert.deepStrictEqual(
+          partitions.map(({ waiting: { batches, millis } }) => [batches, millis]),
+          [
+            [0, 0],
+            [16, 3_000]
+          ]
+        )
+        assert.isAbove(partitions[1]!.waiting.bytes, 48_000_000)
+        yield* Effect.forEach(waiting, Fiber.interrupt, { discard: true })
+        assert.deepStrictEqual((yield* all.stats("t")).partitions[1]!.waiting, { batches: 0, bytes: 0, millis: 0 })
+        const again = yield* Effect.forkChild(publishing.publish(wish))
+        yield* settled
+        assert.strictEqual((yield* all.stats("t")).partitions[1]!.waiting.batches, 1)
+        yield* Fiber.interrupt(again)
+      }).pipe(as, Effect.provide(node))
+    }
+  )
+
   it.effect(
     "TV2 events of one key are in one partition in their order, and those without one take turns by batch",
     () =>

@@ -14,6 +14,8 @@ export interface EphemeralOptions {
 
 /** Partitions that have anything, at most: whose newest event is oldest goes. */
 const MOST_PARTITIONS = 50_000
+/** Topics that were forgotten and are remembered as such: their ids come from nobody after seconds. MR3 */
+const MOST_GONE = 10_000
 /** Producers of a partition: who has been silent longest is forgotten. */
 const MOST_PRODUCERS = 1_000
 
@@ -25,12 +27,14 @@ export const layer = ({ partitionBytes, allBytes }: EphemeralOptions) =>
       const now = () => clock.currentTimeMillisUnsafe()
       /** In the order in which they grew last. */
       const partitions = new Map<string, Partition>()
+      const gone = new Set<number>()
       let bytes = 0
       /** Of this node's life; another one after a partition gave way. MR2 */
       let epoch = Math.max(1, Math.floor(now() / 1_000))
 
       /** A partition begins when it is first asked for. */
       const find = (id: PartitionId): Partition | undefined => {
+        if (gone.has(id.topic)) return undefined
         if (id.partition < 0 || id.partition >= PARTITIONS) return undefined
         const { topic, partition } = id
         const key = partitionKey(id)
@@ -85,6 +89,17 @@ export const layer = ({ partitionBytes, allBytes }: EphemeralOptions) =>
       })
       return EphemeralLog.of({
         ...log,
+        topics: Effect.sync(() => [...new Set(Array.from(partitions.values(), ({ id }) => id.topic))]),
+        forget: (topic) =>
+          Effect.sync(() => {
+            gone.add(topic)
+            if (gone.size > MOST_GONE) gone.delete(gone.values().next().value!)
+            for (const [key, { id, bytes: its }] of partitions) {
+              if (id.topic !== topic) continue
+              bytes -= its
+              partitions.delete(key)
+            }
+          }),
         trim: (id, before) =>
           Effect.suspend(() => {
             const held = partitions.get(partitionKey(id))

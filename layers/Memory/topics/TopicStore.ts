@@ -100,6 +100,13 @@ export const layer = Layer.effect(
           for (const { id } of tables.of([held.id])) partitions.delete(partitionKey(id))
           return true
         }),
+      producers: (topic) => Effect.sync(() => producers.get(topic)?.size ?? 0),
+      kept: (log) =>
+        Effect.sync(() =>
+          [...topics.values()]
+            .filter((topic) => topic.log === log)
+            .map(({ id, retention: { millis } }) => ({ id, millis }))
+        ),
       open: (topic, producer) =>
         Effect.suspend(() => {
           if (![...topics.values()].some(({ id }) => id === topic)) return Effect.undefined

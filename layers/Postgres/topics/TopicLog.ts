@@ -90,6 +90,39 @@ export const layer = ({ notify }: { readonly notify: boolean }) =>
           Effect.retry({ while: isMissingTable, times: 1 }) // the range went after the partition was looked at: what was in it is behind by now
         )
 
+      const boundsIn = (topics: ReadonlyArray<number>) =>
+        guarded("read how far topics go")(sql<BoundsRow>`
+          select topic_id, part, epoch, first_off, next_off, bytes from topic_partitions where topic_id = any (${[...topics]}::int[])
+          order by topic_id, part`).pipe(Effect.map((rows): ReadonlyArray<Bounds> => rows.map(boundsOf)))
+
+      /** Not even rows can be read there: a gap up to the nearest place at which they can. TL5 */
+      const beyond = Effect.fnUntraced(function* (partition: PartitionId, from: Place) {
+        const its = (yield* boundsIn([partition.topic])).find((one) => one.partition === partition.partition)
+        if (its === undefined) return []
+        const { epoch, first, next } = its
+        const [start, pieces]: [number, Array<Piece>] =
+          from.epoch === epoch
+            ? [Math.min(from.offset, next), []]
+            : [first, [{ is: "gap", from: from.offset, to: first, why: "epoch" }]]
+        const isRead = (offset: number) =>
+          Effect.catchIf(Effect.as(rowsOf(partition, { epoch, offset }, 0, true), true), isDamaged, () =>
+            Effect.succeed(false)
+          )
+        let [low, high] = [Math.max(start, first), next]
+        if (start < low) pieces.push({ is: "gap", from: start, to: low, why: "retention" })
+        const begin = low
+        for (let step = 1; low + step < high; step *= 2)
+          if (yield* isRead(low + step)) high = low + step
+          else low += step
+        while (high - low > 1) {
+          const middle = Math.floor((low + high) / 2)
+          if (yield* isRead(middle)) high = middle
+          else low = middle
+        }
+        pieces.push(yield* corrupt(partition, begin, high))
+        return { epoch, pieces, next: high } satisfies Read
+      })
+
       const read = Effect.fnUntraced(function* (
         partition: PartitionId,
         from: Place,
@@ -97,9 +130,12 @@ export const layer = ({ notify }: { readonly notify: boolean }) =>
       ) {
         const most = Math.min(maxBytes, MOST_READ)
         const rows = yield* rowsOf(partition, from, most, false).pipe(
-          // Only of the first segment it is said, so that what follows is read the next time.
-          Effect.catchIf(isDamaged, () => Effect.map(rowsOf(partition, from, 0, true), (bare) => bare.slice(0, 2)))
+          // One alone, so that what can be read is; then only what is said of it.
+          Effect.catchIf(isDamaged, () => rowsOf(partition, from, 0, false)),
+          Effect.catchIf(isDamaged, () => rowsOf(partition, from, 0, true)),
+          Effect.catchIf(isDamaged, () => beyond(partition, from))
         )
+        if ("pieces" in rows) return rows satisfies Read
         const [head, ...segments] = rows
         if (head === undefined) return undefined
         const epoch = Number(head.epoch)
@@ -135,12 +171,7 @@ export const layer = ({ notify }: { readonly notify: boolean }) =>
             Effect.retry({ while: isMissingTable, times: 1 }),
             Effect.map(([row]) => row && { epoch: Number(row.epoch), offset: Number(row.off) })
           ),
-        bounds: (topics) =>
-          topics.length === 0
-            ? Effect.succeed([])
-            : guarded("read how far topics go")(sql<BoundsRow>`
-                select topic_id, part, epoch, first_off, next_off, bytes from topic_partitions where topic_id = any (${[...topics]}::int[])
-                order by topic_id, part`).pipe(Effect.map((rows): ReadonlyArray<Bounds> => rows.map(boundsOf))),
+        bounds: (topics) => (topics.length === 0 ? Effect.succeed([]) : boundsIn(topics)),
         trim: ({ topic, partition }, before) =>
           guarded("trim the topic")(other<BoundsRow>`
             select topic_id, part, epoch, first_off, next_off, bytes from herald_topic_trim(${topic}::int, ${partition}::int, ${BigInt(before)})`).pipe(

@@ -72,6 +72,19 @@ export const layer = Layer.effect(
         guarded("delete the topic")(
           sql<{ went: boolean }>`select herald_topic_removed(${name}, ${noteText(note)}::text::jsonb) as went`
         ).pipe(Effect.map(([row]) => row!.went)),
+      producers: (topic) =>
+        guarded("count the topic's producers")(
+          reads<{ count: number }>`select count(*)::int as count from topic_producers where topic_id = ${topic}::int`
+        ).pipe(Effect.map(([row]) => row!.count)),
+      kept: (log) =>
+        guarded("read which topics there are")(
+          sql<{
+            id: number
+            millis: bigint | null
+          }>`select id, retention_millis as millis from topics where log = ${log} order by id`
+        ).pipe(
+          Effect.map((rows) => rows.map(({ id, millis }) => ({ id, millis: millis === null ? null : Number(millis) })))
+        ),
       open: Effect.fnUntraced(function* (topic, producer) {
         const [row] = yield* guarded("open the producer")(sql<{ opened: Answer<Opened> }>`
           select herald_topic_open(${topic}::int, ${producer}, ${PRODUCERS}::int) as opened`)

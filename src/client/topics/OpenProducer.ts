@@ -24,6 +24,9 @@ export interface SendOptions {
   readonly sequence?: number | undefined
 }
 
+/** Bytes that may be under way before the server said how many. */
+export const firstCredit = 1_048_576
+
 /** Tries until a server answers, `home.openMillis` at most. */
 export const opened = async (home: TopicHome, topic: string, producerId: string): Promise<OpenProducerResponse> => {
   const { clock, transport, openMillis } = home

@@ -17,12 +17,9 @@ import { type Item, sequenceOf } from "./Batch.ts"
 import { bytesOn, type Placed, partitionOf, type TopicEvent, toSend } from "./Event.ts"
 import type { TopicHome } from "./Home.ts"
 import { Lasting } from "./Lasting.ts"
-import { opened, type ProducerOptions, parted, type SendOptions, together } from "./OpenProducer.ts"
+import { firstCredit, opened, type ProducerOptions, parted, type SendOptions, together } from "./OpenProducer.ts"
 import { type Ending, Outgoing } from "./Outgoing.ts"
 import { Spool, type Spooled } from "./Spool.ts"
-
-/** Bytes that may be under way before the server said how many. */
-const firstCredit = 1_048_576
 
 export class Producer implements AsyncDisposable {
   readonly id: string

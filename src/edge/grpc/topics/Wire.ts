@@ -77,18 +77,21 @@ export const changeOf = (request: UpdateTopicRequest, schema: unknown): TopicCha
   }
 }
 
-export const statsOf = ({ topic: { name }, partitions, rates, subscriptions }: Stats): TopicStats => ({
+export const statsOf = ({ topic: { name }, partitions, rates, producers, subscriptions }: Stats): TopicStats => ({
   name,
-  partitions: partitions.map(({ partition, epoch, first, next, bytes }) => ({
+  partitions: partitions.map(({ partition, epoch, first, next, bytes, waiting }) => ({
     ...{ partition, epoch },
     firstOffset: BigInt(first),
     nextOffset: BigInt(next),
-    bytes: BigInt(bytes)
+    bytes: BigInt(bytes),
+    waitingBatches: waiting.batches,
+    waitingBytes: BigInt(waiting.bytes),
+    waitingMs: BigInt(Math.round(waiting.millis))
   })),
   eventsPerSecondIn: rates.in,
   eventsPerSecondOut: rates.out,
   readers: rates.readers,
-  producers: 0,
+  producers,
   subscriptions
 })
 

@@ -65,14 +65,25 @@ export const TopicList = Schema.Struct({ topics: Schema.Array(Topic), next: Sche
 export type TopicList = typeof TopicList.Type
 
 /** `first`: the oldest event that there is; `next`: the offset that is given next. */
-const PartitionStats = Schema.Struct({ partition: Whole, epoch: Whole, first: Whole, next: Whole, bytes: Whole })
+const PartitionStats = Schema.Struct({
+  partition: Whole,
+  epoch: Whole,
+  first: Whole,
+  next: Whole,
+  bytes: Whole,
+  waiting: Schema.Struct({ batches: Whole, bytes: Whole, millis: Whole })
+})
 
-/** `rates`: events a second over the last minute, and readers that are connected, of the node that answers. */
+/**
+ * `producers`: that it remembers. `waiting`: what publishers of the node that answers wait for, and the milliseconds since it was answered anything.
+ * `rates`: events a second over the last minute, and readers that are connected, of that node.
+ */
 export const TopicStats = Schema.Struct({
   topic: Schema.String,
   partitions: Schema.Array(PartitionStats),
   events: Whole,
   bytes: Whole,
+  producers: Whole,
   subscriptions: Whole,
   rates: Schema.Struct({ in: Schema.Finite, out: Schema.Finite, readers: Whole })
 }).annotate({ identifier: "TopicStats" })
@@ -124,11 +135,15 @@ export const topic = (found: Model.Topic): Topic => ({
   updatedTime: stamp(found.updatedAt)
 })
 
-export const stats = ({ topic: { name }, partitions, rates, subscriptions }: Stats): TopicStats => ({
+export const stats = ({ topic: { name }, partitions, rates, producers, subscriptions }: Stats): TopicStats => ({
   topic: name,
-  partitions: partitions.map(({ partition, epoch, first, next, bytes }) => ({ partition, epoch, first, next, bytes })),
+  partitions: partitions.map(({ partition, epoch, first, next, bytes, waiting }) => ({
+    ...{ partition, epoch, first, next, bytes },
+    waiting: { ...waiting, millis: Math.round(waiting.millis) }
+  })),
   events: partitions.reduce((sum, { first, next }) => sum + next - first, 0),
   bytes: partitions.reduce((sum, { bytes }) => sum + bytes, 0),
+  producers,
   subscriptions,
   rates
 })

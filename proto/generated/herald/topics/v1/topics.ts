@@ -606,6 +606,7 @@ export interface TopicStats {
   eventsPerSecondIn: number;
   eventsPerSecondOut: number;
   readers: number;
+  /** That the topic remembers. */
   producers: number;
   subscriptions: number;
 }
@@ -617,6 +618,10 @@ export interface PartitionStats {
   firstOffset: bigint;
   nextOffset: bigint;
   bytes: bigint;
+  /** What publishers of the node that answers wait for, and for how long it was answered nothing. */
+  waitingBatches: number;
+  waitingBytes: bigint;
+  waitingMs: bigint;
 }
 
 export interface ListTopicsRequest {
@@ -5865,7 +5870,16 @@ export const TopicStats: MessageFns<TopicStats> = {
 };
 
 function createBasePartitionStats(): PartitionStats {
-  return { partition: 0, epoch: 0, firstOffset: 0n, nextOffset: 0n, bytes: 0n };
+  return {
+    partition: 0,
+    epoch: 0,
+    firstOffset: 0n,
+    nextOffset: 0n,
+    bytes: 0n,
+    waitingBatches: 0,
+    waitingBytes: 0n,
+    waitingMs: 0n,
+  };
 }
 
 export const PartitionStats: MessageFns<PartitionStats> = {
@@ -5893,6 +5907,21 @@ export const PartitionStats: MessageFns<PartitionStats> = {
         throw new globalThis.Error("value provided for field message.bytes of type uint64 too large");
       }
       writer.uint32(40).uint64(message.bytes);
+    }
+    if (message.waitingBatches !== 0) {
+      writer.uint32(48).uint32(message.waitingBatches);
+    }
+    if (message.waitingBytes !== 0n) {
+      if (BigInt.asUintN(64, message.waitingBytes) !== message.waitingBytes) {
+        throw new globalThis.Error("value provided for field message.waitingBytes of type uint64 too large");
+      }
+      writer.uint32(56).uint64(message.waitingBytes);
+    }
+    if (message.waitingMs !== 0n) {
+      if (BigInt.asUintN(64, message.waitingMs) !== message.waitingMs) {
+        throw new globalThis.Error("value provided for field message.waitingMs of type uint64 too large");
+      }
+      writer.uint32(64).uint64(message.waitingMs);
     }
     return writer;
   },
@@ -5950,6 +5979,30 @@ export const PartitionStats: MessageFns<PartitionStats> = {
             message.bytes = reader.uint64() as bigint;
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.waitingBatches = reader.uint32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.waitingBytes = reader.uint64() as bigint;
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.waitingMs = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5977,6 +6030,21 @@ export const PartitionStats: MessageFns<PartitionStats> = {
         ? BigInt(object.next_offset)
         : 0n,
       bytes: isSet(object.bytes) ? BigInt(object.bytes) : 0n,
+      waitingBatches: isSet(object.waitingBatches)
+        ? globalThis.Number(object.waitingBatches)
+        : isSet(object.waiting_batches)
+        ? globalThis.Number(object.waiting_batches)
+        : 0,
+      waitingBytes: isSet(object.waitingBytes)
+        ? BigInt(object.waitingBytes)
+        : isSet(object.waiting_bytes)
+        ? BigInt(object.waiting_bytes)
+        : 0n,
+      waitingMs: isSet(object.waitingMs)
+        ? BigInt(object.waitingMs)
+        : isSet(object.waiting_ms)
+        ? BigInt(object.waiting_ms)
+        : 0n,
     };
   },
 
@@ -5997,6 +6065,15 @@ export const PartitionStats: MessageFns<PartitionStats> = {
     if (message.bytes !== 0n) {
       obj.bytes = message.bytes.toString();
     }
+    if (message.waitingBatches !== 0) {
+      obj.waitingBatches = Math.round(message.waitingBatches);
+    }
+    if (message.waitingBytes !== 0n) {
+      obj.waitingBytes = message.waitingBytes.toString();
+    }
+    if (message.waitingMs !== 0n) {
+      obj.waitingMs = message.waitingMs.toString();
+    }
     return obj;
   },
 
@@ -6014,6 +6091,11 @@ export const PartitionStats: MessageFns<PartitionStats> = {
       ? BigInt(object.nextOffset)
       : 0n;
     message.bytes = (object.bytes !== undefined && object.bytes !== null) ? BigInt(object.bytes) : 0n;
+    message.waitingBatches = object.waitingBatches ?? 0;
+    message.waitingBytes = (object.waitingBytes !== undefined && object.waitingBytes !== null)
+      ? BigInt(object.waitingBytes)
+      : 0n;
+    message.waitingMs = (object.waitingMs !== undefined && object.waitingMs !== null) ? BigInt(object.waitingMs) : 0n;
     return message;
   },
 };
