@@ -192,6 +192,15 @@ describe("the WebSocket of topics", () => {
     assert.match(reason, /^HRLD-/)
   })
 
+  it("YP2, YC3 ends for a message of 10 MB, and other sockets go on", async () => {
+    const [large, other] = [client(), client()]
+    await Promise.all([large.until("welcome"), other.until("welcome")])
+    large.say({ type: "publish", id: "p", topic: "x", events: [{ value: "x".repeat(10_000_000) }] })
+    assert.strictEqual((await large.ended()).code, 1009)
+    other.say({ type: "publish", id: "p", topic: await topic(), events: [{ value: "x" }] })
+    await other.until("published", "p")
+  })
+
   it("YW2 has so many readers on a socket and no more, and what it has goes on", async () => {
     const name = await topic()
     const program = client()
