@@ -23,6 +23,7 @@ const NAMES = [
   "statistics",
   "experiments",
   "filters",
+  "consume",
   "start"
 ]
 const LANES = ["notify", "redis", "kafka", "none"]

@@ -76,7 +76,7 @@ const ATTEND = 1_000
 /** Milliseconds for which it holds its shares then. SO2 */
 const LASTS = 5_000
 /** Milliseconds between two writes at least. */
-const REST = 5
+const REST = 20
 
 interface Source {
   readonly log: Log

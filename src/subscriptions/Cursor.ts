@@ -244,9 +244,9 @@ export class Cursor<B> {
 
   /** `clean`: nothing is under way, and it is given up. */
   save(clean: boolean): SavedCursor {
-    const open = [...this.items.values()].filter(
-      ({ attempts, alone, stage }) => (attempts > 0 || alone) && stage !== "buried"
-    )
+    const open: Array<Item<B>> = []
+    for (const item of this.items.values())
+      if ((item.attempts > 0 || item.alone) && item.stage !== "buried") open.push(item)
     const failed = [...this.#failed.values(), ...open].map(({ offset, attempts, due, alone, cause }) => ({
       ...{ offset, attempts, due, alone, cause }
     }))

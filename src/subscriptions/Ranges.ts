@@ -16,11 +16,15 @@ const put = (bytes: Array<number>, value: number): void => {
   bytes.push(left)
 }
 
+/** Ranges that the floor reached and that are still there. */
+const SPARE = 512
+
 export class Ranges {
   #floor: number
-  /** Ascending; each range is [from, to), above the floor, and touches no other. */
+  /** Ascending, from `#head` on; each range is [from, to), above the floor, and touches no other. What is before was reached by the floor. */
   readonly #froms: Array<number> = []
   readonly #tos: Array<number> = []
+  #head = 0
 
   constructor(floor: number) {
     this.#floor = floor
@@ -33,17 +37,17 @@ export class Ranges {
 
   /** How many ranges there are above the floor. */
   get count(): number {
-    return this.#froms.length
+    return this.#froms.length - this.#head
   }
 
   /** Those above the floor, ascending: each from its first to before its second. */
   get spans(): ReadonlyArray<readonly [from: number, to: number]> {
-    return this.#froms.map((from, at) => [from, this.#tos[at]!])
+    return this.#froms.slice(this.#head).map((from, at) => [from, this.#tos[this.#head + at]!])
   }
 
   /** The first range whose end is at or above the offset. */
   #at(offset: number): number {
-    let [low, high] = [0, this.#tos.length]
+    let [low, high] = [this.#head, this.#tos.length]
     while (low < high) {
       const middle = (low + high) >> 1
       if (this.#tos[middle]! < offset) low = middle + 1
@@ -76,21 +80,35 @@ export class Ranges {
       high = Math.max(high, this.#tos[last]!)
       last++
     }
-    if (low > this.#floor) {
+    if (low <= this.#floor) this.#reach(high, last)
+    else if (first === this.#froms.length) {
+      this.#froms.push(low)
+      this.#tos.push(high)
+    } else if (last === first + 1) {
+      this.#froms[first] = low
+      this.#tos[first] = high
+    } else {
       this.#froms.splice(first, last - first, low)
       this.#tos.splice(first, last - first, high)
-      return
     }
-    this.#floor = high
-    this.#froms.splice(0, last)
-    this.#tos.splice(0, last)
+  }
+
+  /** The first ranges go when there are many of them: one by one all others would be moved each time. */
+  #reach(floor: number, head: number): void {
+    this.#floor = floor
+    this.#head = head
+    if (head < this.#froms.length && (head < SPARE || head * 2 < this.#froms.length)) return
+    this.#froms.splice(0, head)
+    this.#tos.splice(0, head)
+    this.#head = 0
   }
 
   /** For each range, how far it is from what was before it, and how long it is. DQ3 */
   encode(): Uint8Array {
     const bytes: Array<number> = []
     let before = this.#floor
-    for (const [at, from] of this.#froms.entries()) {
+    for (let at = this.#head; at < this.#froms.length; at++) {
+      const from = this.#froms[at]!
       put(bytes, from - before)
       put(bytes, this.#tos[at]! - from)
       before = this.#tos[at]!

@@ -11,9 +11,13 @@ describe("Ranges", () => {
     [Schema.Array(Added)],
     ([all]) => {
       let ranges = new Ranges(3)
+      const kept = new Ranges(3)
       const set = new Set([0, 1, 2])
       for (const { from, length } of all) {
         ranges.add(from, from + length)
+        kept.add(from, from + length)
+        assert.deepStrictEqual([kept.floor, kept.count, kept.spans], [ranges.floor, ranges.count, ranges.spans])
+        assert.deepStrictEqual(kept.encode(), ranges.encode())
         for (let one = from; one < from + length; one++) set.add(one)
         let floor = 0
         while (set.has(floor)) floor++
@@ -31,6 +35,18 @@ describe("Ranges", () => {
       }
     }
   )
+
+  it("DQ1 DQ2 a floor that goes through thousands of ranges leaves those above it as they are", () => {
+    const ranges = new Ranges(0)
+    for (let one = 1; one < 6_000; one += 2) ranges.add(one, one + 1)
+    for (let one = 0; one < 5_990; one += 2) {
+      assert.strictEqual(ranges.count, 3_000 - one / 2)
+      ranges.add(one, one + 1)
+      assert.strictEqual(ranges.floor, one + 2)
+    }
+    assert.deepStrictEqual(ranges.spans, Ranges.decode(ranges.floor, ranges.encode())!.spans)
+    assert.deepStrictEqual([ranges.has(5_990), ranges.has(5_991), ranges.next(5_991)], [false, true, 5_992])
+  })
 
   it("DQ3 what nobody wrote is refused", () => {
     for (const bytes of [[1], [128], [1, 128], [0, 1], [1, 0], [1, 1, 1], Array.from({ length: 12 }, () => 255)])

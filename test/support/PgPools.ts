@@ -2,7 +2,11 @@
 import { createRequire } from "node:module"
 import type { SqlClient, SqlPool } from "../../src/client/HeraldClient.ts"
 
-type Pool = SqlPool<SqlClient> & SqlClient & { readonly end: () => Promise<void> }
+/** Who is told of something. */
+interface Tells<A extends ReadonlyArray<unknown>> {
+  readonly on: (event: string, told: (...of: A) => void) => void
+}
+type Pool = SqlPool<SqlClient> & SqlClient & Tells<[Tells<[]>]> & { readonly end: () => Promise<void> }
 
 const { Pool } = createRequire(import.meta.url)("pg") as {
   readonly Pool: new (options: { readonly connectionString: string; readonly max: number }) => Pool
@@ -11,6 +15,7 @@ const { Pool } = createRequire(import.meta.url)("pg") as {
 /** At most so many connections. */
 export const pgPool = (url: string, max: number): Pool & AsyncDisposable => {
   const pool = new Pool({ connectionString: url, max })
+  pool.on("connect", (client) => client.on("error", () => {})) // its database may end before it
   return Object.assign(pool, { [Symbol.asyncDispose]: () => pool.end() })
 }
 

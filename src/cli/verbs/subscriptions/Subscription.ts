@@ -52,7 +52,7 @@ const create = Command.make(
     maxAttempts: optionalInt("max-attempts", `How often an event is tried; ${defaults.maxAttempts} unless given`, "n"),
     deadLetterTopic: optionalText(
       "dead-letter-topic",
-      "Keeps what fails too often among the dead letters; without one that stops the subscription",
+      "Where what fails too often or is rejected goes; without one that stops the subscription",
       "topic"
     ),
     ackTimeout: optionalText("ack-timeout", "How long a delivery may take; 30s unless given", "span"),
@@ -61,11 +61,7 @@ const create = Command.make(
       "Until the next attempt, the last one repeats: 1s,5s,30s,1m,5m unless given",
       "spans"
     ),
-    maxInFlight: optionalInt(
-      "max-in-flight",
-      `Deliveries without an answer; ${defaults.maxInFlight} unless given`,
-      "n"
-    ),
+    maxInFlight: optionalInt("max-in-flight", `Events without an answer; ${defaults.maxInFlight} unless given`, "n"),
     message,
     idempotencyKey
   },
