@@ -162,7 +162,7 @@ export class Broadcast {
     for (const reader of ready) {
       if (reader.stage !== "ready") continue
       this.#catchingUp.advance(reader)
-      if (++count % PAUSE === 0) yield
+      if (++count % PAUSE === 0 || reader.group.selection !== undefined) yield
     }
   }
 
@@ -182,6 +182,8 @@ export class Broadcast {
   *#step(ring: Ring, batch: Batch): Generator<void, void> {
     for (const group of this.#stages.groups.values()) {
       if (group.live.length === 0 || !group.partitions.includes(ring.partition)) continue
+      if (group.selection !== undefined) yield* group.selection.looking(batch) // BX31
+      if (group.live.length === 0) continue
       const made = group.made(batch, true) // BX9
       if (made.count === 0) group.quiet.set(ring.partition, made)
       else {

@@ -10,7 +10,9 @@ import type { Reader } from "./Reader.ts"
 export interface Selection {
   /** The events that are taken, as they are sent; an empty batch for none. */
   readonly of: (batch: Batch) => Batch
-  /** The same of a batch that all selections of the topic are asked for: an event is looked at once for all of them. */
+  /** Looks at a batch for all selections of the topic, and may be left between two events. Not to be done for two batches at once. BX31 */
+  readonly looking: (batch: Batch) => Generator<void, void>
+  /** As `of`, of the batch that was looked at last: an event is looked at once for all of them. */
   readonly live: (batch: Batch) => Batch
 }
 

@@ -2,6 +2,7 @@
  * What the readers of a topic on this node want of its events: filters, each evaluated once for an event, and fields.
  *
  *   BX23 An event that comes is read once for all filters of its topic, and looked at once by each different one. Who catches up pays for itself.
+ *   BX31 Looking at a batch is left between two of its events: how much one event may take is bounded (FZ8), how many there are in a batch is not.
  *   BX24 Of a payload that is no JSON object, a reader who asked for fields gets none.
  */
 import { Result } from "effect"
@@ -32,9 +33,12 @@ export class Selections {
   readonly #topic: string
   readonly #variables: Variables
   readonly #filters: Filters
-  /** The batch that came last, and what of it each filter takes. BX23 */
+  /** The batch that came last, and what of it each filter takes that was there when looking at it began. BX23 */
   #last: Batch | undefined
   #taken = new Map<Held, Array<Picked>>()
+  /** Batches that were begun, and how many there were when a filter came. */
+  #begun = 0
+  readonly #since = new WeakMap<Held, number>()
 
   constructor({ name, schema }: Pick<Topic, "name" | "schema">) {
     this.#topic = name
@@ -54,8 +58,14 @@ export class Selections {
     }
     const { success: only } = held ?? {}
     const wanted = projection?.success
+    if (only !== undefined && !this.#since.has(only)) this.#since.set(only, this.#begun)
+    const of = this.#own(filter, wanted)
     return {
-      selection: { live: (batch) => this.#live(batch, only, wanted), of: this.#own(filter, wanted) },
+      selection: {
+        looking: (batch) => this.#looking(batch),
+        live: (batch) => this.#live(batch, only, wanted) ?? of(batch),
+        of
+      },
       key: JSON.stringify([filter, wanted?.id ?? ""]),
       release: () => {
         if (only !== undefined) this.#filters.release(only)
@@ -65,17 +75,24 @@ export class Selections {
     }
   }
 
-  #live(batch: Batch, held: Held | undefined, projection: Projection | undefined): Batch {
+  /** BX31 */
+  *#looking(batch: Batch): Generator<void, void> {
+    if (this.#last === batch) return
+    this.#begun++
+    const taken = new Map<Held, Array<Picked>>()
+    yield* this.#match(batch, this.#filters, (held, picked) => {
+      const its = taken.get(held)
+      if (its === undefined) taken.set(held, [picked])
+      else its.push(picked)
+    })
+    this.#last = batch
+    this.#taken = taken
+  }
+
+  /** Undefined: it is not known for this filter, which came later. */
+  #live(batch: Batch, held: Held | undefined, projection: Projection | undefined): Batch | undefined {
     if (held === undefined) return made(batch, [...eventsOf(batch)], projection)
-    if (this.#last !== batch) {
-      this.#taken.clear()
-      this.#match(batch, this.#filters, (one, picked) => {
-        const taken = this.#taken.get(one)
-        if (taken === undefined) this.#taken.set(one, [picked])
-        else taken.push(picked)
-      })
-      this.#last = batch
-    }
+    if (this.#last !== batch || this.#since.get(held)! >= this.#begun) return undefined
     return made(batch, this.#taken.get(held) ?? [], projection)
   }
 
@@ -89,12 +106,12 @@ export class Selections {
         own.hold(filter)
       }
       const taken: Array<Picked> = []
-      this.#match(batch, own, (_, picked) => taken.push(picked))
+      for (const _ of this.#match(batch, own, (_, picked) => taken.push(picked)));
       return made(batch, taken, projection)
     }
   }
 
-  #match(batch: Batch, filters: Filters, taken: (held: Held, picked: Picked) => void): void {
+  *#match(batch: Batch, filters: Filters, taken: (held: Held, picked: Picked) => void): Generator<void, void> {
     for (const picked of eventsOf(batch)) {
       const { key, headers, payload } = messageOf(eventIn(picked.entry))
       const { partition } = batch
@@ -108,6 +125,7 @@ export class Selections {
         payload
       }
       for (const held of filters.match(event)) taken(held, picked)
+      yield
     }
   }
 }
