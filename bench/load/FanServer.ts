@@ -2,6 +2,7 @@
  * Herald's readers: the gRPC door, the fan-out and the log of ephemeral topics, with a port that takes batches as they are stored: how many bytes,
  * how many events, themselves. Forked; sends its ports.
  */
+
 import { type AddressInfo, createServer } from "node:net"
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { GrpcServer } from "../../layers/Grpc/GrpcServer.ts"
@@ -11,6 +12,7 @@ import { system } from "../../src/access/Identity.ts"
 import { reading } from "../../src/edge/grpc/topics/Reading.ts"
 import { Fanout } from "../../src/fanout/Fanout.ts"
 import { HeardLogs } from "../../src/fanout/HeardLogs.ts"
+import { Activity } from "../../src/topics/Activity.ts"
 import { EphemeralLog } from "../../src/topics/EphemeralLog.ts"
 import { TestLog } from "../../test/support/TestLog.ts"
 
@@ -30,7 +32,7 @@ const runtime = ManagedRuntime.make(
   GrpcServer.layer({ host: "127.0.0.1", port: 0, maxStreams: 5_000 }, [reading]).pipe(
     Layer.provide(Fanout.layer({ readers: 10_000, ringBytes: 8 * MIB, ringsBytes: 256 * MIB })),
     Layer.provideMerge(logs),
-    Layer.provide(access)
+    Layer.provide([access, Activity.layer])
   )
 )
 const { port } = await runtime.runPromise(GrpcServer)

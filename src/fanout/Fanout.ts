@@ -17,6 +17,7 @@ import { requireTopic } from "../access/RequireTopic.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { afterEvery } from "../telemetry/Every.ts"
 import { excerpt } from "../text/Excerpt.ts"
+import { Activity } from "../topics/Activity.ts"
 import { TopicStore } from "../topics/TopicStore.ts"
 import { makeCounts } from "./Counts.ts"
 import { type Hall, makeHall } from "./Hall.ts"
@@ -100,6 +101,7 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
   const halls = new Map<number, Open>()
   const held = new Map<Reader, Held>()
   const run = Effect.runForkWith(yield* Effect.context<never>())
+  const activity = yield* Activity
   const counts = yield* makeCounts(() => [...halls.values()].map(({ hall }) => hall.broadcast))
   let draining = false
 
@@ -146,7 +148,10 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
       ...{ topic, log, bound: bound(), gone },
       broadcast: (hall) => ({
         ask: (reader, partition, from, packed) => reads.ask({ hall: hall(), reader, partition, from, packed }),
-        delivered: counts.delivered,
+        delivered: (readers, events) => {
+          counts.delivered(readers, events)
+          activity.sent(topic.id, events)
+        },
         leftOut: counts.leftOut,
         broke: (reader, error) => {
           held.get(reader)?.close()
@@ -196,8 +201,10 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
     const whole = wish.partitions.length === 0
     const joining = { partitions, whole, ...begin, overflow, unpacks, selection, selectionKey }
     const reader = hall.broadcast.join(sink, joining)
+    const left = activity.reading(topic.id)
     const leave = (): void => {
       if (!held.delete(reader)) return
+      left()
       hall.broadcast.leave(reader)
       selected.release()
       place()

@@ -1,4 +1,5 @@
 /** Readers on a node, over a log in memory, and what they were told. */
+
 import { zstdDecompressSync } from "node:zlib"
 import { assert } from "@effect/vitest"
 import { Effect, Layer } from "effect"
@@ -10,6 +11,7 @@ import { Fanout, type ReadWish } from "../../src/fanout/Fanout.ts"
 import { HeardLogs } from "../../src/fanout/HeardLogs.ts"
 import { eventsOf as picked } from "../../src/fanout/Picking.ts"
 import { eventIn } from "../../src/fanout/Rows.ts"
+import { Activity } from "../../src/topics/Activity.ts"
 import { messageOf } from "../../src/topics/Message.ts"
 import { TopicLog } from "../../src/topics/TopicLog.ts"
 import { eventsOf, TestLog } from "../support/TestLog.ts"
@@ -29,7 +31,7 @@ export const on = (
 ) => {
   const test = new TestLog()
   const fanout = Fanout.layer({ readers: 10, ringBytes: 65_536, ringsBytes: 1_048_576, ...options })
-  const layer = fanout.pipe(Layer.provideMerge(HeardLogs.layer), Layer.provide([test.layer, access]))
+  const layer = fanout.pipe(Layer.provideMerge(HeardLogs.layer), Layer.provide([test.layer, access, Activity.layer]))
   return body(test).pipe(Effect.provide(layer), as(system))
 }
 

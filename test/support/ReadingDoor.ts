@@ -1,4 +1,5 @@
 /** Readers of topics behind the gRPC door on a real socket, over a log in memory. */
+
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { type GrpcOptions, GrpcServer } from "../../layers/Grpc/GrpcServer.ts"
 import { Access } from "../../src/access/Access.ts"
@@ -6,6 +7,7 @@ import { system } from "../../src/access/Identity.ts"
 import { reading } from "../../src/edge/grpc/topics/Reading.ts"
 import { Fanout, type FanoutOptions } from "../../src/fanout/Fanout.ts"
 import { HeardLogs } from "../../src/fanout/HeardLogs.ts"
+import { Activity } from "../../src/topics/Activity.ts"
 import type { Frame } from "../../src/topics/Message.ts"
 import { TopicLog } from "../../src/topics/TopicLog.ts"
 import { TestLog } from "./TestLog.ts"
@@ -27,7 +29,7 @@ export class ReadingDoor implements AsyncDisposable {
     const server = process.env["HERALD_TEST_GRPC"] as GrpcOptions["server"]
     const services = Fanout.layer({ readers: 10_000, ringBytes: 8_388_608, ringsBytes: 268_435_456, ...fanout }).pipe(
       Layer.provideMerge(HeardLogs.layer),
-      Layer.provide(topics.layer),
+      Layer.provide([topics.layer, Activity.layer]),
       Layer.provideMerge(access)
     )
     this.#runtime = ManagedRuntime.make(
