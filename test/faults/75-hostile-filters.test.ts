@@ -16,7 +16,7 @@ const EVENTS = 40
 const BURNING = 30
 
 describe("fault 75: hostile filters", () => {
-  it("FZ8 FZ10 those that burn CPU hold up nobody else: other topics' events come before theirs", async () => {
+  it("BX31 FZ8 FZ10 those that burn CPU hold up nobody else: other topics' events come before theirs", async () => {
     await using server = await startServer({ LIMIT_STREAMS_PER_IDENTITY: "2000" })
     await createTopic(server, "burns", { schema })
     await createTopic(server, "calm")
