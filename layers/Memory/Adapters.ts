@@ -22,6 +22,7 @@ import * as RefStore from "./refs/RefStore.ts"
 import * as RetentionStore from "./retention/RetentionStore.ts"
 import * as EvidenceStore from "./rollouts/EvidenceStore.ts"
 import * as RolloutStore from "./rollouts/RolloutStore.ts"
+import * as RouteStore from "./routes/RouteStore.ts"
 import * as ScheduleStore from "./schedules/ScheduleStore.ts"
 import * as Seal from "./seals/Seal.ts"
 import * as CursorStore from "./subscriptions/CursorStore.ts"
@@ -56,6 +57,7 @@ export const adapters = Layer.mergeAll(
   RetentionStore.layer,
   EvidenceStore.layer,
   RolloutStore.layer,
+  RouteStore.layer,
   ScheduleStore.layer,
   Seal.layer,
   CursorStore.layer,

@@ -11,6 +11,7 @@ import { Gone } from "./connection/Failure.ts"
 import { migrate, readMigrations } from "./connection/Migrations.ts"
 import { Pools } from "./connection/Pools.ts"
 import * as RevisionLog from "./propagation/RevisionLog.ts"
+import * as RouteStore from "./routes/RouteStore.ts"
 import * as TopicLog from "./topics/TopicLog.ts"
 
 /** Tries, a second apart, of a server that starts before its database. */
@@ -31,6 +32,7 @@ export const layer = (options: ClientOptions) => {
     Commits.layer({ ...origin, notify: options.notify }),
     ConfigurationStore.layer(options),
     RevisionLog.layer({ ...origin, notify: options.notify }),
+    RouteStore.layer(options),
     TopicLog.layer(options),
     adapters
   )

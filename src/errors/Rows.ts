@@ -12,6 +12,7 @@ import { errors as keys } from "../keys/Errors.ts"
 import { errors as outbox } from "../outbox/Errors.ts"
 import { errors as refs } from "../refs/Errors.ts"
 import { errors as rollouts } from "../rollouts/Errors.ts"
+import { errors as routes } from "../routes/Errors.ts"
 import { errors as schedules } from "../schedules/Errors.ts"
 import { errors as sessions } from "../sessions/Errors.ts"
 import { errors as settings } from "../settings/Errors.ts"
@@ -36,6 +37,7 @@ export const rows = {
   ...outbox,
   ...refs,
   ...rollouts,
+  ...routes,
   ...schedules,
   ...sessions,
   ...settings,

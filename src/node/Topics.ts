@@ -4,6 +4,8 @@ import { Fanout } from "../fanout/Fanout.ts"
 import { HeardLogs } from "../fanout/HeardLogs.ts"
 import { MarketStreams } from "../marketdata/MarketStreams.ts"
 import * as Projectors from "../marketdata/Projectors.ts"
+import * as Routing from "../routes/Routing.ts"
+import { RoutingRules } from "../routes/RoutingRules.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import { Consuming } from "../subscriptions/Consuming.ts"
 import { DeadLetters } from "../subscriptions/DeadLetters.ts"
@@ -31,6 +33,8 @@ export const topicServices = ({
     DeadLetters.layer,
     Consuming.layer({ run }),
     Posting.layer({ run }),
+    RoutingRules.layer,
+    Routing.layer(topics),
     Reading.layer(topics),
     MarketStreams.layer(marketData).pipe(Layer.provideMerge(Fanout.layer(fanout))),
     Projectors.layer(marketData)

@@ -55,7 +55,7 @@ export const packaged = (number: number, segments: ReadonlyArray<Gathered>): Pac
 }
 
 /** Two bytes each, the lower one first, whatever this machine has first. */
-const bytesOf = (hashes: Uint16Array): Uint8Array => {
+export const bytesOf = (hashes: Uint16Array): Uint8Array => {
   const bytes = new Uint8Array(hashes.length * 2)
   for (const [at, hash] of hashes.entries()) {
     bytes[2 * at] = hash & 255

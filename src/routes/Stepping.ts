@@ -1,0 +1,176 @@
+/**
+ * Routes what a partition has, a step at a time, from where its rules are.
+ *
+ *   ZI1  An event goes through a rule once: what it becomes is in the target with the position behind it, in one step (ZE2), whatever crashes and
+ *        whoever else is at it.
+ *   ZI2  A rule whose target is gone, or that doesn't fit the topic, is put in error, with why; the others go on. One whose target is disabled waits.
+ *   ZI3  What can't be routed as the rule says is counted and kept as a refusal; what was gone before it could be is counted and told. Neither
+ *        holds up what is behind it.
+ *   ZI4  Rules that are at different places take turns, so that one that is far behind holds up no other; where they meet they go on together.
+ */
+import { Effect, Metric } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import { counter, each } from "../telemetry/Metrics.ts"
+import { makeFitSchema } from "../topics/Checked.ts"
+import { KnownTopics } from "../topics/KnownTopics.ts"
+import { Logs } from "../topics/Logs.ts"
+import { frameOf } from "../topics/Message.ts"
+import type { Place } from "../topics/MessageId.ts"
+import { samePlace } from "../topics/MessageId.ts"
+import type { PartitionId } from "../topics/Piece.ts"
+import type { Topic } from "../topics/Topic.ts"
+import { advancesOf, type Bite, biteOf, type Outgoing } from "./Bite.ts"
+import type { Deciding } from "./Deciding.ts"
+import type { Route } from "./Route.ts"
+import { type Covered, RouteStore } from "./RouteStore.ts"
+
+/** Bytes of events that are read at once. */
+const READ_BYTES = 262_144
+/** Rules that go on together: with each, what may come of one event grows. */
+const TOGETHER = 32
+
+export interface Routed {
+  readonly topic: Covered
+  readonly partition: PartitionId
+  readonly deciding: Deciding
+  readonly revision: number
+  /** Where the rules are; changed with each step. */
+  readonly positions: Map<number, Place>
+  /** Counts steps: whose turn it is. ZI4 */
+  turn: number
+}
+
+/** more: there may be; end: all is routed; waits: for a target; anew: rules or positions are others by now; gone: there is no such partition. */
+export type Step = "more" | "end" | "waits" | "anew" | "gone"
+
+/** Those that are at one place, of all that can go on. ZI4 */
+export const groupOf = (positions: ReadonlyMap<number, Place>, turn: number) => {
+  const places = [...Map.groupBy(positions, ([, { epoch, offset }]) => `${epoch}/${offset}`).values()]
+  if (places.length === 0) return undefined
+  const group = places[turn % places.length]!
+  const from = group[0]![1]
+  const ahead = [...positions.values()].filter(({ epoch, offset }) => epoch === from.epoch && offset > from.offset)
+  const until = Math.min(Number.POSITIVE_INFINITY, ...ahead.map(({ offset }) => offset))
+  return { ids: group.slice(0, TOGETHER).map(([id]) => id), from, until, groups: places.length }
+}
+
+export const makeStepping = Effect.fnUntraced(function* ({ eventBytes }: { readonly eventBytes: number }) {
+  const store = yield* RouteStore
+  const known = yield* KnownTopics
+  const logs = yield* Logs
+  const fitSchema = yield* makeFitSchema
+
+  const fail = Effect.fnUntraced(function* (route: Route, why: string) {
+    if (yield* store.fail(route.id, route.version, why.slice(0, 1_000)))
+      yield* Effect.logWarning(`the routing rule ${route.name} is in error: ${why}`, { rule: route.name })
+  })
+
+  /** ZI2. Undefined: it waits. False: it is in error. */
+  const targetOf = Effect.fnUntraced(function* (route: Route) {
+    const target = yield* Effect.catchIf(
+      known.find(route.target),
+      ({ refused }) => refused, // there is none
+      () => Effect.undefined
+    )
+    const wrong =
+      target === undefined
+        ? `there is no topic ${route.target}`
+        : target.log === "postgres"
+          ? undefined
+          : `${route.target} is kept in ${target.log}, and nothing is routed there`
+    if (wrong === undefined) return target!.enabled ? target : undefined
+    yield* fail(route, wrong)
+    return false
+  })
+
+  /** Those that a target's schema refuses. ZI3 */
+  const misfits = Effect.fnUntraced(function* (target: Topic, outgoing: ReadonlyArray<Outgoing>) {
+    const wrong = new Map<Outgoing, string>()
+    for (let from = 0; from < outgoing.length; ) {
+      const rest = outgoing.slice(from)
+      const found = yield* Effect.result(
+        fitSchema(
+          target,
+          rest.map(({ message }) => message)
+        )
+      )
+      if (found._tag === "Success") break
+      const index = found.failure.details?.["index"]
+      if (typeof index !== "number") return yield* found.failure
+      wrong.set(rest[index]!, found.failure.message.replace(/^event \d+ /, "it "))
+      from += index + 1
+    }
+    return wrong
+  })
+
+  const told = Effect.fnUntraced(function* (routed: Routed, bite: Bite, kept: number, refused: number, rules: number) {
+    let skipped = 0
+    for (const count of bite.skipped.values()) skipped += count
+    for (const [outcome, count] of [
+      ["routed", kept],
+      ["skipped", skipped],
+      ["refused", refused],
+      ["missed", bite.missed * rules]
+    ] as const)
+      if (count > 0) yield* Metric.update(Metric.withAttributes(routedTotal, { outcome }), count)
+    if (bite.missed > 0)
+      yield* Effect.logWarning("events were gone before they were routed", {
+        ...{ topic: routed.topic.name, partition: routed.partition.partition, events: bite.missed }
+      })
+  })
+
+  const step = Effect.fn("Stepping.step")(function* (routed: Routed): Effect.fn.Return<Step, HeraldError> {
+    const { topic, partition, deciding, revision, positions } = routed
+    const targets = new Map<number, Topic>()
+    for (const route of deciding.routes) {
+      if (!positions.has(route.id)) continue
+      const target = yield* targetOf(route)
+      if (target === false) return "anew"
+      if (target !== undefined) targets.set(route.id, target)
+    }
+    const waits = targets.size < deciding.routes.length
+    const group = groupOf(new Map([...positions].filter(([id]) => targets.has(id))), routed.turn++)
+    if (group === undefined) return waits ? "waits" : "end"
+    const { ids, from, until } = group
+    const read = yield* logs.of(topic.log)?.read(partition, from, { maxBytes: READ_BYTES, packed: false }) ??
+      Effect.undefined
+    if (read === undefined) return "gone"
+    if (read.pieces.length === 0) return group.groups > 1 ? "more" : waits ? "waits" : "end"
+    const its = { from, targets: new Map(ids.map((id) => [id, targets.get(id)!])) }
+    const bite = biteOf(deciding, read, { topic: topic.name, partition, until, eventBytes, ...its })
+    const wrong = new Map<Outgoing, string>()
+    for (const [target, those] of Map.groupBy(bite.outgoing, (one) => one.target))
+      if (target.schema !== null) for (const [one, why] of yield* misfits(target, those)) wrong.set(one, why)
+    const kept = wrong.size === 0 ? bite.outgoing : bite.outgoing.filter((one) => !wrong.has(one))
+    const refused = [
+      ...bite.refused,
+      ...[...wrong].map(([{ route, epoch, offset }, why]) => ({ ...partition, route: route.id, epoch, offset, why }))
+    ].toSorted((a, b) => a.offset - b.offset)
+    const into = Map.groupBy(kept, (one) => `${one.target.id}/${one.partition}`)
+    const stepped = yield* store.step({
+      ...{ revision, source: partition, advances: advancesOf(its, { ...bite, refused }, kept) },
+      appended: [...into.values()].map((those) => ({
+        topic: those[0]!.target.id,
+        partition: those[0]!.partition,
+        events: frameOf(those.map(({ message }) => message)),
+        zstd: those[0]!.target.compression === "zstd"
+      }))
+    })
+    if (stepped === "unavailable") {
+      for (const { target } of kept) known.changed(target.name, undefined)
+      return "waits"
+    }
+    if (stepped !== "done") return "anew"
+    for (const id of ids) positions.set(id, bite.to)
+    yield* told(routed, bite, kept.length, refused.length, ids.length)
+    return samePlace(bite.to, from) && group.groups === 1 ? "end" : "more"
+  })
+
+  return { step, fail }
+})
+
+const routedTotal = counter(
+  "herald_routes_events_total",
+  "events that routing rules looked at, by what became of them: of each rule apart",
+  each("outcome", ["routed", "skipped", "refused", "missed"])
+)
