@@ -35,6 +35,7 @@ import { status } from "./verbs/fleet/Status.ts"
 import { doctor } from "./verbs/node/Doctor.ts"
 import { start } from "./verbs/node/Start.ts"
 import { rolloutVerb } from "./verbs/rollouts/Rollout.ts"
+import { routeVerb } from "./verbs/routes/Route.ts"
 import { scheduleVerb } from "./verbs/schedules/Schedule.ts"
 import { segmentVerb } from "./verbs/segments/Segment.ts"
 import { subscribe } from "./verbs/sessions/Subscribe.ts"
@@ -75,7 +76,7 @@ export const herald = Command.make("herald").pipe(
         scheduleVerb
       ]
     },
-    { group: "Events", commands: [topicVerb, subscriptionVerb, deadLettersVerb, demoVerb] },
+    { group: "Events", commands: [topicVerb, routeVerb, subscriptionVerb, deadLettersVerb, demoVerb] },
     { group: "Look", commands: [status, clients, subscribe, get, list, environments, history, diff, explain] },
     { group: "Administer", commands: [key, audit, context, completion(() => herald), candidates] }
   ]),

@@ -34,6 +34,7 @@ import { marketData as marketDataRoutes } from "../edge/http/marketdata/Routes.t
 import { ofrep } from "../edge/http/ofrep/Routes.ts"
 import { refs as refRoutes } from "../edge/http/refs/Routes.ts"
 import { rollouts as rolloutRoutes } from "../edge/http/rollouts/Routes.ts"
+import { routes as routeRoutes } from "../edge/http/routes/Routes.ts"
 import { schedules as scheduleRoutes } from "../edge/http/schedules/Routes.ts"
 import { segments as segmentRoutes } from "../edge/http/segments/Routes.ts"
 import { subscriptions as subscriptionRoutes } from "../edge/http/subscriptions/Routes.ts"
@@ -186,6 +187,7 @@ const capabilities = [
     grpc: topicManager
   },
   { http: subscriptionRoutes, grpc: subscriptionManager },
+  { http: routeRoutes },
   { grpc: topicService },
   { grpc: distribution },
   { http: access },
