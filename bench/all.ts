@@ -24,6 +24,7 @@ const NAMES = [
   "experiments",
   "filters",
   "consume",
+  "fanout",
   "start"
 ]
 const LANES = ["notify", "redis", "kafka", "none"]

@@ -1,9 +1,10 @@
 /**
  * Herald's readers: the gRPC door, the fan-out and the log of ephemeral topics, with a port that takes batches as they are stored: how many bytes,
- * how many events, themselves. Forked; sends its ports.
+ * how many events, themselves. `node FanServer.ts`, also on Deno; prints its ports, and ends when its input does.
  */
 
 import { type AddressInfo, createServer } from "node:net"
+import process from "node:process"
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { GrpcServer } from "../../layers/Grpc/GrpcServer.ts"
 import * as Ephemeral from "../../layers/Memory/topics/EphemeralLog.ts"
@@ -55,5 +56,8 @@ const server = createServer({ noDelay: true }, (socket) => {
     rest = Buffer.from(bytes)
   })
 })
-server.listen(0, "127.0.0.1", () => process.send!({ read: port, publish: (server.address() as AddressInfo).port }))
-process.on("disconnect", () => process.exit())
+server.listen(0, "127.0.0.1", () =>
+  console.log(JSON.stringify({ read: port, publish: (server.address() as AddressInfo).port }))
+)
+process.stdin.resume()
+process.stdin.on("end", () => process.exit())

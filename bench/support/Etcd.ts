@@ -12,13 +12,14 @@ const REVISION = 3
 export class Etcd implements AsyncDisposable {
   readonly #folder = newFolder()
   #child: ChildProcess | undefined
-  #address = ""
+  /** Such as `127.0.0.1:2379`. */
+  address = ""
 
   get pid(): number {
     return this.#child?.pid ?? 0
   }
 
-  async start(): Promise<this> {
+  async start(more: ReadonlyArray<string> = []): Promise<this> {
     const [client, peer] = [await freePort(), await freePort()]
     const [clients, peers] = [`http://127.0.0.1:${client}`, `http://127.0.0.1:${peer}`]
     const child = spawn(
@@ -27,13 +28,16 @@ export class Etcd implements AsyncDisposable {
         ...["--name", "bench", "--data-dir", this.#folder.path, "--log-level", "error"],
         ...["--listen-client-urls", clients, "--advertise-client-urls", clients],
         ...["--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers],
-        ...["--initial-cluster", `bench=${peers}`]
+        ...["--initial-cluster", `bench=${peers}`],
+        ...more
       ],
       { stdio: ["ignore", "ignore", "inherit"] }
     )
-    process.once("exit", () => child.kill("SIGKILL"))
+    const kill = () => void child.kill("SIGKILL")
+    process.once("exit", kill)
+    child.once("exit", () => process.off("exit", kill))
     this.#child = child
-    this.#address = `127.0.0.1:${client}`
+    this.address = `127.0.0.1:${client}`
     await until("etcd to serve", async () => {
       if (child.exitCode !== null) throw new Error("etcd ended")
       return (await fetch(`${clients}/health`).catch(() => undefined))?.ok === true ? true : undefined
@@ -42,7 +46,7 @@ export class Etcd implements AsyncDisposable {
   }
 
   connect(): Unary {
-    return new Unary(this.#address)
+    return new Unary(this.address)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,6 +4,7 @@
  *
  *   BX2  What a batch says of its events holds for each of them: its offset, and when Herald had it.
  */
+import type { Changed } from "./Changed.ts"
 import { entriesOf, skipped } from "./Rows.ts"
 
 /**
@@ -31,9 +32,13 @@ export interface BatchParts {
   readonly leftOut?: number
   /** The events. BX1 */
   readonly rows: ReadonlyArray<Uint8Array>
+  /** Those of them that are differences. BX30 */
+  readonly changed?: ReadonlyArray<Changed>
   /** The same, compressed, in place of `rows`. */
   readonly compressed?: Uint8Array | undefined
 }
+
+const NONE: ReadonlyArray<Changed> = []
 
 export class Batch {
   readonly kind = "batch"
@@ -46,6 +51,7 @@ export class Batch {
   readonly later: ReadonlyArray<number> | undefined
   readonly steps: ReadonlyArray<number> | undefined
   readonly leftOut: number
+  readonly changed: ReadonlyArray<Changed>
   readonly compressed: Uint8Array | undefined
   /** Of its events. */
   readonly bytes: number
@@ -62,6 +68,7 @@ export class Batch {
     this.later = parts.later
     this.steps = parts.steps
     this.leftOut = parts.leftOut ?? 0
+    this.changed = parts.changed ?? NONE
     this.compressed = parts.compressed
     this.#rows = parts.rows
     this.bytes = parts.rows.reduce((sum, { length }) => sum + length, parts.compressed?.length ?? 0)
@@ -93,7 +100,7 @@ export class Batch {
     return entriesOf(this.row)
   }
 
-  /** What of it is not below `offset`; for batches whose events all follow. BX2 */
+  /** What of it is not below `offset`; for batches whose events all follow, each whole. BX2 */
   from(offset: number): Batch {
     if (offset <= this.first) return this
     const skip = offset - this.first

@@ -6,6 +6,8 @@
  *   BX11 A batch goes to all who are live before the next goes to anybody; what came meanwhile is one batch.
  *   BX12 Who can't take more leaves the list of those who are live, and costs the others nothing. It is sent what it missed from the ring, or from
  *        the log, and is live again in the same step in which it has all that those who are live have: nothing comes in between.
+ *   BX29 One go sends nobody much more than a transport takes in a turn, however little of what it looks at a filter takes; nor does it look at
+ *        more than a bound.
  *   BX13 in Stages.ts, BX14 in CatchingUp.ts
  */
 import type { Batch } from "./Batch.ts"
@@ -17,12 +19,16 @@ import { type Added, type Joining, Stages, type StagesOptions } from "./Stages.t
 
 /** Bytes that one go sends to each who is live: below what a transport takes in one turn. */
 const ONE_GO = 49_152
+/** Bytes that one go looks at, of which filters may take few. */
+const LOOKED = 262_144
 /** Readers that are written to before `work` offers a pause. */
 const PAUSE = 64
 
 export interface BroadcastOptions extends StagesOptions, Omit<CatchingUpOptions, "selected"> {
   /** What a group makes of a batch of the ring; `made` of the group when left out. */
   readonly selected?: CatchingUpOptions["selected"]
+  /** All who are live were sent what they want of a batch, and some want something. */
+  readonly sent: (batch: Batch) => void
 }
 
 export class Broadcast {
@@ -147,15 +153,18 @@ export class Broadcast {
     for (const change of this.#between.splice(0)) change()
     if (stages.left) stages.tidy()
     for (const ring of this.#rings.values()) ring.close()
-    let sent = 0
-    for (let ring = this.#next(); ring !== undefined; ring = this.#next()) {
+    let sent = 0 // BX29
+    let looked = 0
+    for (let last = 0; sent + last <= ONE_GO && looked < LOOKED; ) {
+      const ring = this.#next()
+      if (ring === undefined) break
       const batch = ring.toSend!
-      if (sent > 0 && sent + batch.bytes > ONE_GO) break
-      yield* this.#step(ring, batch)
-      sent += batch.bytes
+      last = yield* this.#step(ring, batch)
+      sent += last
+      looked += batch.bytes
     }
     if (this.#quietDue) yield* this.#quiet()
-    if (sent > 0) this.tick()
+    if (looked > 0) this.tick()
     const { ready } = stages
     stages.ready = []
     let count = 0
@@ -178,8 +187,9 @@ export class Broadcast {
     return undefined
   }
 
-  /** BX11 */
-  *#step(ring: Ring, batch: Batch): Generator<void, void> {
+  /** Gives the most bytes that anybody is sent. BX11 */
+  *#step(ring: Ring, batch: Batch): Generator<void, number> {
+    let most = 0
     for (const group of this.#stages.groups.values()) {
       if (group.live.length === 0 || !group.partitions.includes(ring.partition)) continue
       if (group.selection !== undefined) yield* group.selection.looking(batch) // BX31
@@ -188,10 +198,13 @@ export class Broadcast {
       if (made.count === 0) group.quiet.set(ring.partition, made)
       else {
         group.quiet.delete(ring.partition)
+        most = Math.max(most, made.bytes)
         yield* this.#toLive(group, made, batch)
       }
     }
     ring.wasSent(batch)
+    if (most > 0) this.#options.sent(batch)
+    return most
   }
 
   *#toLive(group: Group, told: Batch, batch: Batch | undefined): Generator<void, void> {

@@ -146,7 +146,8 @@ export class CatchingUp {
   #ask(reader: Reader, index: number): void {
     const place = { epoch: reader.epochs![index]!, offset: reader.at![index]! }
     const { group, unpacks, aligned } = reader
-    const packed = unpacks && group.selection === undefined && aligned?.[0] === index && aligned[1] === place.offset
+    const isWhole = group.selection === undefined && !group.delta
+    const packed = unpacks && isWhole && aligned?.[0] === index && aligned[1] === place.offset
     reader.stage = "reading"
     this.#options.ask(reader, group.partitions[index]!, place, packed && !isConflating(reader))
   }
@@ -190,7 +191,7 @@ export class CatchingUp {
     if (batches.length === 0) return true
     const first = reader.at![index]!
     const all: Array<Picked> = []
-    for (const batch of batches) all.push(...eventsOf(reader.group.made(batch.from(first))))
+    for (const batch of batches) all.push(...eventsOf(reader.group.chosen(batch.from(first))))
     const { partition, epoch, next } = batches.at(-1)!
     for (const batch of conflated({ partition, epoch, first, next }, all, MESSAGE)) {
       reader.at![index] = batch.next

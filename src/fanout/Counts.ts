@@ -1,7 +1,8 @@
 /** Counts readers of topics and what they are sent, once a second: nothing is counted by metrics for each delivery. */
-import { Effect, Metric } from "effect"
+import { Clock, Effect, Metric } from "effect"
 import { afterEvery } from "../telemetry/Every.ts"
-import { counter, each, gauge } from "../telemetry/Metrics.ts"
+import { counter, each, gauge, histogram } from "../telemetry/Metrics.ts"
+import type { Batch } from "./Batch.ts"
 import type { Broadcast } from "./Broadcast.ts"
 import type { Overflow } from "./Reader.ts"
 
@@ -9,6 +10,7 @@ export type Refused = "full" | "principal" | "draining"
 
 export const makeCounts = Effect.fnUntraced(function* (broadcasts: () => ReadonlyArray<Broadcast>) {
   const context = yield* Effect.context<never>()
+  const clock = yield* Clock.Clock
   let events = 0
   const left: Record<string, number> = {}
 
@@ -34,6 +36,9 @@ export const makeCounts = Effect.fnUntraced(function* (broadcasts: () => Readonl
   yield* Effect.forkScoped(afterEvery("readers of topics were not counted", "1 second", write))
 
   return {
+    /** The clock of whoever stored it may be ahead of this one. */
+    sent: ({ at }: Batch): void =>
+      distribution.updateUnsafe(Math.max(0, clock.currentTimeMillisUnsafe() - at) / 1_000, context),
     delivered: (_readers: number, count: number): void => void (events += count),
     leftOut: (count: number, overflow: Overflow): void => {
       const name = overflow.replaceAll(" ", "_")
@@ -47,6 +52,12 @@ const open = gauge("herald_topic_readers", "readers of topics that are open")
 const slowOnes = gauge("herald_topic_readers_slow", "readers of topics that can't take more now")
 const groupsOpen = gauge("herald_topic_reader_groups", "groups of readers that are sent the same bytes")
 const delivered = counter("herald_topic_events_delivered_total", "events that readers of topics were sent")
+const distribution = histogram(
+  "herald_topic_distribution_seconds",
+  "from when Herald had the first event of a batch until it was with the transport for the last reader of a node who is live",
+  [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+  []
+)
 const leftOut = counter(
   "herald_topic_events_left_out_total",
   "events that slow readers of topics were not sent, as their overflow says",

@@ -7,7 +7,7 @@
  *   BX27 Where a reader begins is decided once, by what the log says when it comes: what is stored then comes before `live`, and nothing between the
  *        two is left out or comes twice.
  *   BX28 What rings take together is bounded, however many partitions are read.
- *   BX10–BX12 in Broadcast.ts, BX14 and BX15 in CatchingUp.ts, BX17–BX19 in Tail.ts, BX20 in Hall.ts
+ *   BX10–BX12 in Broadcast.ts, BX14 and BX15 in CatchingUp.ts, BX17–BX19 in Tail.ts, BX20 in Hall.ts, BX30 in Changed.ts
  */
 import { Clock, Context, Effect, Exit, Layer, Scope } from "effect"
 import { Access } from "../access/Access.ts"
@@ -37,6 +37,8 @@ export interface ReadWish {
   /** None: payloads as they are. */
   readonly fields: ReadonlyArray<string>
   readonly overflow: Overflow
+  /** Of an event with a key only the fields that changed. BX30 */
+  readonly delta?: boolean
   /** It takes what is compressed. */
   readonly unpacks: boolean
 }
@@ -152,6 +154,7 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
           counts.delivered(readers, events)
           activity.sent(topic.id, events)
         },
+        sent: counts.sent,
         leftOut: counts.leftOut,
         broke: (reader, error) => {
           held.get(reader)?.close()
@@ -196,10 +199,10 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
     }
     hall.follow(begin.bounds)
     bound()
-    const { overflow, unpacks } = wish
+    const { overflow, unpacks, delta = false } = wish
     const { selection, key: selectionKey } = selected
     const whole = wish.partitions.length === 0
-    const joining = { partitions, whole, ...begin, overflow, unpacks, selection, selectionKey }
+    const joining = { partitions, whole, ...begin, overflow, unpacks, delta, selection, selectionKey }
     const reader = hall.broadcast.join(sink, joining)
     const left = activity.reading(topic.id)
     const leave = (): void => {

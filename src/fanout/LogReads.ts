@@ -2,6 +2,8 @@
  * Reads the log for readers that are not live.
  *
  *   BX21 However many are behind, so many reads are under way at once; who asked first is answered first. A reader has one at most.
+ *   BX31 What is read of a log is sent in batches of at most `BITE` bytes, if they are more than one event and not packed, however large what was
+ *        appended at once is: clients take no message of any size.
  *   BX22 What was read of late is kept for others who come through there, within a bound of bytes.
  */
 import { Effect, Queue, type Scope } from "effect"
@@ -13,6 +15,7 @@ import { Batch, type Gap } from "./Batch.ts"
 import type { Answer } from "./CatchingUp.ts"
 import type { Hall } from "./Hall.ts"
 import type { Reader } from "./Reader.ts"
+import { fitting } from "./Rows.ts"
 
 /** BX21 */
 const READING = 4
@@ -74,13 +77,27 @@ export const makeLogReads = Effect.fnUntraced(function* (
 
 const answerOf = (partition: number, { epoch, pieces }: Read): Answer => ({
   epoch,
-  pieces: pieces.map((piece): Batch | Gap => {
+  pieces: pieces.flatMap((piece): ReadonlyArray<Batch | Gap> => {
     if (piece.is === "gap") {
       const { from, to, why } = piece
-      return { kind: "gap", partition, epoch, from, to, why }
+      return [{ kind: "gap", partition, epoch, from, to, why }]
     }
     const { base, count, at, codec, bytes } = piece
-    const both = { partition, epoch, first: base, count, next: base + count, at }
-    return new Batch(codec === "none" ? { ...both, rows: [bytes] } : { ...both, rows: [], compressed: bytes })
+    const both = { partition, epoch, at }
+    if (codec === "none") return cut(bytes, base, count).map((rows) => new Batch({ ...both, ...rows }))
+    return [new Batch({ ...both, first: base, count, next: base + count, rows: [], compressed: bytes })]
   })
 })
+
+/** BX31 */
+const cut = (bytes: Uint8Array, base: number, count: number) => {
+  const parts: Array<Pick<Batch, "first" | "count" | "next" | "rows">> = []
+  for (let [rest, first] = [bytes, base]; first < base + count; ) {
+    const whole = rest.length <= BITE
+    const [events, end] = whole ? [base + count - first, rest.length] : fitting(rest, BITE)
+    parts.push({ first, count: events, next: first + events, rows: [rest.subarray(0, end)] })
+    rest = rest.subarray(end)
+    first += events
+  }
+  return parts
+}

@@ -21,6 +21,8 @@ export interface Joining {
   readonly until: ReadonlyArray<number>
   readonly overflow: Overflow
   readonly unpacks: boolean
+  /** It wants differences. BX30 */
+  readonly delta?: boolean
   /** Tells filters and fields apart; empty: none. */
   readonly selectionKey: string
   readonly selection: Selection | undefined
@@ -62,10 +64,10 @@ export class Stages {
   }
 
   join(sink: Sink, joining: Joining): Reader {
-    const { partitions, whole, selection, selectionKey, overflow, unpacks } = joining
-    const key = `${whole ? "" : partitions.join(",")} ${selectionKey}`
+    const { partitions, whole, selection, selectionKey, overflow, unpacks, delta = false } = joining
+    const key = `${whole ? "" : partitions.join(",")} ${delta ? "delta" : ""} ${selectionKey}`
     let group = this.groups.get(key)
-    if (group === undefined) this.groups.set(key, (group = new Group(key, partitions, whole, selection)))
+    if (group === undefined) this.groups.set(key, (group = new Group(key, partitions, whole, selection, delta)))
     const reader = new Reader(group, sink, overflow, unpacks)
     group.readers.add(reader)
     // A group may have grown since its partitions were looked up.

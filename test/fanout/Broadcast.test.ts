@@ -27,6 +27,7 @@ class Run {
       ask: (reader: Reader, partition, from, packed) =>
         void this.asked.push(() => this.broadcast.answer(reader, partition, this.log.read(partition, from, packed))),
       delivered: () => {},
+      sent: () => {},
       leftOut: () => {},
       broke: () => {}
     })

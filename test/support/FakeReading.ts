@@ -80,7 +80,13 @@ export class FakeReading {
         $case: "batch",
         value: {
           ...{ partition, epoch, firstOffset: BigInt(from), steps, publishedMs: 1n, leftOut: 0n },
-          ...{ events: taken.map((i) => all[i]!.event), compressed: Buffer.alloc(0), later: [], nextOffset: BigInt(to) }
+          ...{
+            events: taken.map((i) => all[i]!.event),
+            compressed: Buffer.alloc(0),
+            later: [],
+            changed: [],
+            nextOffset: BigInt(to)
+          }
         }
       }
     })

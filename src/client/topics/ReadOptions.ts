@@ -38,6 +38,11 @@ export interface ReadOptions {
   readonly filter?: string | undefined
   /** Of a JSON payload only these fields. */
   readonly fields?: ReadonlyArray<string> | undefined
+  /**
+   * Of events with a key that are JSON objects, only what changed is sent, and put together here: the application gets what was published. Less
+   * comes over the network, where many events of a key come at a time. Not when left out.
+   */
+  readonly delta?: boolean | undefined
   readonly partitions?: ReadonlyArray<number> | undefined
   /** What happens when the application is slower than the topic. "block" when left out: it gets everything, later. */
   readonly overflow?: "block" | "conflate" | "drop-oldest" | "disconnect" | undefined

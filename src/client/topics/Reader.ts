@@ -4,6 +4,7 @@
  *   ZR1  A new stream goes on behind what the application got: not behind what was sent to it, or waited here.
  *   ZR2  The application gets each event once and in the order of its partition, or is told of those that it doesn't get: none is left out silently.
  *   ZR3  Offsets are compared within one epoch only. In another one the reader goes on where the server says, and the application is told.
+ *   ZR5  Of an event that is sent as what changed, the application gets what was published.
  *   ZR4  What waits here is bounded in bytes: beyond that the stream is not read, and the server does what `overflow` says.
  */
 import {
@@ -21,6 +22,7 @@ import { offsetOf, type Received, received, sentOffset, type TopicOffset } from 
 import type { TopicHome } from "./Home.ts"
 import { errorOf, isFinal, Lasting } from "./Lasting.ts"
 import { type ReadOptions, startOf, type TopicBatch, type TopicGap } from "./ReadOptions.ts"
+import { wholeOf } from "./Whole.ts"
 
 const overflows = {
   block: Overflow.OVERFLOW_BLOCK,
@@ -119,14 +121,21 @@ export class TopicReader implements AsyncIterableIterator<TopicBatch>, AsyncDisp
   }
 
   #hello(): ReadRequest {
-    const { from = "latest", filter = "", fields = [], partitions = [], overflow = "block" } = this.#options
+    const {
+      from = "latest",
+      filter = "",
+      fields = [],
+      partitions = [],
+      overflow = "block",
+      delta = false
+    } = this.#options
     const offsets = this.position().map(sentOffset)
     const start: Start = this.#started
       ? { at: { $case: "offsets", value: { offsets, othersEarliest: true } } }
       : startOf(from)
     return {
       ...{ topic: this.#topic, start, filter, fields: [...fields], partitions: [...partitions], grantedBytes: 0n },
-      ...{ overflow: overflows[overflow], acceptsZstd: this.#home.transport.zstd !== undefined }
+      ...{ overflow: overflows[overflow], delta, acceptsZstd: this.#home.transport.zstd !== undefined }
     }
   }
 
@@ -195,6 +204,15 @@ export class TopicReader implements AsyncIterableIterator<TopicBatch>, AsyncDisp
     }
   }
 
+  /** ZR5 */
+  #whole(events: EventBatch["events"], { changed, partition }: EventBatch): EventBatch["events"] {
+    if (changed.length === 0) return events
+    const whole = wholeOf(events, changed)
+    if (whole !== undefined) return whole
+    const what = `events of partition ${partition} of ${this.#topic} are differences to others than came`
+    throw this.#thrown(new TopicError(errors.EventsGone.code, `${what}.`))
+  }
+
   /** ZR3 */
   #begun(offset: TopicOffset): void {
     const { partition, epoch } = offset
@@ -228,7 +246,7 @@ export class TopicReader implements AsyncIterableIterator<TopicBatch>, AsyncDisp
 
   #batch(sent: EventBatch): TopicBatch | undefined {
     const { partition, epoch } = sent
-    const events = this.#unpacked(sent)
+    const events = this.#whole(this.#unpacked(sent), sent)
     const had = this.#positions.get(partition)
     if (had !== undefined && had.epoch !== epoch)
       this.#gap({ partition, epoch, from: had.offset, to: Number(sent.firstOffset), why: "epoch" })

@@ -67,7 +67,7 @@ const startOf = ({ start }: ReadRequest): Start | HeraldError => {
 
 /** TF1 */
 export const wishOf = (request: ReadRequest): ReadWish | HeraldError => {
-  const { topic, partitions, filter, fields, acceptsZstd: unpacks } = request
+  const { topic, partitions, filter, fields, acceptsZstd: unpacks, delta } = request
   const wrong = wrongTopicName(topic)
   if (wrong !== undefined) return invalid(`topic: ${excerpt(topic)} ${wrong}`)
   if (partitions.some((partition) => partition >= PARTITIONS))
@@ -75,7 +75,7 @@ export const wishOf = (request: ReadRequest): ReadWish | HeraldError => {
   const overflow = overflows.get(request.overflow)
   if (overflow === undefined) return invalid(`overflow is none that there is: ${request.overflow}`)
   const start = startOf(request)
-  return "_tag" in start ? start : { topic, start, partitions, filter, fields, overflow, unpacks }
+  return "_tag" in start ? start : { topic, start, partitions, filter, fields, overflow, unpacks, delta }
 }
 
 /** Of ReadResponse. */
@@ -90,8 +90,12 @@ const FIELD = {
   compressed: 58,
   next: 64,
   leftOut: 72,
-  later: 82
+  later: 82,
+  changed: 90
 }
+/** Of Changed. */
+const EVENT = 8
+const GONE = 18
 
 const varint = (length: number): number => {
   let bytes = 1
@@ -107,7 +111,7 @@ const numbers = (writer: BinaryWriter, field: number, list: ReadonlyArray<number
 }
 
 const headOf = (batch: Batch): Uint8Array => {
-  const { partition, epoch, first, next, at, steps, later, leftOut, compressed } = batch
+  const { partition, epoch, first, next, at, steps, later, leftOut, compressed, changed } = batch
   const writer = new BinaryWriter()
   if (partition > 0) writer.uint32(FIELD.partition).uint32(partition)
   if (epoch > 0) writer.uint32(FIELD.epoch).uint32(epoch)
@@ -118,6 +122,11 @@ const headOf = (batch: Batch): Uint8Array => {
   if (next > 0) writer.uint32(FIELD.next).uint64(next)
   if (leftOut > 0) writer.uint32(FIELD.leftOut).uint64(leftOut)
   numbers(writer, FIELD.later, later)
+  for (const { event, gone } of changed) {
+    writer.uint32(FIELD.changed).fork().uint32(EVENT).uint32(event)
+    numbers(writer, GONE, gone)
+    writer.join()
+  }
   return writer.finish()
 }
 

@@ -363,6 +363,11 @@ export interface ReadRequest {
   grantedBytes: bigint;
   /** The client understands `compressed`. */
   acceptsZstd: boolean;
+  /**
+   * Of events with a key whose payload is a JSON object, only what changed since the event of that key before it in the same message:
+   * EventBatch.changed. The client puts them together.
+   */
+  delta: boolean;
 }
 
 export interface ReadResponse {
@@ -402,6 +407,19 @@ export interface EventBatch {
   leftOut: bigint;
   /** For events that Herald had later than the first: in pairs, how many before them came together, and how many milliseconds later they came. */
   later: number[];
+  /** With `delta`: the events that are differences. */
+  changed: Changed[];
+}
+
+/**
+ * An event whose payload has only those fields that are new, or different from the event of the same key before it in this message (which may be a
+ * difference itself). Different ones take the place of what was there; new ones follow in their order. No blank is between fields.
+ */
+export interface Changed {
+  /** Its place among `events`. */
+  event: number;
+  /** Which fields of the one before it has not, by their places in that. */
+  gone: number[];
 }
 
 /** Events that there are no more. */
@@ -2495,6 +2513,7 @@ function createBaseReadRequest(): ReadRequest {
     overflow: 0,
     grantedBytes: 0n,
     acceptsZstd: false,
+    delta: false,
   };
 }
 
@@ -2530,6 +2549,9 @@ export const ReadRequest: MessageFns<ReadRequest> = {
     }
     if (message.acceptsZstd !== false) {
       writer.uint32(64).bool(message.acceptsZstd);
+    }
+    if (message.delta !== false) {
+      writer.uint32(72).bool(message.delta);
     }
     return writer;
   },
@@ -2621,6 +2643,14 @@ export const ReadRequest: MessageFns<ReadRequest> = {
             message.acceptsZstd = reader.bool();
             continue;
           }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.delta = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2653,6 +2683,7 @@ export const ReadRequest: MessageFns<ReadRequest> = {
         : isSet(object.accepts_zstd)
         ? globalThis.Boolean(object.accepts_zstd)
         : false,
+      delta: isSet(object.delta) ? globalThis.Boolean(object.delta) : false,
     };
   },
 
@@ -2682,6 +2713,9 @@ export const ReadRequest: MessageFns<ReadRequest> = {
     if (message.acceptsZstd !== false) {
       obj.acceptsZstd = message.acceptsZstd;
     }
+    if (message.delta !== false) {
+      obj.delta = message.delta;
+    }
     return obj;
   },
 
@@ -2700,6 +2734,7 @@ export const ReadRequest: MessageFns<ReadRequest> = {
       ? BigInt(object.grantedBytes)
       : 0n;
     message.acceptsZstd = object.acceptsZstd ?? false;
+    message.delta = object.delta ?? false;
     return message;
   },
 };
@@ -2928,6 +2963,7 @@ function createBaseEventBatch(): EventBatch {
     nextOffset: 0n,
     leftOut: 0n,
     later: [],
+    changed: [],
   };
 }
 
@@ -2982,6 +3018,9 @@ export const EventBatch: MessageFns<EventBatch> = {
         writer.uint32(v);
       }
       writer.join();
+    }
+    for (const v of message.changed) {
+      Changed.encode(v!, writer.uint32(90).fork()).join();
     }
     return writer;
   },
@@ -3099,6 +3138,14 @@ export const EventBatch: MessageFns<EventBatch> = {
 
             break;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.changed.push(Changed.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3135,6 +3182,7 @@ export const EventBatch: MessageFns<EventBatch> = {
         : 0n,
       leftOut: isSet(object.leftOut) ? BigInt(object.leftOut) : isSet(object.left_out) ? BigInt(object.left_out) : 0n,
       later: globalThis.Array.isArray(object?.later) ? object.later.map((e: any) => globalThis.Number(e)) : [],
+      changed: globalThis.Array.isArray(object?.changed) ? object.changed.map((e: any) => Changed.fromJSON(e)) : [],
     };
   },
 
@@ -3170,6 +3218,9 @@ export const EventBatch: MessageFns<EventBatch> = {
     if (message.later?.length) {
       obj.later = message.later.map((e) => Math.round(e));
     }
+    if (message.changed?.length) {
+      obj.changed = message.changed.map((e) => Changed.toJSON(e));
+    }
     return obj;
   },
 
@@ -3194,6 +3245,106 @@ export const EventBatch: MessageFns<EventBatch> = {
       : 0n;
     message.leftOut = (object.leftOut !== undefined && object.leftOut !== null) ? BigInt(object.leftOut) : 0n;
     message.later = object.later?.map((e) => e) || [];
+    message.changed = object.changed?.map((e) => Changed.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseChanged(): Changed {
+  return { event: 0, gone: [] };
+}
+
+export const Changed: MessageFns<Changed> = {
+  encode(message: Changed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.event !== 0) {
+      writer.uint32(8).uint32(message.event);
+    }
+    if (message.gone.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.gone) {
+        writer.uint32(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Changed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseChanged();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.event = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.gone.push(reader.uint32());
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.gone.push(reader.uint32());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Changed {
+    return {
+      event: isSet(object.event) ? globalThis.Number(object.event) : 0,
+      gone: globalThis.Array.isArray(object?.gone) ? object.gone.map((e: any) => globalThis.Number(e)) : [],
+    };
+  },
+
+  toJSON(message: Changed): unknown {
+    const obj: any = {};
+    if (message.event !== 0) {
+      obj.event = Math.round(message.event);
+    }
+    if (message.gone?.length) {
+      obj.gone = message.gone.map((e) => Math.round(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Changed>, I>>(base?: I): Changed {
+    return Changed.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Changed>, I>>(object: I): Changed {
+    const message = createBaseChanged();
+    message.event = object.event ?? 0;
+    message.gone = object.gone?.map((e) => e) || [];
     return message;
   },
 };
