@@ -6,6 +6,7 @@ import { Broadcast } from "../../src/fanout/Broadcast.ts"
 import type { Selection } from "../../src/fanout/Group.ts"
 import { batchOf, eventsOf as eventsIn } from "../../src/fanout/Picking.ts"
 import { Ring } from "../../src/fanout/Ring.ts"
+import * as PerNode from "../../src/telemetry/PerNode.ts"
 import { eventsOf } from "../support/TestLog.ts"
 import { append, on, open, texts, until } from "./Heard.ts"
 
@@ -113,6 +114,6 @@ describe("a go", () => {
         yield* texts(heard, "a")
         assert.strictEqual((yield* count) - before, 1)
       })
-    )
+    ).pipe(Effect.provide(PerNode.layer))
   )
 })
