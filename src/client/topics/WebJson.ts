@@ -132,7 +132,8 @@ const batchOf = (said: Said): EventBatch => {
     events: events.map(eventOf),
     compressed: bufferOf(""),
     nextOffset: BigInt(next!),
-    leftOut: BigInt(leftOut)
+    leftOut: BigInt(leftOut),
+    changed: []
   }
 }
 
