@@ -2,7 +2,7 @@
  * Reads the log for readers that are not live.
  *
  *   BX21 However many are behind, so many reads are under way at once; who asked first is answered first. A reader has one at most.
- *   BX31 What is read of a log is sent in batches of at most `BITE` bytes, if they are more than one event and not packed, however large what was
+ *   BX32 What is read of a log is sent in batches of at most `BITE` bytes, if they are more than one event and not packed, however large what was
  *        appended at once is: clients take no message of any size.
  *   BX22 What was read of late is kept for others who come through there, within a bound of bytes.
  */
@@ -89,7 +89,7 @@ const answerOf = (partition: number, { epoch, pieces }: Read): Answer => ({
   })
 })
 
-/** BX31 */
+/** BX32 */
 const cut = (bytes: Uint8Array, base: number, count: number) => {
   const parts: Array<Pick<Batch, "first" | "count" | "next" | "rows">> = []
   for (let [rest, first] = [bytes, base]; first < base + count; ) {
