@@ -33,6 +33,7 @@ import { RolloutView } from "../../src/rollouts/RolloutView.ts"
 import { scheduleKind } from "../../src/schedules/Schedule.ts"
 import { ScheduleView } from "../../src/schedules/ScheduleView.ts"
 import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
+import { RoutingRules } from "../../src/routes/RoutingRules.ts"
 import { Consuming } from "../../src/subscriptions/Consuming.ts"
 import { DeadLetters } from "../../src/subscriptions/DeadLetters.ts"
 import { Subscriptions } from "../../src/subscriptions/Subscriptions.ts"
@@ -156,6 +157,7 @@ export const topics = Layer.mergeAll(
   Topics.layer,
   Subscriptions.layer,
   DeadLetters.layer,
+  RoutingRules.layer,
   Consuming.layer({ run: "test" }),
   Reading.layer({ waitingReads: 8 }),
   MarketData.layer({ staleMillis: 60_000 }),

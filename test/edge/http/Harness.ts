@@ -23,8 +23,10 @@ import { marketData } from "../../../src/edge/http/marketdata/Routes.ts"
 import { ofrep } from "../../../src/edge/http/ofrep/Routes.ts"
 import { refs } from "../../../src/edge/http/refs/Routes.ts"
 import { rollouts } from "../../../src/edge/http/rollouts/Routes.ts"
+import { routes } from "../../../src/edge/http/routes/Routes.ts"
 import { schedules } from "../../../src/edge/http/schedules/Routes.ts"
 import { segments } from "../../../src/edge/http/segments/Routes.ts"
+import { subscriptions } from "../../../src/edge/http/subscriptions/Routes.ts"
 import { topics } from "../../../src/edge/http/topics/Routes.ts"
 import { usage } from "../../../src/edge/http/usage/Routes.ts"
 import { Experiments } from "../../../src/experiments/Experiments.ts"
@@ -56,6 +58,8 @@ export const parts = [
   refs,
   marketData,
   topics,
+  subscriptions,
+  routes,
   usage,
   flagSettings,
   ofrep,
