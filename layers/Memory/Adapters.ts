@@ -28,6 +28,7 @@ import * as Seal from "./seals/Seal.ts"
 import * as CursorStore from "./subscriptions/CursorStore.ts"
 import * as LetterBox from "./subscriptions/LetterBox.ts"
 import * as SubscriptionStore from "./subscriptions/SubscriptionStore.ts"
+import * as LogState from "./topics/LogState.ts"
 import * as TopicLog from "./topics/TopicLog.ts"
 import * as TopicStore from "./topics/TopicStore.ts"
 import * as TopicSweep from "./topics/TopicSweep.ts"
@@ -63,6 +64,7 @@ export const adapters = Layer.mergeAll(
   CursorStore.layer,
   LetterBox.layer,
   SubscriptionStore.layer,
+  LogState.layer,
   TopicLog.layer,
   TopicStore.layer,
   TopicSweep.layer,

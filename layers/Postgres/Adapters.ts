@@ -22,6 +22,7 @@ import * as Seal from "./seals/Seal.ts"
 import * as CursorStore from "./subscriptions/CursorStore.ts"
 import * as LetterBox from "./subscriptions/LetterBox.ts"
 import * as SubscriptionStore from "./subscriptions/SubscriptionStore.ts"
+import * as LogState from "./topics/LogState.ts"
 import * as TopicStore from "./topics/TopicStore.ts"
 import * as TopicSweep from "./topics/TopicSweep.ts"
 import * as UsageStore from "./usage/UsageStore.ts"
@@ -50,6 +51,7 @@ export const adapters = Layer.mergeAll(
   CursorStore.layer,
   LetterBox.layer,
   SubscriptionStore.layer,
+  LogState.layer,
   TopicStore.layer,
   TopicSweep.layer,
   UsageStore.layer,

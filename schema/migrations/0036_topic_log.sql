@@ -597,6 +597,7 @@ begin
     continue when went = step;
     delete from topic_producers where topic_id = one.topic_id;
     delete from topic_days where topic_id = one.topic_id;
+    delete from topic_histories where topic_id = one.topic_id;
     delete from topic_remains where topic_id = one.topic_id;
     removed := removed + 1;
   end loop;
@@ -634,3 +635,59 @@ create function herald_topic_expired() returns table (parent text, part text, at
       and k.first_at < (substring(c.relname from '[0-9]+$')::bigint + 1) * 86400000)))
   order by 2
 $$;
+
+-- Topics whose log another system has (docs/decisions/0039-kafka-log.md): how far producers have come is noted behind what is there. `writer`: whose
+-- events of the producer may be in the log and not noted, from the offset `settled` on.
+alter table topic_sequences add column writer text, add column settled bigint not null default 0;
+
+-- Histories of their partitions: epoch, offset with which it began, epoch …; and by what the newest one is known again: offset, time and leader of the
+-- event before it, offset …
+create table topic_histories (
+  topic_id integer not null,
+  part smallint not null,
+  epoch bigint not null,
+  begun bigint[] not null,
+  marks bigint[] not null,
+  primary key (topic_id, part)
+) with (fillfactor = 50);
+
+-- {epoch, sequence, runs, settled, writer} of a producer in a partition; null: nobody opened it.
+create function herald_topic_held(of_topic integer, of_part integer, of_producer text) returns jsonb language plpgsql as $$
+declare
+  opened bigint;
+begin
+  -- Whoever opens the producer waits for us, or we for them.
+  select epoch into opened from topic_producers where topic_id = of_topic and producer = of_producer for share;
+  if not found then return null; end if;
+  insert into topic_sequences (topic_id, part, producer, epoch, sequence, at, runs) values (of_topic, of_part, of_producer, opened, 0, herald_now(), '{}')
+    on conflict do nothing;
+  return (select jsonb_build_object('epoch', s.epoch, 'sequence', s.sequence, 'runs', s.runs, 'settled', s.settled, 'writer', s.writer)
+    from topic_sequences s where s.topic_id = of_topic and s.part = of_part and s.producer = of_producer);
+end $$;
+
+-- The newest history of a partition, which begins here when `last` was the newest until now; where it has none, with those of all partitions that have none.
+-- Null: there is no such partition.
+create function herald_topic_begin(of_topic integer, of_part integer, last bigint, starts bigint, of_marks jsonb, most integer) returns jsonb
+  language plpgsql as $$
+declare
+  held topic_histories;
+  next bigint;
+  many integer;
+begin
+  select partitions into many from topics where id = of_topic for key share;
+  if not found or of_part >= many then return null; end if;
+  perform pg_advisory_xact_lock(7234738, of_topic);
+  select * into held from topic_histories where topic_id = of_topic and part = of_part for update;
+  if held.epoch is not distinct from last then
+    next := herald_topic_epoch();
+    held.begun := coalesce(held.begun, '{}') || array[next, starts];
+    held.begun := held.begun[greatest(1, cardinality(held.begun) - 2 * most + 1):];
+    insert into topic_histories values (of_topic, of_part, next, held.begun, array(select jsonb_array_elements_text(of_marks)::bigint))
+      on conflict (topic_id, part) do update set epoch = excluded.epoch, begun = excluded.begun, marks = excluded.marks
+      returning * into held;
+    if last is null then
+      insert into topic_histories select of_topic, n, next, array[next, 0], '{}' from generate_series(0, many - 1) n on conflict do nothing;
+    end if;
+  end if;
+  return jsonb_build_object('part', of_part, 'epoch', held.epoch, 'begun', held.begun, 'marks', held.marks);
+end $$;

@@ -3,8 +3,9 @@
  *
  *   BX16 in Appends.ts
  */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
 import { EphemeralLog } from "../topics/EphemeralLog.ts"
+import { KafkaLog } from "../topics/KafkaLog.ts"
 import type { LogKind } from "../topics/Topic.ts"
 import { type Log, TopicLog } from "../topics/TopicLog.ts"
 import { type Heard, heardOf } from "./Appends.ts"
@@ -29,12 +30,20 @@ export class HeardLogs extends Context.Service<
       const topics = heardOf(yield* TopicLog, heard)
       const own = yield* EphemeralLog
       const ephemeral = { ...own, ...heardOf(own, heard) }
+      const given = Option.getOrUndefined(yield* Effect.serviceOption(KafkaLog))
+      const kafka = given && { ...heardOf(given, heard), elsewhere: given.elsewhere }
+      const byKind = { postgres: topics, ephemeral, kafka }
       const logs = HeardLogs.of({
-        of: (kind) => (kind === "postgres" ? topics : kind === "ephemeral" ? ephemeral : undefined),
-        all: [topics, ephemeral],
+        of: (kind) => byKind[kind],
+        all: kafka === undefined ? [topics, ephemeral] : [topics, ephemeral, kafka],
         listen: (listener) => void listeners.push(listener)
       })
-      return Context.make(HeardLogs, logs).pipe(Context.add(TopicLog, topics), Context.add(EphemeralLog, ephemeral))
+      const all = Context.make(HeardLogs, logs).pipe(
+        Context.add(TopicLog, topics),
+        Context.add(EphemeralLog, ephemeral)
+      )
+      // Who looks for it takes what is there: none is no fault.
+      return kafka === undefined ? all : (Context.add(all, KafkaLog, kafka) as typeof all)
     })
   )
 }

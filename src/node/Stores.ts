@@ -5,6 +5,7 @@ import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
 import * as Digest from "../../layers/Crypto/values/Digest.ts"
 import * as CheckpointStore from "../../layers/Files/access/CheckpointStore.ts"
 import { DataFolder } from "../../layers/Files/DataFolder.ts"
+import * as KafkaLog from "../../layers/Kafka/topics/TopicLog.ts"
 import * as Cache from "../../layers/Memory/configuration/Cache.ts"
 import * as EphemeralLog from "../../layers/Memory/topics/EphemeralLog.ts"
 import { startEmbedded } from "../../layers/Postgres/embedded/Embedded.ts"
@@ -26,9 +27,18 @@ export const database = ({ database: { url, ...options } }: Pick<Settings, "data
 /** Checkpoints of the audit log, in this server's folder: never in the database with the log. */
 const checkpoints = Layer.unwrap(Effect.map(DataFolder, ({ path }) => CheckpointStore.layer(path)))
 
-export const stores = (settings: Pick<Settings, "database" | "cache" | "node" | "rollouts" | "topics">, run: string) =>
+/** Of topics, where there is a Kafka. */
+const kafkaLog = ({ kafka, node }: Pick<Settings, "kafka" | "node">) =>
+  kafka === undefined ? Layer.empty : KafkaLog.layer({ ...kafka, node })
+
+export const stores = (
+  settings: Pick<Settings, "database" | "cache" | "node" | "rollouts" | "topics" | "kafka">,
+  run: string
+) =>
   Layer.mergeAll(
-    Placement.layer({ run, node: settings.node }).pipe(Layer.provideMerge(database(settings))),
+    Layer.merge(Placement.layer({ run, node: settings.node }), kafkaLog(settings)).pipe(
+      Layer.provideMerge(database(settings))
+    ),
     checkpoints,
     Cache.layer(settings.cache),
     EphemeralLog.layer(settings.topics.ephemeral),

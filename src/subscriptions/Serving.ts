@@ -230,7 +230,7 @@ export class Serving {
       if (cursor.slice.partition === partition && !cursor.draining) this.machine.offer(cursor, from, to, reads)
   }
 
-  gap(partition: number, from: number, to: number, why: "retention" | "corrupt"): void {
+  gap(partition: number, from: number, to: number, why: "retention" | "corrupt" | "empty"): void {
     for (const cursor of this.machine.cursors) {
       if (cursor.slice.partition !== partition || cursor.floor >= to) continue
       this.machine.gap(cursor, from, to)

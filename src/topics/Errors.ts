@@ -29,6 +29,52 @@ export const errors = {
     http: 409,
     exit: 5
   },
+  TopicLogUnavailable: {
+    code: "HRLD-4040",
+    title: "Kafka, which holds the topic's log, can't be reached or does not do it",
+    cause: "No broker answers in time, a partition has no leader, or too few replicas are in sync.",
+    fix: "Try again; what was refused was not published. Look at the brokers and at KAFKA_BROKERS; other topics go on.",
+    grpc: 14,
+    http: 503,
+    exit: 7
+  },
+  TopicLogBusy: {
+    code: "HRLD-4044",
+    title: "Too many events wait for Kafka",
+    cause:
+      "Kafka takes less than is published, or is away; what waits on a node is bounded to 64 MiB and 65,536 batches.",
+    fix: "Wait a second and try again: nothing of this was published. When it goes on, look at Kafka's brokers.",
+    grpc: 8,
+    http: 503,
+    exit: 7
+  },
+  TopicLogRefused: {
+    code: "HRLD-4041",
+    title: "Kafka does not let Herald do this to a topic",
+    cause: "Its user lacks a right, the topic is missing or too large there, or its settings don't allow it.",
+    fix: "Give the user of KAFKA_USERNAME Read, Write, Create, Delete, Alter, Describe and AlterConfigs on the topic, and Write and Describe on transactional ids that begin with herald.topics.",
+    grpc: 9,
+    http: 502,
+    exit: 6
+  },
+  KafkaTopicExists: {
+    code: "HRLD-4042",
+    title: "Kafka has a topic of that name",
+    cause: "The topic's name with dots instead of slashes is its name in Kafka, and something else has that already.",
+    fix: "Choose another name; or delete the topic in Kafka, when nobody needs it.",
+    grpc: 6,
+    http: 409,
+    exit: 5
+  },
+  NoKafka: {
+    code: "HRLD-4043",
+    title: "This Herald has no Kafka",
+    cause: "A topic's log can live in Kafka only where Herald knows one.",
+    fix: "Set KAFKA_BROKERS (kafka.brokers) on every node, or create the topic without `--log kafka`.",
+    grpc: 9,
+    http: 409,
+    exit: 5
+  },
   InvalidEvent: {
     code: "HRLD-1070",
     title: "An event can't be published as it is",

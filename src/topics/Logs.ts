@@ -1,8 +1,16 @@
 /** Knows which log holds a topic. */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Option } from "effect"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { EphemeralLog } from "./EphemeralLog.ts"
+import { KafkaLog } from "./KafkaLog.ts"
 import type { LogKind } from "./Topic.ts"
 import { type Log, TopicLog } from "./TopicLog.ts"
+
+/** Why a topic can't be used here. */
+export const noLog = (kind: LogKind): HeraldError =>
+  kind === "kafka"
+    ? failure("NoKafka", "the topic's log is in Kafka, and this Herald has none")
+    : failure("InvalidInput", `log: this Herald has no log in ${kind}`)
 
 export class Logs extends Context.Service<
   Logs,
@@ -15,10 +23,12 @@ export class Logs extends Context.Service<
   static readonly layer = Layer.effect(
     Logs,
     Effect.gen(function* () {
-      const all = [
+      const kafka = yield* Effect.serviceOption(KafkaLog)
+      const all: ReadonlyArray<readonly [LogKind, Log]> = [
         ["postgres", yield* TopicLog],
-        ["ephemeral", yield* EphemeralLog]
-      ] as const
+        ["ephemeral", yield* EphemeralLog],
+        ...(Option.isSome(kafka) ? [["kafka", kafka.value] as const] : [])
+      ]
       return Logs.of({ all, of: (kind) => all.find(([its]) => its === kind)?.[1] })
     })
   )

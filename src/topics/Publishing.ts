@@ -18,7 +18,7 @@ import type { Outcome, Producing } from "./Batch.ts"
 import { makeFitSchema, tooLarge, wrongEvent, wrongProducer, wrongProducing } from "./Checked.ts"
 import { KnownTopics, noSuchTopic } from "./KnownTopics.ts"
 import { BATCH_EVENTS } from "./Limits.ts"
-import { Logs } from "./Logs.ts"
+import { Logs, noLog } from "./Logs.ts"
 import type { Message } from "./Message.ts"
 import { type Part, parted } from "./Parted.ts"
 import type { Topic } from "./Topic.ts"
@@ -167,7 +167,7 @@ const make = Effect.fnUntraced(function* (options: PublishingOptions) {
 
   const append = Effect.fnUntraced(function* (topic: Topic, parts: ReadonlyArray<Part>, producing?: Producing) {
     const log = logs.of(topic.log)
-    if (log === undefined) return yield* failure("Internal", `no log of ${topic.log} is here`)
+    if (log === undefined) return yield* noLog(topic.log)
     const who = excerpt(producing?.producer ?? "")
     const one = ({ partition, frame }: Part) =>
       Effect.suspend(() => {
@@ -277,7 +277,11 @@ const make = Effect.fnUntraced(function* (options: PublishingOptions) {
     if (wrong !== undefined) return yield* invalid(wrong)
     const topic = yield* known.find(name)
     const opened = yield* store.open(topic.id, producer)
-    if (opened !== undefined) return { ...opened, partitions: topic.partitions }
+    if (opened !== undefined) {
+      const elsewhere = logs.of(topic.log)?.elsewhere
+      const sequences = elsewhere === undefined ? opened.sequences : yield* elsewhere.open(topic.id, producer)
+      return { ...opened, sequences, partitions: topic.partitions }
+    }
     known.changed(name, undefined)
     return yield* noSuchTopic(name)
   })

@@ -15,6 +15,8 @@ import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Batch, Outcome } from "./Batch.ts"
 import type { Place } from "./MessageId.ts"
 import type { Bounds, PartitionId, Read } from "./Piece.ts"
+import type { Topic } from "./Topic.ts"
+import type { Opened } from "./TopicStore.ts"
 
 /** Bytes of events in one read, at least of one segment. */
 export const MOST_READ = 8_388_608
@@ -24,6 +26,18 @@ export interface ReadOptions {
   readonly maxBytes: number
   /** Whether segments may come packed. */
   readonly packed: boolean
+}
+
+/** How a log follows what is done to topics, where another system holds it. */
+export interface LogTopics {
+  /** Fails `KafkaTopicExists`, `TopicLogRefused`, `TopicLogUnavailable`. */
+  readonly create: (topic: Topic) => Effect.Effect<void, HeraldError>
+  /** To what it has now. May be done again. Fails as `create`. */
+  readonly change: (topic: Topic) => Effect.Effect<void, HeraldError>
+  /** With all events. Nothing to do where it is gone. Fails as `create`. */
+  readonly remove: (topic: Topic) => Effect.Effect<void, HeraldError>
+  /** After `TopicStore.open`: ends what older epochs have under way, and returns how far each partition is. */
+  readonly open: (topic: number, producer: string) => Effect.Effect<Opened["sequences"], HeraldError>
 }
 
 /** What every kind of log has. */
@@ -50,6 +64,8 @@ export interface Log {
    * who waits for events asks for `bounds` as well, now and then. Never fails: returns once it listens, and connects again by itself.
    */
   readonly hints: (grown: (partition: PartitionId | undefined) => void) => Effect.Effect<void, never, Scope.Scope>
+  /** Undefined: the store of topics does all that is to be done. */
+  readonly elsewhere?: LogTopics
 }
 
 export class TopicLog extends Context.Service<TopicLog, Log>()("herald/topics/TopicLog") {}

@@ -4,6 +4,7 @@
  *   YT1  Whoever may not use a topic is not told whether it is there; a list has what its reader may read.
  *   YT2  A schema is one that can be used, before any event is checked by it.
  *   YT3  A creation that comes again with an idempotency key finds what the first one made, as long as nobody changed that.
+ *   YT4  Where another system holds the log, a topic is there and here, or it is told what is left: what failed half-way is ended by doing it again.
  */
 import { Context, Effect, Layer, Result } from "effect"
 import type { Identity } from "../access/Identity.ts"
@@ -18,10 +19,11 @@ import { mistakeOf } from "../work/Mistake.ts"
 import { Workers } from "../work/Workers.ts"
 import { Activity, type Rates } from "./Activity.ts"
 import { KnownTopics, noSuchTopic } from "./KnownTopics.ts"
-import { Logs } from "./Logs.ts"
+import { Logs, noLog } from "./Logs.ts"
 import type { Bounds } from "./Piece.ts"
 import type { Waits } from "./Pressure.ts"
 import { type Changeable, type Definition, type Topic, wrongChangeable, wrongDefinition } from "./Topic.ts"
+import type { Log } from "./TopicLog.ts"
 import { MOST_TOPICS, type Note, TopicStore } from "./TopicStore.ts"
 import { TopicUsers } from "./TopicUsers.ts"
 
@@ -125,6 +127,20 @@ const make = Effect.gen(function* () {
     return text.success
   })
 
+  /** To what it is now, where another system holds its log. */
+  const follows = (topic: Topic): Effect.Effect<void, HeraldError> =>
+    logs.of(topic.log)?.elsewhere?.change(topic) ?? Effect.void
+
+  /** Where another system holds the log; a topic that it does not make is none. YT4 */
+  const elsewhere = (log: Log, topic: Topic, note: Note): Effect.Effect<void, HeraldError> => {
+    const making: Effect.Effect<void, HeraldError> = log.elsewhere?.create(topic) ?? Effect.void
+    return Effect.onError(making, () =>
+      Effect.catch(store.remove(topic.name, note), (error) =>
+        Effect.logWarning(`${topic.name} is left without a log: ${error.message}. \`herald topic update\` makes it`)
+      )
+    )
+  }
+
   const create = Effect.fn("Topics.create")(function* (draft: TopicDraft, options: CommitOptions) {
     const identity = yield* permitted("topics.manage", draft.name)
     const problem = optionsProblem(options)
@@ -132,14 +148,23 @@ const make = Effect.gen(function* () {
     const wanted: Definition = { ...usual, ...draft, schema: null }
     const wrong = wrongDefinition(wanted)
     if (wrong !== undefined) return yield* invalid(wrong)
-    if (logs.of(wanted.log) === undefined) return yield* invalid(`log: this Herald has no log in ${wanted.log}`)
+    const log = logs.of(wanted.log)
+    if (log === undefined) return yield* noLog(wanted.log)
     const definition = { ...wanted, schema: yield* schemaOf(draft.schema) }
+    const note = noteOf(identity, options)
+    const creating: Effect.Effect<Topic, HeraldError> = Effect.gen(function* () {
+      const topic = yield* store.create(definition, identity.name, note)
+      yield* elsewhere(log, topic, note)
+      return topic
+    })
     const made = yield* Effect.catchIf(
-      store.create(definition, identity.name, noteOf(identity, options)),
+      creating,
       (error) => error.refused && options.idempotencyKey !== undefined,
       (error) =>
         Effect.flatMap(store.get(definition.name), (topic) =>
-          topic !== undefined && isMadeSo(topic, definition, identity.name) ? Effect.succeed(topic) : Effect.fail(error)
+          topic !== undefined && isMadeSo(topic, definition, identity.name)
+            ? Effect.as(follows(topic), topic)
+            : Effect.fail(error)
         ) // YT3
     )
     known.changed(made.name, made)
@@ -166,6 +191,7 @@ const make = Effect.gen(function* () {
     const changed = yield* store.update(name, its, expected, noteOf(identity, options))
     if (changed === undefined) return yield* noSuchTopic(name)
     known.changed(name, changed)
+    yield* follows(changed)
     return changed
   })
 
@@ -179,6 +205,7 @@ const make = Effect.gen(function* () {
     if (count > 0 && options.force !== true)
       return yield* failure("TopicInUse", `${name} has ${count} subscription${count === 1 ? "" : "s"}`)
     const note = noteOf(identity, options)
+    yield* logs.of(topic.log)?.elsewhere?.remove(topic) ?? Effect.void // YT4
     const gone = yield* store.remove(name, note)
     known.changed(name, undefined)
     // Those that are left are of a topic that is gone, and nobody's.

@@ -16,7 +16,7 @@ export interface TopicGap {
   readonly from: number
   /** The first that there is. */
   readonly to: number
-  /** "retention", "corrupt", "epoch", "overflow" */
+  /** "retention", "corrupt", "epoch", "overflow"; "empty": nothing is missing, as no event ever had these offsets */
   readonly why: string
 }
 

@@ -230,6 +230,10 @@ export class TopicReader implements AsyncIterableIterator<TopicBatch>, AsyncDisp
     const { partition, epoch, to } = gap
     const had = this.#positions.get(partition)
     if (had?.epoch === epoch && to <= had.offset) return
+    if (gap.why === "empty") {
+      this.#positions.set(partition, { partition, epoch, offset: to })
+      return // nothing is missing
+    }
     if (this.#options.onGap === undefined) {
       const what = `partition ${partition} of ${this.#topic}: events from ${gap.from} to before ${to} are not there (${gap.why})`
       throw this.#thrown(new TopicError(errors.EventsGone.code, `${what}. ${errors.EventsGone.fix}`))

@@ -16,6 +16,7 @@ const whys: Readonly<Record<string, string>> = {
   retention: "they were kept as long as the topic says",
   corrupt: "what is stored of them is not what was written",
   epoch: "the topic's history was lost, as when a backup is restored",
+  empty: "no event ever had these offsets, so nothing is missing",
   overflow: "this reader was too slow for them"
 }
 

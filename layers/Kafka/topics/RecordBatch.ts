@@ -1,0 +1,166 @@
+/**
+ * Batches of records (version 2), as Kafka stores and sends them. Pure.
+ *
+ *   KR1  A batch whose bytes are not what was written, by its CRC-32C, or that can't be unpacked in bounds, is told as such, with its offsets.
+ *   KR2  What was aborted in somebody's transaction is not read, and neither are Kafka's own marks; their offsets are holes.
+ */
+import { zstdCompressSync } from "node:zlib"
+import { crc32c, Reader, sizedSize, varintSize, Writing } from "./Bytes.ts"
+import { unpacked } from "./Codecs.ts"
+
+export interface KafkaRecord {
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  /** In their order; a name may come more than once. */
+  readonly headers: ReadonlyArray<readonly [name: string, value: Uint8Array | null]>
+}
+
+/** By which Kafka knows a batch that is sent again. */
+export interface Stamp {
+  readonly producerId: bigint
+  readonly producerEpoch: number
+  /** Of the first record: counts what this producer wrote into the partition, from 0; behind 2^31 - 1 is 0. */
+  readonly sequence: number
+}
+
+export interface Batch {
+  readonly base: number
+  /** Offsets that it covers, also where records of it are gone. */
+  readonly count: number
+  /** Of the leader that took it. */
+  readonly leaderEpoch: number
+  /** When it came, by the broker's clock, in milliseconds since 1970; of a topic with other times the latest of its records. */
+  readonly at: number
+  readonly producerId: bigint
+  readonly transactional: boolean
+  /** One of Kafka's own marks: a transaction was ended so. */
+  readonly control: "abort" | "other" | undefined
+  /** Undefined: they are not what was written. */
+  readonly records: ReadonlyArray<KafkaRecord & { readonly offset: number }> | undefined
+}
+
+const HEAD = 61
+const [CODEC, TRANSACTIONAL, CONTROL] = [7, 16, 32]
+/** Smaller ones are not packed. */
+const LEAST_PACKED = 1_024
+const ZSTD = 4
+
+const encoder = new TextEncoder()
+
+const write = (to: Writing, { key, value, headers }: KafkaRecord, delta: number): void => {
+  const named = headers.map(([name, value]) => [encoder.encode(name), value] as const)
+  let size = 2 + varintSize(delta) + sizedSize(key) + sizedSize(value) + varintSize(named.length)
+  for (const [name, value] of named) size += sizedSize(name) + sizedSize(value)
+  to.varint(size).int8(0).varint(0).varint(delta).sized(key).sized(value).varint(named.length)
+  for (const [name, value] of named) to.sized(name).sized(value)
+}
+
+/** `now`: milliseconds since 1970; of a topic with the broker's times it counts for nothing. */
+export const encodeBatch = (
+  records: ReadonlyArray<KafkaRecord>,
+  { producerId, producerEpoch, sequence }: Stamp,
+  packed: boolean,
+  now: number
+): Buffer => {
+  const body = new Writing(4_096)
+  for (const [delta, record] of records.entries()) write(body, record, delta)
+  const small = packed && body.length >= LEAST_PACKED ? zstdCompressSync(body.bytes, { params: LEVEL }) : undefined
+  const smaller = small !== undefined && small.length < body.length ? small : undefined
+  const data = smaller ?? body.bytes
+  const signed = new Writing(data.length + HEAD)
+    .int16(smaller === undefined ? 0 : ZSTD)
+    .int32(records.length - 1)
+    .int64(BigInt(now))
+    .int64(BigInt(now))
+    .int64(producerId)
+    .int16(producerEpoch)
+    .int32(sequence)
+    .int32(records.length)
+    .raw(data).bytes
+  return new Writing(signed.length + 21)
+    .int64(0n)
+    .int32(signed.length + 9)
+    .int32(-1)
+    .int8(2)
+    .uint32(crc32c(signed))
+    .raw(signed).bytes
+}
+
+const LEVEL = { 100: 1 } // ZSTD_c_compressionLevel
+
+const recordOf = (reader: Reader, base: number): KafkaRecord & { readonly offset: number } => {
+  const one = new Reader(reader.raw(reader.varlong()))
+  one.int8()
+  one.varlong()
+  const offset = base + one.varlong()
+  const key = one.sized()
+  const value = one.sized()
+  const headers: Array<readonly [string, Uint8Array | null]> = []
+  const count = one.varlong()
+  if (count < 0 || count > one.left) throw new RangeError("bytes are missing")
+  for (let n = 0; n < count; n++) headers.push([(one.sized() ?? Buffer.alloc(0)).toString(), one.sized()])
+  return { offset, key, value, headers }
+}
+
+const batchOf = (reader: Reader): Batch | undefined => {
+  if (reader.left < HEAD) return undefined
+  const base = Number(reader.int64())
+  const length = reader.int32()
+  if (length > reader.left || length < HEAD - 12) return undefined // the last one is cut off
+  const one = new Reader(reader.raw(length))
+  const leaderEpoch = one.int32()
+  const version = one.int8()
+  const crc = one.uint32()
+  const right = version === 2 && crc32c(one.bytes.subarray(9)) === crc
+  const attributes = one.int16()
+  const count = Math.max(1, one.int32() + 1)
+  one.int64()
+  const at = Number(one.int64())
+  const producerId = one.int64()
+  one.int16()
+  one.int32()
+  const records = one.int32()
+  const about = { base, count, leaderEpoch, at, producerId, transactional: (attributes & TRANSACTIONAL) > 0 }
+  if (!right) return { ...about, control: undefined, records: undefined }
+  try {
+    const plain = new Reader(unpacked(attributes & CODEC, one.raw(one.left)))
+    const all = Array.from({ length: records }, () => recordOf(plain, base))
+    if ((attributes & CONTROL) === 0) return { ...about, control: undefined, records: all }
+    const kind = all[0]?.key
+    return { ...about, control: kind?.[3] === 0 && kind[2] === 0 ? "abort" : "other", records: [] }
+  } catch {
+    return { ...about, control: undefined, records: undefined }
+  }
+}
+
+/** All that are whole, in their order. */
+export const decodeBatches = (bytes: Buffer): ReadonlyArray<Batch> => {
+  const reader = new Reader(bytes)
+  const batches: Array<Batch> = []
+  for (;;) {
+    const batch = batchOf(reader)
+    if (batch === undefined) return batches
+    batches.push(batch)
+  }
+}
+
+/** By whom, and from which offset on. */
+export interface Aborted {
+  readonly producerId: bigint
+  readonly first: number
+}
+
+/** Without what was aborted. KR2 */
+export const committedOf = (batches: ReadonlyArray<Batch>, aborted: ReadonlyArray<Aborted>): ReadonlyArray<Batch> => {
+  if (aborted.length === 0) return batches
+  const waiting = aborted.toSorted((a, b) => a.first - b.first)
+  const open = new Set<bigint>()
+  return batches.map((batch) => {
+    while (waiting.length > 0 && waiting[0]!.first <= batch.base + batch.count - 1)
+      open.add(waiting.shift()!.producerId)
+    if (batch.control === "abort") open.delete(batch.producerId)
+    return batch.transactional && batch.control === undefined && open.has(batch.producerId)
+      ? { ...batch, records: [] }
+      : batch
+  })
+}
