@@ -184,6 +184,8 @@ describe("examples", () => {
           .replace("{segment}", "beta")
           .replace("{experiment}", "one-page")
           .replace("{topic}", encodeURIComponent(topic))
+          .replace("{subscription}", "billing")
+          .replace("{route}", "big-checkouts")
         const answer = await door.call(
           method.toUpperCase(),
           query.length === 0 ? target : `${target}?${query.join("&")}`,

@@ -8,11 +8,11 @@ import { Plain } from "../../../text/Plain.ts"
 import { EVENT_KEY_LENGTH } from "../../../topics/Message.ts"
 import { Labels, Message, Stamp, stamp, TopicName, Whole } from "../Wire.ts"
 
-const Name = Plain(1_000).annotate({ examples: ["big-orders"] })
+const Name = Plain(1_000).annotate({ examples: ["big-checkouts"] })
 export const Target = { route: Name }
 export const TestTarget = { topic: TopicName }
 
-const Source = Plain(1_000).annotate({ examples: ["orders/*"] })
+const Source = Plain(1_000).annotate({ examples: ["checkouts/*"] })
 const Condition = Schema.String
 const Key = Plain(TEMPLATE_LENGTH).annotate({ examples: ["{exchange}:{symbol}"] })
 
@@ -36,7 +36,7 @@ export const RouteBody = Schema.Struct({
 }).annotate({
   identifier: "RouteBody",
   examples: [
-    { name: "big-orders", source: "orders/*", target: "big-orders", condition: "total > 1000", key: "{customer}" }
+    { name: "big-checkouts", source: "checkouts/*", target: "orders", condition: "total > 1000", key: "{customer}" }
   ]
 })
 

@@ -66,7 +66,8 @@ export const PauseBody = Schema.Struct({
 }).annotate({ identifier: "PauseBody", examples: [{ forMillis: 600_000 }] })
 
 export const ResumeBody = Schema.Struct({ message: Schema.optionalKey(Message) }).annotate({
-  identifier: "ResumeBody"
+  identifier: "ResumeBody",
+  examples: [{ message: "the bank answers again" }]
 })
 
 /** `ids`, or `all`: the oldest 1,000. */
@@ -150,10 +151,11 @@ export const DeadLetter = Schema.Struct({
   attempts: Whole,
   deadLetterTopic: Schema.String,
   at: Schema.Finite,
-  atTime: Stamp,
+  time: Stamp,
   publishedAt: Schema.NullOr(Schema.Finite),
   publishedTime: Schema.NullOr(Stamp),
   occurredAt: Schema.NullOr(Schema.Finite),
+  occurredTime: Schema.NullOr(Stamp),
   key: Schema.NullOr(Schema.String),
   headers: Labels,
   value: Schema.optionalKey(Schema.Unknown),
@@ -235,8 +237,9 @@ export const letterText = (letter: Letter, topic: string): string => {
   const { key, payload, headers, eventTime } = messageOf(letter.event)
   const before = JSON.stringify({
     ...{ id, eventId: messageIdText({ topic, partition, epoch, offset }), partition, epoch, offset, reason, cause },
-    ...{ attempts, deadLetterTopic: letter.topic, at, atTime: stamp(at), publishedAt },
-    ...{ publishedTime: stampOr(publishedAt), occurredAt: eventTime, key, headers: Object.fromEntries(headers) }
+    ...{ attempts, deadLetterTopic: letter.topic, at, time: stamp(at), publishedAt },
+    ...{ publishedTime: stampOr(publishedAt), occurredAt: eventTime, occurredTime: stampOr(eventTime), key },
+    headers: Object.fromEntries(headers)
   })
   return `${before.slice(0, -1)},${shownPayload(payload)}}`
 }
