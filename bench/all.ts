@@ -23,6 +23,8 @@ const NAMES = [
   "statistics",
   "experiments",
   "filters",
+  "topicLog",
+  "topicPublish",
   "consume",
   "fanout",
   "start"

@@ -14,26 +14,13 @@ import { kinds } from "../test/support/Twins.ts"
 import { short, spreadOf } from "./support/Numbers.ts"
 import { closedLoop } from "./support/Pace.ts"
 import { main, type Options, type Report, type Row, repeat } from "./support/Report.ts"
+import { tick } from "./support/Ticks.ts"
 
 const PRODUCERS = 8
 const IN_FLIGHT = 4
 const BATCH = 100
 /** Bytes that one read asks for. */
 const BITE = 1_048_576
-
-let price = 100
-/** A tick of some 120 bytes. */
-const tick = (n: number): string => {
-  price += Math.random() - 0.5
-  return JSON.stringify({
-    symbol: `S${n % 500}`,
-    price: Number(price.toFixed(2)),
-    size: n % 1_000,
-    id: Math.random().toString(36),
-    exchange: "NASDAQ",
-    at: 1_764_225_600_000 + n
-  })
-}
 
 /** Made before it is measured: whoever publishes encodes. */
 const framesOf = (count: number, size: number): ReadonlyArray<Frame> =>

@@ -1,7 +1,6 @@
 /**
  * Durable publishes from a client's call to the answer, over the wire, by clients in a process of their own: Herald's SDK on `PublishStream`, and in the
  * same run kafkajs on a Kafka of one broker that answers after the same: an fsync of each write (`flush.messages=1`), in turns. A short run has no Kafka.
- * Then readers from the beginning of a long topic, while others publish and read at its end.
  */
 import { fork } from "node:child_process"
 import { once } from "node:events"
