@@ -8,9 +8,9 @@ import {
   type ListSubscriptionsResponse,
   type Subscription,
   SubscriptionManagerClient,
-  type SubscriptionStats,
-  SubscriptionType
-} from "#proto/herald/topics/v1/topics.ts"
+  type SubscriptionStats
+} from "#proto/herald/topics/v1/managers.ts"
+import { SubscriptionType } from "#proto/herald/topics/v1/topics.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { CursorStore } from "../../src/subscriptions/CursorStore.ts"
 import { clientOptions, type Database, startDatabase } from "../support/Database.ts"

@@ -5,10 +5,10 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { credentials, Metadata, type ServiceError } from "@grpc/grpc-js"
 import { afterAll, beforeAll } from "vitest"
+import { TopicManagerClient } from "#proto/herald/topics/v1/managers.ts"
 import {
   type PublishEventsResponse,
   type PublishStreamResponse,
-  TopicManagerClient,
   TopicServiceClient
 } from "#proto/herald/topics/v1/topics.ts"
 import { type Server, startServer } from "../support/Server.ts"

@@ -7,7 +7,7 @@ import {
   PauseRequest,
   ResumeRequest,
   SeekRequest
-} from "../../../../proto/generated/herald/topics/v1/topics.ts"
+} from "../../../../proto/generated/herald/topics/v1/managers.ts"
 import { decoderOf } from "../Decode.ts"
 
 const decoder = decoderOf("herald.topics.v1")

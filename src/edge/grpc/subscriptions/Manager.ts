@@ -1,6 +1,6 @@
 /** herald.topics.v1.SubscriptionManager: translates, decides nothing. */
 import { Clock, Effect } from "effect"
-import { SubscriptionManagerService } from "../../../../proto/generated/herald/topics/v1/topics.ts"
+import { SubscriptionManagerService } from "../../../../proto/generated/herald/topics/v1/managers.ts"
 import { Access } from "../../../access/Access.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { cursorOf, cursorText } from "../../../subscriptions/ListCursor.ts"

@@ -1,11 +1,10 @@
 /** Translates between herald.topics.v1.SubscriptionManager and the model. Pure. */
-import {
-  type CreateSubscriptionRequest,
-  SubscriptionType as OnWire,
-  type Start,
-  type Subscription,
-  type SubscriptionStats
-} from "../../../../proto/generated/herald/topics/v1/topics.ts"
+import type {
+  CreateSubscriptionRequest,
+  Subscription,
+  SubscriptionStats
+} from "../../../../proto/generated/herald/topics/v1/managers.ts"
+import { SubscriptionType as OnWire, type Start } from "../../../../proto/generated/herald/topics/v1/topics.ts"
 import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
 import { type Subscription as Model, type SubscriptionType, statusAt } from "../../../subscriptions/Subscription.ts"
 import type { Named, SubscriptionStats as Stats, SubscriptionDraft } from "../../../subscriptions/Subscriptions.ts"

@@ -6,9 +6,9 @@ import {
   GetTopicRequest,
   GetTopicStatsRequest,
   ListTopicsRequest,
-  OpenProducerRequest,
   UpdateTopicRequest
-} from "../../../../proto/generated/herald/topics/v1/topics.ts"
+} from "../../../../proto/generated/herald/topics/v1/managers.ts"
+import { OpenProducerRequest } from "../../../../proto/generated/herald/topics/v1/topics.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { BATCH_BYTES, BATCH_EVENTS } from "../../../topics/Limits.ts"
 import { HEADERS, type Message } from "../../../topics/Message.ts"

@@ -1,6 +1,6 @@
 /** herald.topics.v1.TopicManager: translates, decides nothing. */
 import { Effect } from "effect"
-import { TopicManagerService } from "../../../../proto/generated/herald/topics/v1/topics.ts"
+import { TopicManagerService } from "../../../../proto/generated/herald/topics/v1/managers.ts"
 import { Access } from "../../../access/Access.ts"
 import { requireTopic } from "../../../access/RequireTopic.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"

@@ -1,12 +1,14 @@
 /** Translates between herald.topics.v1 and the model. Pure. */
 import type {
   CreateTopicRequest,
-  OpenProducerResponse,
-  Problem,
-  PublishEventsResponse,
   Topic,
   TopicStats,
   UpdateTopicRequest
+} from "../../../../proto/generated/herald/topics/v1/managers.ts"
+import type {
+  OpenProducerResponse,
+  Problem,
+  PublishEventsResponse
 } from "../../../../proto/generated/herald/topics/v1/topics.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { fitted } from "../../../text/Fitted.ts"
