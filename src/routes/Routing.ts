@@ -9,7 +9,7 @@
  */
 import { Clock, Effect, FiberMap, Latch, Layer, Metric, Semaphore } from "effect"
 import { Placement } from "../placement/Placement.ts"
-import { every, saidOf } from "../telemetry/Every.ts"
+import { always, every, saidOf } from "../telemetry/Every.ts"
 import { counter, gauge } from "../telemetry/Metrics.ts"
 import { Logs } from "../topics/Logs.ts"
 import type { Place } from "../topics/MessageId.ts"
@@ -180,7 +180,7 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
         )
       )
       return Effect.ensuring(
-        Effect.forever(told),
+        always("events were not routed", told),
         Effect.suspend(() => {
           if (slices.get(number) === slice) slices.delete(number)
           return measure

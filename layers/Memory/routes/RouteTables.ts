@@ -1,4 +1,4 @@
-/** What the twin of routing rules holds of a `State`, as migration 0043 has it. */
+/** What the twin of routing rules holds of a `State`, as migration 0041 has it. */
 import type { Route } from "../../../src/routes/Route.ts"
 import { type KeptRefusal, type Progress, REFUSALS } from "../../../src/routes/RouteStore.ts"
 import type { PartitionId } from "../../../src/topics/Piece.ts"

@@ -1,4 +1,4 @@
-/** Keeps routing rules and their positions in PostgreSQL, and routes, by the functions of migration 0043. */
+/** Keeps routing rules and their positions in PostgreSQL, and routes, by the functions of migration 0041. */
 import { Effect, Layer } from "effect"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { POSITIONS, ROUTES, type Route } from "../../../src/routes/Route.ts"

@@ -119,7 +119,10 @@ const list = Command.make(
           )
     )
   })
-).pipe(Command.withDescription("List the rules, in the order in which events go through them"))
+).pipe(
+  Command.withDescription("List the rules, in the order in which events go through them"),
+  Command.withExamples([{ command: "herald route list", description: "All of them" }])
+)
 
 const show = Command.make(
   "show",
@@ -150,7 +153,12 @@ const show = Command.make(
       ].join("\n")
     )
   })
-).pipe(Command.withDescription("Show a rule, how far it is, and what it refused"))
+).pipe(
+  Command.withDescription("Show a rule, how far it is, and what it refused"),
+  Command.withExamples([
+    { command: "herald route show big-orders", description: "Its source, target, how many events it routed" }
+  ])
+)
 
 const changed = Effect.fnUntraced(function* (
   name: string,
@@ -188,7 +196,10 @@ const update = Command.make(
     yield* changed(name, { ...change, ...given({ message }) }, "changed", idempotencyKey)
   })
 ).pipe(
-  Command.withDescription("Change a rule; what is left out stays. --when '' and --key '' take away what was there")
+  Command.withDescription("Change a rule; what is left out stays. --when '' and --key '' take away what was there"),
+  Command.withExamples([
+    { command: "herald route update big-orders --when 'total > 5000'", description: "Fewer events from now on" }
+  ])
 )
 
 const enable = Command.make(
@@ -197,7 +208,10 @@ const enable = Command.make(
   Effect.fn("Route.enable")(({ name, skip, message, idempotencyKey }) =>
     changed(name, given({ enabled: true, skip: skip || undefined, message }), "enabled", idempotencyKey)
   )
-).pipe(Command.withDescription("Turn a rule on, or on again after an error; it goes on where it was"))
+).pipe(
+  Command.withDescription("Turn a rule on, or on again after an error; it goes on where it was"),
+  Command.withExamples([{ command: "herald route enable big-orders", description: "Its target is there again" }])
+)
 
 const disable = Command.make(
   "disable",
@@ -205,7 +219,15 @@ const disable = Command.make(
   Effect.fn("Route.disable")(({ name, message, idempotencyKey }) =>
     changed(name, given({ enabled: false, message }), "disabled", idempotencyKey)
   )
-).pipe(Command.withDescription("Turn a rule off; it keeps its position"))
+).pipe(
+  Command.withDescription("Turn a rule off; it keeps its position"),
+  Command.withExamples([
+    {
+      command: "herald route disable big-orders --message 'until the flood is over'",
+      description: "It keeps its place"
+    }
+  ])
+)
 
 const remove = Command.make(
   "delete",
@@ -220,7 +242,10 @@ const remove = Command.make(
     })
     yield* here.emit({ deleted: name }, (paint) => `${paint.green("deleted")} ${paint.bold(printable(name))}`)
   })
-).pipe(Command.withDescription("Delete a rule; what it routed stays"))
+).pipe(
+  Command.withDescription("Delete a rule; what it routed stays"),
+  Command.withExamples([{ command: "herald route delete big-orders", description: "For good" }])
+)
 
 const test = Command.make(
   "test",
