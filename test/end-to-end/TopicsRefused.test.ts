@@ -32,7 +32,7 @@ describe("what is refused of topics", () => {
       { partitions: 257 },
       { retention: "7 weeks" },
       { retention: "1s" },
-      { log: "kafka" },
+      { log: "rocks" },
       { description: "a\nb" },
       { colour: "red" }
     ]) {
