@@ -16,7 +16,7 @@ import { waitFor } from "../telemetry/WaitFor.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { type ApiKey, ApiKeyStore } from "./ApiKeyStore.ts"
 import { type AtOnce, makeAtOnce } from "./AtOnce.ts"
-import { CurrentIdentity, type Identity, may, mayAnywhere, type Permission, system } from "./Identity.ts"
+import { CurrentIdentity, type Identity, identityOf, may, mayAnywhere, type Permission, system } from "./Identity.ts"
 import { KeyHash } from "./KeyHash.ts"
 import { makeKnownKeys } from "./KnownKeys.ts"
 import { checkKey, type KeyOptions } from "./NewKey.ts"
@@ -117,13 +117,6 @@ const REFRESH = "1 second" // half of A3's bound
 const unauthenticated = (message: string) => Effect.fail(failure("Unauthenticated", message))
 const limited = (message: string, wait: number) =>
   Effect.fail(failure("RateLimited", message, { details: { retryAfterMillis: wait } }))
-export const identityOf = ({ id, name, role, environments, topics }: ApiKey): Identity => ({
-  keyId: id,
-  name,
-  role,
-  environments,
-  ...(topics === undefined ? {} : { topics })
-})
 export const isGood = (key: ApiKey, now: number) =>
   key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now)
 

@@ -5,9 +5,9 @@
  */
 import { Clock, Effect } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import { identityOf, isGood, requirePermission } from "./Access.ts"
+import { isGood, requirePermission } from "./Access.ts"
 import { ApiKeyStore } from "./ApiKeyStore.ts"
-import { CurrentIdentity, type Identity, may, type Permission, system } from "./Identity.ts"
+import { CurrentIdentity, type Identity, identityOf, may, type Permission, system } from "./Identity.ts"
 
 /** Who asked. */
 export interface Asker {

@@ -1,6 +1,6 @@
 /** Lets in whom a node knows already, for requests that are not worth a fiber. A2–A4 in Access.ts. */
 import type { ApiKey } from "./ApiKeyStore.ts"
-import type { Identity } from "./Identity.ts"
+import { type Identity, identityOf } from "./Identity.ts"
 import type { Marks } from "./Ticket.ts"
 import * as Token from "./Token.ts"
 
@@ -40,8 +40,7 @@ export const makeAtOnce = ({ known, marks, charge }: AtOnceOptions): AtOnce => {
       const key = parts && known(parts.id)
       if (parts === undefined || key === undefined) return undefined
       if (!wasRight(parts.secret, key) && !isRight(parts.secret, key)) return undefined
-      const { id, name, role, environments } = key
-      return { keyId: id, name, role, environments }
+      return identityOf(key)
     },
     charge
   }

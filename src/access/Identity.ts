@@ -18,6 +18,19 @@ export interface Identity {
   readonly address?: string
 }
 
+/** Whom a key with this id stands for. Every door asks here, so that none forgets a field. */
+export const identityOf = ({
+  id,
+  name,
+  role,
+  environments,
+  topics
+}: Omit<Identity, "keyId" | "address"> & { readonly id: string }): Identity => ({
+  keyId: id,
+  ...{ name, role, environments },
+  ...(topics === undefined ? {} : { topics })
+})
+
 export type Permission =
   | "config.read"
   | "config.write"

@@ -78,6 +78,23 @@ describe("Access", () => {
       }).pipe(Effect.provide(start().layer))
   )
 
+  it.effect("A2, KX1 who is recognised is whom authenticating finds, with every field of its key", () =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const { recognise } = yield* access.atOnce
+      const wanted = { add: true, role: "publisher", expiresAt: Number.MAX_SAFE_INTEGER } as const
+      for (const [name, topics] of [["none"], ["nothing", []], ["some", ["shop/*", "audit"]]] as const) {
+        const more = topics === undefined ? {} : { topics }
+        const options = { ...wanted, name, environments: ["production"], ...more }
+        const { token, key } = yield* access.createKey(options).pipe(asAdmin)
+        const whom = { keyId: key.id, name, role: "publisher", environments: ["production"], ...more } as const
+
+        assert.deepStrictEqual(yield* authenticate(token), whom)
+        assert.deepStrictEqual(recognise(`Bearer ${token}`), whom)
+      }
+    }).pipe(Effect.provide(start().layer))
+  )
+
   it.effect("A2 the secret is not what is stored, and another pepper makes it worthless", () => {
     const { store, layer } = start()
     return Effect.gen(function* () {

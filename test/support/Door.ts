@@ -69,9 +69,14 @@ export class Door implements AsyncDisposable {
     return this.#runtime.runPromise(effect)
   }
 
-  async key(role: Role, environments: ReadonlyArray<string> = ["*"], name: string = role): Promise<string> {
+  async key(
+    role: Role,
+    environments: ReadonlyArray<string> = ["*"],
+    name: string = role,
+    more: { readonly topics?: ReadonlyArray<string> } = {}
+  ): Promise<string> {
     const make = Effect.flatMap(Access, (access) =>
-      access.createKey({ add: true, name, role, environments, expiresAt: null })
+      access.createKey({ add: true, name, role, environments, expiresAt: null, ...more })
     )
     return (await this.run(Effect.provideService(make, CurrentIdentity, system))).token
   }
