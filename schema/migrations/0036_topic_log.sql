@@ -211,7 +211,7 @@ begin
 end $$;
 
 -- A topic as it is then; null: there is none of that name; or {"problem": "conflict" | "fewer" | "full", "version"}.
-create function herald_topic_update(of_name text, change jsonb, expected integer) returns jsonb language plpgsql as $$
+create function herald_topic_update(of_name text, change jsonb, expected bigint) returns jsonb language plpgsql as $$
 declare
   held topics;
 begin

@@ -17,7 +17,7 @@ begin
   return made;
 end $$;
 
-create function herald_topic_updated(of_name text, change jsonb, expected integer, note jsonb) returns jsonb language plpgsql as $$
+create function herald_topic_updated(of_name text, change jsonb, expected bigint, note jsonb) returns jsonb language plpgsql as $$
 declare
   made constant jsonb := herald_topic_update(of_name, change, expected);
 begin

@@ -5,6 +5,7 @@
  *   ZA2  Whoever turns a rule off or on again leaves its position as it is: what came meanwhile is routed then, as far as it is kept.
  */
 import { isTopicName, topicNameRule } from "../keys/TopicName.ts"
+import { textProblem } from "../values/Value.ts"
 import { isSource, sourceRule } from "./Source.ts"
 
 /** Of one Herald. */
@@ -79,12 +80,19 @@ export const routeNameRule = `1 to ${ROUTE_NAME_LENGTH} letters, digits and . _ 
 
 /** What is wrong with it, as a sentence about one of its fields. Condition and key are read elsewhere. */
 export const wrongRoute = (route: RouteDefinition): string | undefined => {
-  const { name, source, target, priority, description } = route
+  const { name, source, target, priority, description, condition, key } = route
   if (!isRouteName(name)) return `name: ${routeNameRule}`
   if (!isSource(source)) return `source: ${sourceRule}`
   if (!isTopicName(target)) return `target: the name of a topic, ${topicNameRule}`
   if (!Number.isSafeInteger(priority) || Math.abs(priority) > PRIORITY)
     return `priority: a whole number from -${PRIORITY} to ${PRIORITY}`
+  for (const [field, text] of [
+    ["condition", condition],
+    ["key", key]
+  ] as const) {
+    const problem = textProblem(text)
+    if (problem !== undefined) return `${field}: ${problem}`
+  }
   if (description.length > ROUTE_DESCRIPTION_LENGTH || !description.isWellFormed() || /\p{Cc}/u.test(description))
     return `description: at most ${ROUTE_DESCRIPTION_LENGTH} characters, none of them a control character`
   return undefined

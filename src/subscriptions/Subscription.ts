@@ -5,6 +5,7 @@
  *   SI2  An event is tried at least once and at most `maxAttempts` times; there is no limit that stands for none.
  *   SI3  Its shares are fixed by its type and the partitions of its topic: each event is in exactly one, and partitions that are added add shares.
  */
+import { exceeds, textProblem } from "../values/Value.ts"
 
 export const types = ["exclusive", "shared", "failover", "key_shared"] as const
 /**
@@ -100,7 +101,9 @@ export const definitionProblem = (it: Definition): string | undefined => {
     return `the name of a subscription has at most ${limits.name} letters, digits, dots, dashes and underscores, and begins with a letter or a digit`
   if (it.consumerGroup !== "" && (!isName(it.consumerGroup) || it.consumerGroup.length > limits.name))
     return `the name of a consumer group has at most ${limits.name} letters, digits, dots, dashes and underscores, and begins with a letter or a digit`
-  if (new TextEncoder().encode(it.filter).length > limits.filter) return `a filter has at most ${limits.filter} bytes`
+  if (exceeds(it.filter, limits.filter)) return `a filter has at most ${limits.filter} bytes`
+  const unstorable = textProblem(it.filter)
+  if (unstorable !== undefined) return `filter: ${unstorable}`
   if (!isWhole(it.maxAttempts, 1, limits.attempts)) return `an event is tried 1 to ${limits.attempts} times` // SI2
   const { least, most } = limits.ackTimeoutMillis
   if (!isWhole(it.ackTimeoutMillis, least, most)) return `a delivery may take ${least} to ${most} milliseconds`

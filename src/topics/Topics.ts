@@ -15,6 +15,7 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { isTopicName, TOPIC_LENGTH, wrongTopicName } from "../keys/TopicName.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { schemaText } from "../values/JsonSchema.ts"
+import { textProblem } from "../values/Value.ts"
 import { mistakeOf } from "../work/Mistake.ts"
 import { Workers } from "../work/Workers.ts"
 import { Activity, type Rates } from "./Activity.ts"
@@ -182,6 +183,10 @@ const make = Effect.gen(function* () {
     if (problem !== undefined) return yield* problem
     const now = yield* store.get(name)
     if (now === undefined) return yield* noSuchTopic(name)
+    if (expected !== undefined && expected !== now.version)
+      return yield* failure("TopicConflict", `${name} is at version ${now.version} by now`, {
+        details: { version: now.version }
+      })
     const { schema, ...rest } = change
     const wrong = wrongChangeable({ ...now, ...rest })
     if (wrong !== undefined) return yield* invalid(wrong)
@@ -226,6 +231,8 @@ const make = Effect.gen(function* () {
     const identity = yield* requireTopic("topics.read", undefined)
     if (prefix.length > TOPIC_LENGTH || after.length > TOPIC_LENGTH)
       return yield* invalid(`prefix and cursor have at most ${TOPIC_LENGTH} characters`)
+    const problem = textProblem(prefix)
+    if (problem !== undefined) return yield* invalid(`prefix: ${problem}`)
     if (after !== "" && !isTopicName(after)) return yield* invalid("cursor: it is the name of a topic")
     const page = yield* store.list(prefix, after, Math.min(limit, MOST_TOPICS))
     const last = page.topics.at(-1)

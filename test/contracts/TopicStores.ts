@@ -38,7 +38,8 @@ export const topicStoresContract = (test: Test) => {
         enabled: false,
         retention: { millis: null, bytes: 2 ** 40 }
       })
-      assert.strictEqual(yield* nameOf(update(name, { enabled: true }, 1)), "TopicConflict")
+      for (const version of [0, 1, 2 ** 31, Number.MAX_SAFE_INTEGER])
+        assert.strictEqual(yield* nameOf(update(name, { enabled: true }, version)), "TopicConflict", `${version}`)
       assert.deepStrictEqual(yield* get(name), changed)
       assert.isTrue(yield* remove(name))
       assert.isFalse(yield* remove(name))

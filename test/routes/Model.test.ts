@@ -45,7 +45,10 @@ describe("rules", () => {
       [{ target: "a/*" }, "target"],
       [{ priority: 0.5 }, "priority"],
       [{ priority: 1_000_001 }, "priority"],
-      [{ description: "\u0000" }, "description"]
+      [{ description: "\u0000" }, "description"],
+      [{ condition: 'a == "\u0000"' }, "condition"],
+      [{ condition: 'a == "\ud800"' }, "condition"],
+      [{ key: "{a}\udc00" }, "key"]
     ] as const)
       assert.match(wrongRoute(rule(change))!, new RegExp(`^${said}:`))
     assert.isTrue(isSource("a/b") && isSource("a/*") && !isSource("a*") && !isSource("/*"))

@@ -13,6 +13,7 @@ describe("Subscription", () => {
       ...[{ ackTimeoutMillis: 99 }, { backoffMillis: [] }, { backoffMillis: [-1] }, { backoffMillis: [1.5] }],
       ...[{ maxInFlight: 0 }, { maxInFlight: 10_001 }, { subscriptionName: "" }, { subscriptionName: "a/b" }],
       ...[{ subscriptionName: "a".repeat(129) }, { filter: "é".repeat(2_049) }, { deadLetterTopic: "t" }],
+      ...[{ filter: 'a == "\u0000"' }, { filter: 'a == "\ud800"' }],
       ...[{ consumerGroup: "a b" }, { backoffMillis: Array.from({ length: 33 }, () => 1) }]
     ]
     for (const change of bad) assert.isString(definitionProblem({ ...good, ...change }), JSON.stringify(change))

@@ -155,12 +155,16 @@ export interface RawAnswer {
   readonly message: string
 }
 
-/** One HTTP/2 request with these bytes as body. It answers with what the peer said before the stream was over. */
+/**
+ * One HTTP/2 request with these bytes as body. It answers with what the peer said before the stream was over; `first`: or with 0, once anything came, for
+ * what has no end.
+ */
 export const raw = (
   door: Door,
   method: string,
   body: Uint8Array,
-  headers: Readonly<Record<string, string>> = {}
+  headers: Readonly<Record<string, string>> = {},
+  first = false
 ): Promise<RawAnswer> =>
   new Promise((resolve) => {
     const session = connect(`http://${door.address}`)
@@ -186,6 +190,10 @@ export const raw = (
         message: decodeURIComponent(String(said["grpc-message"] ?? ""))
       })
     })
-    stream.resume()
+    stream.on("data", () => {
+      if (!first) return
+      said["grpc-status"] ??= "0"
+      stream.close()
+    })
     stream.end(body)
   })

@@ -66,7 +66,7 @@ export const layer = Layer.effect(
         ),
       update: (name, change, expected, note) =>
         guarded("change the topic")(sql<{ topic: Answer<Topic> }>`
-          select herald_topic_updated(${name}, ${JSON.stringify(change)}::text::jsonb, ${expected ?? null}::int,
+          select herald_topic_updated(${name}, ${JSON.stringify(change)}::text::jsonb, ${expected === undefined ? null : BigInt(expected)}::bigint,
             ${noteText(note)}::text::jsonb) as topic`).pipe(Effect.flatMap(([row]) => answered(name)(row!.topic))),
       remove: (name, note) =>
         guarded("delete the topic")(
