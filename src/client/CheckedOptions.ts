@@ -5,15 +5,27 @@
  *   OP2  Each option is read once: what the application changes in the object afterwards changes nothing.
  *   OP3  What a server would refuse of a client's name, labels and patterns is refused here.
  */
-import { MOST_LABELS, wrongLabel, wrongName, wrongText } from "../keys/ClientName.ts"
+import { MOST_LABELS, wrongLabel } from "../keys/ClientName.ts"
 import { DEFAULT_ENVIRONMENT, wrongEnvironment } from "../keys/Environment.ts"
 import { nameOf } from "../keys/Name.ts"
 import { defaultPatterns, MOST_PATTERNS, wrongPattern } from "../keys/Pattern.ts"
-import { formatAddress, parseAddress } from "../net/Address.ts"
-import { wrongToken } from "./Bearer.ts"
-import { messageOf, OptionError } from "./ClientError.ts"
 import { EVERY_FLAG, FLAG } from "./ClientFlags.ts"
 import { mostBytes } from "./Held.ts"
+import {
+  addressesOf,
+  anyText,
+  copied,
+  functionsOf,
+  isRecord,
+  millis,
+  named,
+  proxyOf,
+  reconnectOf,
+  refuse,
+  shown,
+  tlsOf,
+  tokenOf
+} from "./OptionChecks.ts"
 import type { ConnectOptions } from "./Options.ts"
 import { bytesOf } from "./Platform.ts"
 
@@ -36,78 +48,15 @@ const names = {
     ...["reconnect", "heartbeatMillis", "silenceMillis", "hookTimeoutMillis", "validate", "apply", "confirm"],
     ...["health", "healthMillis"]
   ],
-  tls: ["rootCertificates", "privateKey", "certificateChain", "serverName"],
   lastKnownGood: ["directory", "delayMillis", "labels"],
-  bootstrap: ["file", "values"],
-  reconnect: ["baseMillis", "capMillis", "stableMillis"]
+  bootstrap: ["file", "values"]
 } as const
 
 const functions = ["onStateChange", "onEvent", "logger", "validate", "apply", "confirm", "health"] as const
 
-/** A timer of more would fire at once. */
-const longestMillis = 2 ** 31 - 1
-const refuse = (what: string): never => {
-  throw new OptionError(what)
-}
-
-const shown = (value: unknown): string => {
-  if (typeof value === "string") return JSON.stringify(value.slice(0, 80))
-  if (value === null || value === undefined) return String(value)
-  return `${typeof value === "object" ? "an" : "a"} ${typeof value}`
-}
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
-/** OP2. */
-const copied = (options: unknown, name: string, known: ReadonlyArray<string>): Record<string, unknown> => {
-  const [where, mine] = name === "" ? ["the options", ""] : [name, `${name}.`]
-  if (!isRecord(options)) return refuse(`${where} must be an object of ${known.join(", ")}.`)
-  let copy: Record<string, unknown>
-  try {
-    copy = { ...options }
-  } catch (error) {
-    throw new OptionError(`${where} can't be read: ${messageOf(error)}.`, { cause: error })
-  }
-  const unknown = Object.keys(copy).find((key) => !known.includes(key))
-  if (unknown === undefined) return copy
-  return refuse(
-    `${mine}${unknown.slice(0, 80)} is no option. ${where === "the options" ? "They" : `Those of ${where}`} are ${known.join(", ")}.`
-  )
-}
-
-const millis = (name: string, value: unknown, otherwise: number): number => {
-  if (value === undefined) return otherwise
-  if (typeof value === "number" && value > 0 && value <= longestMillis) return value
-  return refuse(
-    `${name} is ${typeof value === "number" ? value : shown(value)}. Give milliseconds, above 0 and at most ${longestMillis}.`
-  )
-}
-
-/** OP3. `wrong`: the rule for such a text. */
-const named = (name: string, value: unknown, wrong: (text: string) => string | undefined = wrongName): string => {
-  if (typeof value !== "string" && value !== undefined) return refuse(`${name} is ${shown(value)}. Give a text.`)
-  const why = value === undefined ? "is missing" : wrong(value)
-  return why === undefined ? (value as string) : refuse(`${name} ${why}.`)
-}
-
-/** The rule for names of files, folders and hosts. */
-const anyText = (longest: number) => (text: string) => (text === "" ? "is missing" : wrongText(text, longest))
-
 const environmentOf = (given: unknown): string => {
   const wrong = typeof given === "string" ? wrongEnvironment(given) : "is not a text"
   return wrong === undefined ? (given as string) : refuse(`environment is ${shown(given)}, which ${wrong}.`)
-}
-
-const addressesOf = (given: unknown): ReadonlyArray<string> => {
-  const all: ReadonlyArray<unknown> = Array.isArray(given) ? given : [given]
-  if (all.length === 0) refuse("address is empty. Give the host:port of at least one node.")
-  return all.map((one) => {
-    if (typeof one !== "string")
-      return refuse(`address is ${one === undefined ? "missing" : shown(one)}. Write host:port.`)
-    const parsed = parseAddress(one)
-    return "wrong" in parsed ? refuse(`address ${shown(one)} ${parsed.wrong}.`) : formatAddress(parsed)
-  })
 }
 
 const labelsOf = (given: unknown): Readonly<Record<string, string>> => {
@@ -148,13 +97,6 @@ const flagsOf = (given: unknown): ReadonlyArray<string> => {
   })
 }
 
-const tokenOf = (token: unknown): ConnectOptions["token"] => {
-  if (token === undefined || token === "" || typeof token === "function") return token as ConnectOptions["token"]
-  const wrong = wrongToken(token)
-  if (wrong !== undefined) refuse(`token ${wrong}.`)
-  return token as string
-}
-
 const directoryOf = (given: unknown, labels: Readonly<Record<string, string>>) => {
   if (given === undefined || given === false) return undefined
   const { directory, delayMillis, labels: used } = copied(given, "lastKnownGood", names.lastKnownGood)
@@ -180,33 +122,17 @@ const bootstrapOf = (given: unknown): ConnectOptions["bootstrap"] => {
   return isRecord(values) ? { values: { ...values } } : refuse("bootstrap.values must be an object of key to value.")
 }
 
-const tlsOf = (given: unknown): ConnectOptions["tls"] => {
-  if (given === undefined || typeof given === "boolean") return given
-  const tls = copied(given, "tls", names.tls)
-  for (const name of ["rootCertificates", "privateKey", "certificateChain"] as const) {
-    const pem = tls[name]
-    if (pem !== undefined && typeof pem !== "string" && !(pem instanceof Uint8Array))
-      refuse(`tls.${name} is a ${typeof pem}. Give the text of a PEM file, or its bytes.`)
-  }
-  if (tls["serverName"] !== undefined) named("tls.serverName", tls["serverName"], anyText(253))
-  return tls as ConnectOptions["tls"]
-}
-
 export type Checked = ReturnType<typeof check>
 
 /** Throws `OptionError`. OP1. */
 export const check = (options: ConnectOptions, instanceName: () => string) => {
   const given = copied(options, "", names[""]) as Partial<Record<(typeof names)[""][number], unknown>>
-  for (const name of functions) {
-    if (given[name] !== undefined && typeof given[name] !== "function")
-      refuse(`${name} is a ${typeof given[name]}. Give a function.`)
-  }
+  functionsOf(given, functions)
   const { waitForSync, defaults, proxy } = given
   if (waitForSync !== undefined && typeof waitForSync !== "boolean") refuse("waitForSync is neither true nor false.")
   if (defaults !== undefined && !isRecord(defaults)) refuse("defaults must be an object of key to value.")
-  if (proxy !== undefined && typeof proxy !== "string")
-    refuse("proxy is no text. Write http://host:port, or leave it out.")
-  const reconnect = given.reconnect === undefined ? {} : copied(given.reconnect, "reconnect", names.reconnect)
+  const reconnect = reconnectOf(given.reconnect)
+  const dialling = { token: tokenOf(given.token), tls: tlsOf(given.tls), proxy: proxyOf(proxy), reconnect }
   const service = named("service", given.service)
   const environment = environmentOf(given.environment ?? DEFAULT_ENVIRONMENT)
   const labels = labelsOf(given.labels)
@@ -229,9 +155,7 @@ export const check = (options: ConnectOptions, instanceName: () => string) => {
     keys,
     helloBytes,
     patterns: [...wanted, ...flags],
-    token: tokenOf(given.token),
-    tls: tlsOf(given.tls),
-    proxy: proxy as string | undefined,
+    ...dialling,
     lastKnownGood: directoryOf(given.lastKnownGood, labels),
     bootstrap: bootstrapOf(given.bootstrap),
     defaults: { ...(defaults as Readonly<Record<string, unknown>> | undefined) },
@@ -241,12 +165,12 @@ export const check = (options: ConnectOptions, instanceName: () => string) => {
     health: given.health as ConnectOptions["health"],
     healthMillis: millis("healthMillis", given.healthMillis, 5_000),
     connection: {
-      baseMillis: millis("reconnect.baseMillis", reconnect["baseMillis"], 250),
-      capMillis: millis("reconnect.capMillis", reconnect["capMillis"], 20_000),
-      stableMillis: millis("reconnect.stableMillis", reconnect["stableMillis"], 10_000),
+      ...reconnect,
       heartbeatMillis: millis("heartbeatMillis", given.heartbeatMillis, 30_000),
       silenceMillis: millis("silenceMillis", given.silenceMillis, 90_000)
     },
+    /** How topics are dialled. */
+    dialling: { ...dialling, logger: given.logger as ConnectOptions["logger"] },
     listeners: { onStateChange: given.onStateChange, onEvent: given.onEvent, logger: given.logger } as Pick<
       ConnectOptions,
       "onStateChange" | "onEvent" | "logger"

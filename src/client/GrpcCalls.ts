@@ -2,6 +2,7 @@
  * Makes calls over @grpc/grpc-js: streams, and questions with one answer. What asks for something of the server stands on this.
  *
  *   QG1  Every stream has a channel of its own, which ends with it: gRPC's connection backoff never adds to ours, and names resolve anew.
+ *   QG3  What this side can't encode is told as that, and as final: another try would send the same.
  *   QG2  After `close` nothing of it keeps the process alive: no call, no timer, no question for a token.
  */
 import { type Client, type ClientDuplexStream, Metadata, type MethodDefinition, status } from "@grpc/grpc-js"
@@ -24,6 +25,23 @@ export const shuffled = (addresses: ReadonlyArray<string>): ReadonlyArray<string
     ;[all[i], all[j]] = [all[j]!, all[i]!]
   }
   return all
+}
+
+/** QG3: remembers what `serialize` threw, of which gRPC says INTERNAL, as servers do. */
+const unencoded = <I>(serialize: (request: I) => Buffer) => {
+  let wrong: Ended | undefined
+  return {
+    wrong: () => wrong,
+    serialize: (request: I): Buffer => {
+      try {
+        return serialize(request)
+      } catch (error) {
+        const message = `what was to be sent can't be encoded: ${messageOf(error)}`
+        wrong = { status: status.INTERNAL, message, code: "HRLD-1001", hopeless: true, reconnectAfterMillis: undefined }
+        throw error
+      }
+    }
+  }
 }
 
 export interface GrpcOptions {
@@ -68,6 +86,7 @@ export class GrpcCalls {
     const waiting: Array<I> = [...first]
     const asking = this.#limited(this.#tokenMillis, "the token function did not answer")
     let call: ClientDuplexStream<I, O> | undefined
+    const encoding = unencoded(requestSerialize)
     let over = false
     let held = false
     let left = () => {}
@@ -80,12 +99,12 @@ export class GrpcCalls {
     }
     const begin = (metadata: Metadata) => {
       if (over) return
-      call = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadata)
+      call = client.makeBidiStreamRequest(path, encoding.serialize, responseDeserialize, metadata)
       call.on("data", (response: O) => over || events.message(response))
       if (held) call.pause()
       call.on("error", () => {}) // `status` follows and says the same
       call.on("drain", () => over || events.writable())
-      call.on("status", (s) => end(this.#endedOf(s.code, s.details, s.metadata)))
+      call.on("status", (s) => end(encoding.wrong() ?? this.#endedOf(s.code, s.details, s.metadata)))
       let room = true
       for (const request of waiting.splice(0)) room = call.write(request)
       if (room) events.writable()
@@ -162,16 +181,17 @@ export class GrpcCalls {
     metadata: Metadata,
     signal: AbortSignal
   ): Promise<O> {
+    const encoding = unencoded(requestSerialize)
     return new Promise((resolve, reject) => {
       const call = client.makeUnaryRequest<I, O>(
         path,
-        requestSerialize,
+        encoding.serialize,
         responseDeserialize,
         request,
         metadata,
         (error, response) => {
           if (error === null) return resolve(response!)
-          reject(new NotAnswered(this.#endedOf(error.code, error.details, error.metadata)))
+          reject(new NotAnswered(encoding.wrong() ?? this.#endedOf(error.code, error.details, error.metadata)))
         }
       )
       signal.addEventListener("abort", () => {

@@ -100,11 +100,8 @@ export class HeraldClient implements AsyncDisposable {
       settled: (key, published) => this.#strict.look(key, published)
     })
     this.#strict = new StrictKeys(this.#values, this.#updates, this.#listeners)
-    const dialling = { ...checked, address, tokenMillis, reconnect: checked.connection }
-    this.#topics = new Topics(
-      { ...dialling, logger: checked.listeners.logger },
-      { clock, transport: surroundings.topics }
-    )
+    const dialling = { address, tokenMillis, ...checked.dialling }
+    this.#topics = new Topics(dialling, { clock, transport: surroundings.topics })
     this.#checkup = checkup(checked, this.#limits, this.#values, transport, this.#listeners)
     this.#feed = new Feed(checked, this.#values, this.#updates, {
       rejected: (version, reason) => this.#rejected(version, reason),

@@ -13,6 +13,7 @@ import {
 } from "../../../proto/generated/herald/topics/v1/topics.ts"
 import { messageOf, OptionError } from "../ClientError.ts"
 import type { Ended } from "../Transport.ts"
+import { checkedConsume } from "./CheckedTopics.ts"
 import type { Consumed, ConsumeOptions } from "./Consumed.ts"
 import { given } from "./Given.ts"
 import { Hands } from "./Hands.ts"
@@ -28,7 +29,7 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
   readonly topic: string
   readonly subscription: string
   readonly #home: TopicHome
-  readonly #options: ConsumeOptions
+  readonly #options: ReturnType<typeof checkedConsume>
   readonly #prefetch: number
   readonly #limit: number
   readonly #hands = new Hands()
@@ -50,14 +51,14 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
 
   /** Throws `OptionError`. */
   constructor(home: TopicHome, topic: string, subscription: string, options: ConsumeOptions = {}) {
-    const { prefetch = 256, limitMillis = 600_000, consumer = "" } = options
-    if (!Number.isInteger(prefetch) || prefetch < 1 || prefetch > 10_000)
-      throw new OptionError("prefetch is 1 to 10,000.")
-    if (!(limitMillis > 0 && limitMillis < 2 ** 31)) throw new OptionError("limitMillis is above 0.")
+    const checked = checkedConsume(options)
+    const { prefetch, limitMillis, consumer } = checked
+    if (typeof subscription !== "string" || subscription === "")
+      throw new OptionError("a subscription's name is a text of 1 to 128 characters.")
     this.topic = topic
     this.subscription = subscription
     this.#home = home
-    this.#options = options
+    this.#options = checked
     this.#prefetch = prefetch
     this.#limit = limitMillis
     this.#name = consumer
@@ -214,7 +215,7 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
   #given(one: InHand): Consumed {
     const control = new AbortController()
     this.#controls.set(one, control)
-    return given(one, control.signal, (said) => this.#answer(one, said))
+    return given(this.topic, one, control.signal, (said) => this.#answer(one, said))
   }
 
   /** QC1 */

@@ -35,6 +35,8 @@ export interface TopicOffset {
 
 /** An event of a topic. */
 export interface Received extends TopicOffset {
+  /** `topic:partition:epoch:offset`, as at every door: a place to begin at, and what a log line may say. */
+  readonly id: string
   /** "": none. */
   readonly key: string
   readonly payload: Uint8Array
@@ -106,7 +108,7 @@ export const bytesOn = ({ key, payload, headers }: Sent): number => {
 }
 
 /** Throws `OptionError`. `at`: which one it is, for people. QE1 */
-export const toSend = (event: TopicEvent, at: number): Sent => {
+const toSend = (event: TopicEvent, at: number): Sent => {
   const { key = "", time } = event
   if (typeof key !== "string" || key.length > keyLength || !key.isWellFormed())
     refuse(at, `a key is a text of 1 to ${keyLength} characters of well-formed Unicode, or left out`)
@@ -116,6 +118,16 @@ export const toSend = (event: TopicEvent, at: number): Sent => {
   const sent = { key, payload: payloadOf(at, event), timeMs: BigInt(timeMs), headers: headersOf(at, event.headers) }
   if (bytesOn(sent) > eventBytes) refuse(at, `it has more than ${eventBytes} bytes`)
   return sent
+}
+
+/** Throws `OptionError`. QE1 */
+export const allToSend = (events: ReadonlyArray<TopicEvent>): ReadonlyArray<Sent> => {
+  if (!Array.isArray(events)) throw new OptionError("events must be a list, of { key, json } or { key, payload }.")
+  return events.map((event: TopicEvent, at) =>
+    typeof event === "object" && event !== null
+      ? toSend(event, at)
+      : refuse(at, "it is no object of key, json or payload")
+  )
 }
 
 /** QE2 */
@@ -129,14 +141,20 @@ class Got implements Received {
   readonly epoch: number
   readonly offset: number
   readonly publishedAt: number
+  readonly #topic: string
   readonly #sent: Sent
 
-  constructor(place: TopicOffset, publishedAt: number, sent: Sent) {
+  constructor(topic: string, place: TopicOffset, publishedAt: number, sent: Sent) {
     this.partition = place.partition
     this.epoch = place.epoch
     this.offset = place.offset
     this.publishedAt = publishedAt
+    this.#topic = topic
     this.#sent = sent
+  }
+
+  get id() {
+    return `${this.#topic}:${this.partition}:${this.epoch}:${this.offset}`
   }
 
   get key() {
@@ -159,8 +177,8 @@ class Got implements Received {
   json = <T>() => JSON.parse(this.text()) as T
 }
 
-export const received = (place: TopicOffset, publishedAt: number, sent: Sent): Received =>
-  new Got(place, publishedAt, sent)
+export const received = (topic: string, place: TopicOffset, publishedAt: number, sent: Sent): Received =>
+  new Got(topic, place, publishedAt, sent)
 
 export const offsetOf = ({ partition, epoch, offset }: SentOffset): TopicOffset => ({
   partition,

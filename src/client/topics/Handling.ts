@@ -5,7 +5,8 @@
  *   QD2  At most `concurrency` calls run at once, of a key at most one. One that does not end keeps its place.
  *   QD3  A function that throws ends nothing: the next event is next.
  */
-import { messageOf, OptionError } from "../ClientError.ts"
+import { messageOf } from "../ClientError.ts"
+import { checkedHandle } from "./CheckedTopics.ts"
 import type { Consumed, ConsumeOptions } from "./Consumed.ts"
 import { Consumer } from "./Consumer.ts"
 import type { TopicHome } from "./Home.ts"
@@ -48,10 +49,9 @@ export const handle = (
   topic: string,
   subscription: string,
   handler: Handler,
-  { concurrency = 1, ...options }: HandleOptions
+  given: HandleOptions
 ): Handling => {
-  if (!Number.isInteger(concurrency) || concurrency < 1 || concurrency > 10_000)
-    throw new OptionError("concurrency is 1 to 10,000.")
+  const { concurrency, options } = checkedHandle(given)
   const consumer = new Consumer(home, topic, subscription, options)
   const handling = handlingOf(consumer, (event) => handled(event, () => handler(event, consumer)), concurrency)
   void handling.done.catch(() => {}).finally(() => home.closed(handling))

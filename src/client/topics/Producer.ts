@@ -14,7 +14,8 @@ import type {
 import { ClosedError, messageOf, OptionError, PublishError, TopicError } from "../ClientError.ts"
 import { errors } from "../Errors.ts"
 import { type Item, sequenceOf } from "./Batch.ts"
-import { bytesOn, type Placed, partitionOf, type TopicEvent, toSend } from "./Event.ts"
+import { checkedProducer, checkedSend } from "./CheckedTopics.ts"
+import { allToSend, bytesOn, type Placed, partitionOf, type TopicEvent } from "./Event.ts"
 import type { TopicHome } from "./Home.ts"
 import { Lasting } from "./Lasting.ts"
 import { firstCredit, opened, type ProducerOptions, parted, type SendOptions, together } from "./OpenProducer.ts"
@@ -42,13 +43,11 @@ export class Producer implements AsyncDisposable {
 
   /** Rejects with `TopicError` or `OptionError`. */
   static async open(home: TopicHome, topic: string, options: ProducerOptions): Promise<Producer> {
-    const { id, inFlight = 4, file } = options
-    if (typeof id !== "string" || id === "" || id.length > 128)
-      throw new OptionError("id is a text of 1 to 128 characters.")
-    if (!Number.isInteger(inFlight) || inFlight < 1 || inFlight > 64) throw new OptionError("inFlight is 1 to 64.")
+    const checked = checkedProducer(options)
+    const { id, file } = checked
     const spool = file === undefined ? undefined : await Spool.open(file, topic, id)
     try {
-      return new Producer(home, topic, options, await opened(home, topic, id), spool)
+      return new Producer(home, topic, checked, await opened(home, topic, id), spool)
     } catch (error) {
       await spool?.close()
       throw error
@@ -58,7 +57,7 @@ export class Producer implements AsyncDisposable {
   private constructor(
     home: TopicHome,
     topic: string,
-    options: ProducerOptions,
+    options: ReturnType<typeof checkedProducer>,
     open: OpenProducerResponse,
     spool: Spool | undefined
   ) {
@@ -68,7 +67,7 @@ export class Producer implements AsyncDisposable {
     this.#topic = topic
     this.#spool = spool
     this.#partitions = Math.max(1, open.partitions)
-    this.#out = new Outgoing(options.inFlight ?? 4)
+    this.#out = new Outgoing(options.inFlight)
     for (const { partition, sequence } of open.sequences) this.#out.known(partition, Number(sequence))
     this.#recover(options)
     this.#stream = new Lasting(
@@ -106,9 +105,10 @@ export class Producer implements AsyncDisposable {
    * Resolves when all of it is durable, with where it is. Rejects with `PublishError` when any of it isn't, `OptionError` for events that can't be, or
    * `ClosedError`. Order is that of the calls.
    */
-  async send(events: ReadonlyArray<TopicEvent>, options: SendOptions = {}): Promise<ReadonlyArray<Placed>> {
+  async send(events: ReadonlyArray<TopicEvent>, given: SendOptions = {}): Promise<ReadonlyArray<Placed>> {
+    const options = checkedSend(given)
     this.#check(options)
-    const encoded = events.map(toSend)
+    const encoded = allToSend(events)
     if (encoded.length === 0) return []
     if (this.#out.full || this.#spool?.full === true)
       throw new PublishError(

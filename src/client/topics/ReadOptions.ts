@@ -1,13 +1,7 @@
 /** How a reader is asked for, and what it gives. */
-import type { Start } from "../../../proto/generated/herald/topics/v1/topics.ts"
 import type { Ended } from "../Transport.ts"
-import { type Received, sentOffset, type TopicOffset } from "./Event.ts"
-
-export type From =
-  | "earliest"
-  | "latest"
-  | { readonly offsets: ReadonlyArray<TopicOffset> }
-  | { readonly time: number | Date }
+import type { Received } from "./Event.ts"
+import type { From } from "./From.ts"
 
 /** Events that there are no more, or that a slow reader was not sent. */
 export interface TopicGap {
@@ -32,7 +26,7 @@ export interface TopicBatch {
 }
 
 export interface ReadOptions {
-  /** "latest" when left out. Of offsets: the first that is wanted of each partition; partitions that are left out begin with what is new. */
+  /** "latest" when left out. */
   readonly from?: From | undefined
   /** CEL, at most 4 KiB: docs/filters.md. */
   readonly filter?: string | undefined
@@ -52,11 +46,4 @@ export interface ReadOptions {
   readonly onLive?: (() => void) | undefined
   /** Why a stream ended; another one follows. */
   readonly onReconnect?: ((why: Ended) => void) | undefined
-}
-
-export const startOf = (from: From): Start => {
-  if (from === "earliest") return { at: { $case: "earliest", value: true } }
-  if (from === "latest") return { at: { $case: "latest", value: true } }
-  if ("time" in from) return { at: { $case: "timeMs", value: BigInt(Number(from.time)) } }
-  return { at: { $case: "offsets", value: { offsets: from.offsets.map(sentOffset), othersEarliest: false } } }
 }

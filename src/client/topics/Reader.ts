@@ -18,18 +18,12 @@ import {
 import { messageOf, TopicError } from "../ClientError.ts"
 import { errors } from "../Errors.ts"
 import type { Ended } from "../Transport.ts"
+import { type CheckedRead, checkedRead } from "./CheckedTopics.ts"
 import { offsetOf, type Received, received, sentOffset, type TopicOffset } from "./Event.ts"
 import type { TopicHome } from "./Home.ts"
 import { errorOf, isFinal, Lasting } from "./Lasting.ts"
-import { type ReadOptions, startOf, type TopicBatch, type TopicGap } from "./ReadOptions.ts"
+import type { ReadOptions, TopicBatch, TopicGap } from "./ReadOptions.ts"
 import { wholeOf } from "./Whole.ts"
-
-const overflows = {
-  block: Overflow.OVERFLOW_BLOCK,
-  conflate: Overflow.OVERFLOW_CONFLATE,
-  "drop-oldest": Overflow.OVERFLOW_DROP_OLDEST,
-  disconnect: Overflow.OVERFLOW_DISCONNECT
-}
 
 /** Bytes. ZR4 */
 const most = 4 * 1_048_576
@@ -45,7 +39,7 @@ interface Waiting {
 export class TopicReader implements AsyncIterableIterator<TopicBatch>, AsyncDisposable {
   readonly #home: TopicHome
   readonly #topic: string
-  readonly #options: ReadOptions
+  readonly #options: CheckedRead
   readonly #stream: Lasting<ReadRequest, ReadResponse>
   /** Of each partition what the application is to get next. ZR1 */
   readonly #positions = new Map<number, TopicOffset>()
@@ -58,12 +52,12 @@ export class TopicReader implements AsyncIterableIterator<TopicBatch>, AsyncDisp
   #done = false
   #wake = () => {}
 
+  /** Throws `OptionError`. */
   constructor(home: TopicHome, topic: string, options: ReadOptions) {
     this.#home = home
     this.#topic = topic
-    this.#options = options
-    if (typeof options.from === "object" && "offsets" in options.from)
-      for (const offset of options.from.offsets) this.#positions.set(offset.partition, offset)
+    this.#options = checkedRead(options, topic)
+    for (const offset of this.#options.begins.offsets) this.#positions.set(offset.partition, offset)
     const open = (attempt: number, events: Parameters<TopicHome["transport"]["read"]>[2]) =>
       home.transport.read(attempt, this.#hello(), events)
     this.#stream = new Lasting(open, home.clock, home.reconnect, {
@@ -121,21 +115,14 @@ export class TopicReader implements AsyncIterableIterator<TopicBatch>, AsyncDisp
   }
 
   #hello(): ReadRequest {
-    const {
-      from = "latest",
-      filter = "",
-      fields = [],
-      partitions = [],
-      overflow = "block",
-      delta = false
-    } = this.#options
+    const { begins, filter, fields, partitions, overflow, delta } = this.#options
     const offsets = this.position().map(sentOffset)
     const start: Start = this.#started
       ? { at: { $case: "offsets", value: { offsets, othersEarliest: true } } }
-      : startOf(from)
+      : begins.start
     return {
       ...{ topic: this.#topic, start, filter, fields: [...fields], partitions: [...partitions], grantedBytes: 0n },
-      ...{ overflow: overflows[overflow], delta, acceptsZstd: this.#home.transport.zstd !== undefined }
+      ...{ overflow, delta, acceptsZstd: this.#home.transport.zstd !== undefined }
     }
   }
 
@@ -156,7 +143,7 @@ export class TopicReader implements AsyncIterableIterator<TopicBatch>, AsyncDisp
   }
 
   #ended(ended: Ended): void {
-    const outrun = ended.status === OVERFLOWED && this.#options.overflow === "disconnect"
+    const outrun = ended.status === OVERFLOWED && this.#options.overflow === Overflow.OVERFLOW_DISCONNECT
     if (isFinal(ended) || outrun) {
       this.#fail(errorOf(`reading ${this.#topic} ended`, ended))
       return
@@ -261,7 +248,7 @@ export class TopicReader implements AsyncIterableIterator<TopicBatch>, AsyncDisp
       if (sent.steps.length > 0) offset += sent.steps[i] ?? 1
       else if (i > 0) offset++
       const isNew = had === undefined || had.epoch !== epoch || offset >= had.offset // ZR2
-      if (isNew) given.push(received({ partition, epoch, offset }, timeOf(i), events[i]!))
+      if (isNew) given.push(received(this.#topic, { partition, epoch, offset }, timeOf(i), events[i]!))
     }
     const looked = Math.max(Number(sent.nextOffset), events.length === 0 ? 0 : offset + 1)
     const next = Math.max(looked, had?.epoch === epoch ? had.offset : 0)

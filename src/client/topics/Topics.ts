@@ -4,16 +4,18 @@
  *
  *   QZ1  After `close` nothing of it keeps the process alive.
  */
+import { isTopicName, topicNameRule } from "../../keys/TopicName.ts"
 import { ClosedError, HeraldClientError, OptionError, PublishError } from "../ClientError.ts"
 import type { Clock } from "../Clock.ts"
 import { errors } from "../Errors.ts"
 import type { GrpcOptions } from "../GrpcCalls.ts"
 import { NotAnswered } from "../NotAnswered.ts"
 import { systemClock } from "../Platform.ts"
+import { checkedPublish, checkedTopics } from "./CheckedTopics.ts"
 import type { ConsumeOptions } from "./Consumed.ts"
 import { Consumer } from "./Consumer.ts"
 import { dial } from "./Dial.ts"
-import { type Placed, placedOf, type TopicEvent, toSend } from "./Event.ts"
+import { allToSend, type Placed, placedOf, type TopicEvent } from "./Event.ts"
 import { type HandleOptions, type Handler, type Handling, handle } from "./Handling.ts"
 import type { TopicHome } from "./Home.ts"
 import { isFinal, type Reconnecting } from "./Lasting.ts"
@@ -52,8 +54,10 @@ export class Topic {
   readonly #opened: <A extends Open>(one: A) => A
 
   constructor(name: string, home: TopicHome, opened: <A extends Open>(one: A) => A) {
-    if (typeof name !== "string" || name === "" || name.length > 200)
-      throw new OptionError("a topic's name is a text of 1 to 200 characters.")
+    if (typeof name !== "string" || !isTopicName(name))
+      throw new OptionError(
+        `${JSON.stringify(String(name).slice(0, 100))} is not the name of a topic: ${topicNameRule}.`
+      )
     this.name = name
     this.#home = home
     this.#opened = opened
@@ -63,10 +67,11 @@ export class Topic {
    * Resolves when the events are durable, with where they are. Rejects with `PublishError`, whose `outcome` says whether they may be in the topic, and
    * `OptionError`. What certainly failed and may do later is tried again. For events that must be there once, use a producer.
    */
-  async publish(events: ReadonlyArray<TopicEvent>, { partition }: PublishOptions = {}): Promise<ReadonlyArray<Placed>> {
+  async publish(events: ReadonlyArray<TopicEvent>, options: PublishOptions = {}): Promise<ReadonlyArray<Placed>> {
+    const partition = checkedPublish(options)
     const { clock, transport, openMillis } = this.#home
     const request = {
-      ...{ topic: this.name, events: events.map(toSend), partition: partition ?? -1 },
+      ...{ topic: this.name, events: [...allToSend(events)], partition: partition ?? -1 },
       ...{ producerId: "", producerEpoch: 0, sequence: 0n }
     }
     if (request.events.length === 0) return []
@@ -101,7 +106,7 @@ export class Topic {
     return this.#opened(await Producer.open(this.#home, this.name, options))
   }
 
-  /** Every event from a position on, as an async iterable of batches. Broadcast: each reader gets all. */
+  /** Every event from a position on, as an async iterable of batches. Broadcast: each reader gets all. Throws `OptionError`. */
   subscribe(options: ReadOptions = {}): TopicReader {
     return this.#opened(new TopicReader(this.#home, this.name, options))
   }
@@ -129,14 +134,12 @@ export class Topics implements AsyncDisposable {
 
   /** Nothing is opened before it is used. Throws `OptionError`. */
   constructor(options: TopicsOptions, surroundings: TopicSurroundings = {}) {
-    const { baseMillis = 250, capMillis = 20_000, stableMillis = 10_000 } = options.reconnect ?? {}
+    const { dialling, ...checked } = checkedTopics(options)
     this.#home = {
-      transport: surroundings.transport ?? dial(options),
+      ...checked,
+      transport: surroundings.transport ?? dial(dialling),
       clock: surroundings.clock ?? systemClock,
-      reconnect: { baseMillis, capMillis, stableMillis },
-      openMillis: options.openMillis ?? 30_000,
-      closed: (one) => this.#open.delete(one),
-      logger: options.logger ?? console.error
+      closed: (one) => this.#open.delete(one)
     }
   }
 

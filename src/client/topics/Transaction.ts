@@ -10,6 +10,7 @@
  */
 import { TopicError } from "../ClientError.ts"
 import { errors } from "../Errors.ts"
+import { copied } from "../OptionChecks.ts"
 import type { Consumed } from "./Consumed.ts"
 import type { Handler } from "./Handling.ts"
 
@@ -92,8 +93,9 @@ class Refused extends Error {}
 export const withTransaction = <C extends SqlClient>(
   pool: SqlPool<C>,
   work: (event: Consumed, client: C) => unknown,
-  { prefix = "herald" }: TransactionOptions = {}
+  options: TransactionOptions = {}
 ): Handler => {
+  const { prefix = "herald" } = copied(options, "", ["prefix"]) as TransactionOptions
   if (!/^[a-z_][a-z0-9_]{0,39}(\.[a-z_][a-z0-9_]{0,39})?$/.test(prefix))
     throw new TypeError("prefix is a lower-case name of PostgreSQL, or two with a dot between them")
   const sql = sqlOf(prefix)

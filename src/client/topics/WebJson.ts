@@ -96,6 +96,7 @@ export const readSaid = (id: string, request: ReadRequest, granted: number) => {
   const { topic, start, partitions, filter, fields, overflow } = request
   return {
     ...{ type: "read", id, topic, from: fromSaid(start), as: "text", granted },
+    ...(start?.at?.$case === "offsets" && !start.at.value.othersEarliest ? { others: "latest" } : {}),
     ...(partitions.length === 0 ? {} : { partitions }),
     ...(filter === "" ? {} : { filter }),
     ...(fields.length === 0 ? {} : { fields }),

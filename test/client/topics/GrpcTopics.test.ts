@@ -7,7 +7,9 @@ import {
 } from "../../../proto/generated/herald/topics/v1/topics.ts"
 import { Topics } from "../../../src/client/HeraldClient.ts"
 import { NotAnswered } from "../../../src/client/NotAnswered.ts"
+import type { Ended } from "../../../src/client/Transport.ts"
 import { GrpcTopics } from "../../../src/client/topics/GrpcTopics.ts"
+import { isFinal } from "../../../src/client/topics/Lasting.ts"
 import { until } from "../../support/turn.ts"
 
 type Publishing = ServerDuplexStream<PublishStreamRequest, PublishStreamResponse>
@@ -76,6 +78,23 @@ describe("topics over gRPC", () => {
       tried.map(({ ended }) => ended.code),
       ["HRLD-3003", undefined]
     )
+    transport.close()
+    stop()
+  })
+
+  it("QG3 what this side can't encode is said to be that, and is final, in a question as in a stream", async () => {
+    const { address, stop } = await serve()
+    const transport = new GrpcTopics({ address })
+    const wrong = { topic: 7 } as never
+    const error = await transport.publish(0, wrong).catch((e) => e)
+    const ended = await new Promise<Ended>((resolve) => {
+      transport.read(0, wrong, { message: () => {}, writable: () => {}, ended: resolve })
+    })
+    for (const it of [error.ended as Ended, ended]) {
+      assert.isTrue(isFinal(it))
+      assert.strictEqual(it.code, "HRLD-1001")
+      assert.match(it.message, /can't be encoded/)
+    }
     transport.close()
     stop()
   })

@@ -97,8 +97,8 @@ describe("a producer's file", () => {
       ]
     )
     await again.close()
-    for (const open of [Spool.open(path, "t", "q"), Spool.open(path, "u", "p")])
-      assert.strictEqual((await open.catch((e) => e)).code, "HRLD-5108")
+    for (const [topic, id] of [["t", "q"] as const, ["u", "p"] as const])
+      assert.strictEqual((await Spool.open(path, topic, id).catch((e) => e)).code, "HRLD-5108")
     await writeFile(path, "what is this?\n")
     assert.strictEqual((await Spool.open(path, "t", "p").catch((e) => e)).code, "HRLD-5108")
     folder.remove()

@@ -56,6 +56,18 @@ describe("topics over a WebSocket", () => {
     assert.isAbove(batch.events[3]!.publishedAt, 1_000_000_000_000)
   })
 
+  it("QN1 partitions that offsets leave out begin with what is new, as over gRPC", async () => {
+    const topic_ = topicsOf().topic(await topic(2))
+    const [old] = await topic_.publish([{ payload: "old" }], { partition: 0 })
+    const begun = await topic_.publish([{ payload: "a" }], { partition: 1 })
+    const { partition, epoch, offset } = begun[0]!
+    const reader = topic_.subscribe({ from: { offsets: [{ partition, epoch, offset: offset! }] } })
+    assert.strictEqual(((await reader.next()).value as TopicBatch).events[0]!.text(), "a")
+    await topic_.publish([{ payload: "new" }], { partition: 0 })
+    const batch = (await reader.next()).value as TopicBatch
+    assert.deepStrictEqual([old!.offset, batch.partition, batch.events.map((one) => one.text())], [0, 0, ["new"]])
+  })
+
   it("QP1 produces in order, each event once", async () => {
     const name = await topic(3)
     const producer = await topicsOf().topic(name).producer({ id: "p" })

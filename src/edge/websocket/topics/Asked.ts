@@ -7,9 +7,10 @@ import type { Place } from "../../../topics/MessageId.ts"
 
 const invalid = (message: string) => failure("InvalidInput", message)
 
-/** Where to begin: as text, as everywhere, or as places. A partition that is left out begins with its first event. */
-export const startOf = (
+/** Where to begin: as text, as everywhere, or as places; `others`: where partitions begin that the places leave out. */
+const startOf = (
   from: string | ReadonlyArray<Place & { readonly partition: number }>,
+  others: "earliest" | "latest",
   topic: string
 ): { readonly start: Start; readonly only?: number } | HeraldError => {
   if (typeof from !== "string") {
@@ -18,7 +19,7 @@ export const startOf = (
       if (places.has(partition)) return invalid(`from: it names partition ${partition} twice`)
       places.set(partition, { epoch, offset })
     }
-    return { start: { from: "places", places, others: "earliest" } }
+    return { start: { from: "places", places, others } }
   }
   const found = fromOf(from)
   if (typeof found === "string") return invalid(`from: ${found}`)
@@ -53,14 +54,22 @@ const overflows = {
 export interface Asked {
   readonly topic: string
   readonly from?: string | ReadonlyArray<Place & { readonly partition: number }> | undefined
+  /** The first event, when left out. */
+  readonly others?: "earliest" | "latest" | undefined
   readonly partitions?: ReadonlyArray<number> | undefined
   readonly filter?: string | undefined
   readonly fields?: ReadonlyArray<string> | undefined
   readonly overflow?: keyof typeof overflows | undefined
 }
 
-export const wishOf = ({ topic, from = "latest", partitions = [], ...asked }: Asked): ReadWish | HeraldError => {
-  const found = startOf(from, topic)
+export const wishOf = ({
+  topic,
+  from = "latest",
+  others = "earliest",
+  partitions = [],
+  ...asked
+}: Asked): ReadWish | HeraldError => {
+  const found = startOf(from, others, topic)
   if ("_tag" in found) return found
   const { start, only } = found
   const { filter = "", fields = [], overflow = "block" } = asked

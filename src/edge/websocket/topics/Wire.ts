@@ -26,6 +26,7 @@ const Read = Schema.Struct({
   id: Id,
   topic: TopicName,
   from: Schema.optionalKey(Schema.Union([From, Schema.Array(PlaceBody).check(Schema.isMaxLength(PARTITIONS))])),
+  others: Schema.optionalKey(Schema.Literals(["earliest", "latest"])),
   partitions: Schema.optionalKey(Schema.Array(Partition).check(Schema.isMaxLength(PARTITIONS))),
   filter: Schema.optionalKey(Filter),
   fields: Schema.optionalKey(Schema.Array(Filter).check(Schema.isMaxLength(FIELDS))),
