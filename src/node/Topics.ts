@@ -7,6 +7,7 @@ import * as Projectors from "../marketdata/Projectors.ts"
 import * as Routing from "../routes/Routing.ts"
 import { RoutingRules } from "../routes/RoutingRules.ts"
 import type { Settings } from "../settings/Catalogue.ts"
+import { ConsumerConnections } from "../subscriptions/ConsumerConnections.ts"
 import { Consuming } from "../subscriptions/Consuming.ts"
 import { DeadLetters } from "../subscriptions/DeadLetters.ts"
 import * as Posting from "../subscriptions/Posting.ts"
@@ -31,7 +32,7 @@ export const topicServices = ({
     ephemeralKeeping,
     Subscriptions.layer,
     DeadLetters.layer,
-    Consuming.layer({ run }),
+    ConsumerConnections.layer().pipe(Layer.provideMerge(Consuming.layer({ run }))),
     Posting.layer({ run }),
     RoutingRules.layer,
     Routing.layer(topics),

@@ -40,10 +40,13 @@ export type Output =
       readonly to: number
       readonly why: GapReason
     }
-  | { readonly is: "state"; readonly status: SubscriptionStatus; readonly blocked: Blocked }
+  /** `reason`: why it is in error; empty otherwise. */
+  | { readonly is: "state"; readonly status: SubscriptionStatus; readonly blocked: Blocked; readonly reason: string }
   | { readonly is: "refused"; readonly refused: Refused }
-  /** Answers with this receipt are durable; or nobody knows whether they are. */
-  | { readonly is: "durable" | "lost"; readonly receipt: number }
+  /** Answers with this receipt are durable. */
+  | { readonly is: "durable"; readonly receipt: number }
+  /** Nobody knows whether they are. */
+  | { readonly is: "lost"; readonly receipt: number }
   /** To be handed in: what it has of the key of this event, and has not begun. `hash`: of that key, 0 for events without one. */
   | {
       readonly is: "recall"

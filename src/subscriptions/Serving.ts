@@ -219,10 +219,11 @@ export class Serving {
 
   #show(blocked: Polled<Body>["blocked"]): void {
     const { status } = this.machine
-    const shown = `${status} ${blocked}`
+    const reason = status === "error" ? this.machine.reason : ""
+    const shown = `${status} ${blocked} ${reason}`
     if (shown === this.shown) return
     this.shown = shown
-    for (const seat of this.seats.values()) seat.offer({ is: "state", status, blocked })
+    for (const seat of this.seats.values()) seat.offer({ is: "state", status, blocked, reason })
   }
 
   offer(partition: number, from: number, to: number, reads: ReadonlyArray<Read<Body>>): void {

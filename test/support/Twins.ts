@@ -34,6 +34,7 @@ import { RoutingRules } from "../../src/routes/RoutingRules.ts"
 import { scheduleKind } from "../../src/schedules/Schedule.ts"
 import { ScheduleView } from "../../src/schedules/ScheduleView.ts"
 import { Sessions, type SessionsOptions } from "../../src/sessions/Sessions.ts"
+import { ConsumerConnections } from "../../src/subscriptions/ConsumerConnections.ts"
 import { Consuming } from "../../src/subscriptions/Consuming.ts"
 import { DeadLetters } from "../../src/subscriptions/DeadLetters.ts"
 import { Subscriptions } from "../../src/subscriptions/Subscriptions.ts"
@@ -158,7 +159,7 @@ export const topics = Layer.mergeAll(
   Subscriptions.layer,
   DeadLetters.layer,
   RoutingRules.layer,
-  Consuming.layer({ run: "test" }),
+  ConsumerConnections.layer().pipe(Layer.provideMerge(Consuming.layer({ run: "test" }))),
   Reading.layer({ waitingReads: 8 }),
   MarketData.layer({ staleMillis: 60_000 }),
   MarketStreams.layer({ topics: "market-data/normalized/*" }).pipe(

@@ -14,9 +14,9 @@ import {
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { wrongTopicName } from "../../../keys/TopicName.ts"
 import type { Answer, AnswerKind as Kind } from "../../../subscriptions/Answer.ts"
+import type { Told } from "../../../subscriptions/ConsumerConnections.ts"
 import type { Joined, Wish } from "../../../subscriptions/Consuming.ts"
 import { CAUSE } from "../../../subscriptions/SavedCursor.ts"
-import type { Output } from "../../../subscriptions/Seat.ts"
 import { excerpt } from "../../../text/Excerpt.ts"
 import { decoderOf } from "../Decode.ts"
 import { typeOnWire } from "../subscriptions/Wire.ts"
@@ -100,7 +100,7 @@ const OF_DELIVERY = { token: 8, partition: 16, epoch: 24, events: 34, floor: 40 
 const OF_EVENT = { offset: 8, attempt: 16, published: 24, event: 34 }
 
 /** QY2 */
-const deliveryOnWire = (delivery: Output & { readonly is: "delivery" }): Buffer => {
+const deliveryOnWire = (delivery: Told & { readonly is: "delivery" }): Buffer => {
   const { token, partition, logEpoch, events, floor } = delivery
   const writer = new BinaryWriter()
   writer.uint32(DELIVERY).fork()
@@ -120,15 +120,7 @@ const deliveryOnWire = (delivery: Output & { readonly is: "delivery" }): Buffer 
   return Buffer.from(writer.finish())
 }
 
-/** Why there is nothing more to come. */
-const endings = {
-  slow: () => failure("SlowConsumer", "what waited for this consumer took too much room"),
-  replaced: () => failure("ConsumerReplaced", "another consumer of this name came"),
-  deleted: () => failure("NoSuchSubscription", "the subscription was deleted")
-} as const
-
-/** A message; or what ends the stream. */
-export const outputOnWire = (output: Output): Buffer | HeraldError => {
+export const toldOnWire = (output: Told): Buffer => {
   switch (output.is) {
     case "delivery":
       return deliveryOnWire(output)
@@ -149,12 +141,5 @@ export const outputOnWire = (output: Output): Buffer | HeraldError => {
       const { partition, logEpoch: epoch, offset, hash: keyHash } = output
       return encoded({ $case: "parked", value: { partition, epoch, offset: BigInt(offset), keyHash } })
     }
-    case "lost":
-      return failure(
-        "ReceiptLost",
-        "answers were not durable when their share of the subscription went to another node"
-      )
-    case "ended":
-      return endings[output.why]()
   }
 }

@@ -1,7 +1,7 @@
 /** Consumers of subscriptions at the gRPC door, as clients that nobody here wrote have it: grpc-js and generated code. */
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import { type ClientDuplexStream, credentials, type ServiceError } from "@grpc/grpc-js"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import {
   AnswerKind,
@@ -14,6 +14,10 @@ import { Access } from "../../../../src/access/Access.ts"
 import { CurrentIdentity, system } from "../../../../src/access/Identity.ts"
 import type { CallStatus, ServerCall } from "../../../../src/edge/grpc/ServerCall.ts"
 import { makeConsume } from "../../../../src/edge/grpc/topics/Consume.ts"
+import { failure } from "../../../../src/errors/HeraldError.ts"
+import { ConsumerConnections } from "../../../../src/subscriptions/ConsumerConnections.ts"
+import type { Joined } from "../../../../src/subscriptions/Consuming.ts"
+import type { Subscription } from "../../../../src/subscriptions/Subscription.ts"
 import { Subscriptions } from "../../../../src/subscriptions/Subscriptions.ts"
 import { Publishing } from "../../../../src/topics/Publishing.ts"
 import { Topics } from "../../../../src/topics/Topics.ts"
@@ -141,7 +145,7 @@ describe("Consume", () => {
     assert.deepInclude(consumer.events[2], { offset: 0n, attempt: 2 })
   })
 
-  it("QY4 who closes its half is told what is durable, and its call ends well", async () => {
+  it("QY4, QN3 who closes its half is told what is durable, and its call ends well", async () => {
     const topic = await subscribed("one")
     const consumer = new Consumer({ topic, granted: 10n })
     await waitUntil("it", () => consumer.events.length === 1)
@@ -183,7 +187,7 @@ describe("Consume", () => {
     }
   })
 
-  it("QY3 whoever says nothing, loses its key or whose server leaves is ended", async () => {
+  it("QY3, QN2 whoever says nothing, loses its key or whose server leaves is ended", async () => {
     const topic = await subscribed()
     const key = await door.run(
       asSystem(
@@ -209,11 +213,55 @@ describe("Consume", () => {
     assert.strictEqual(await codeOf(last), "HRLD-5001")
   })
 
-  it("QY5 consumers are limited in number, and a place is given back", () =>
+  it("QY6 who is over its rate is heard no further until it isn't", async () => {
+    let [reads, refusals, heard] = [0, 0, 0]
+    const limited = failure("RateLimited", "too many", { details: { retryAfterMillis: 1 } })
+    const access = { spend: () => (refusals-- > 0 ? Effect.fail(limited) : Effect.void) }
+    const subscription = { ackTimeoutMillis: 1, maxAttempts: 1, type: "shared" } as Subscription
+    const connections = ConsumerConnections.of({
+      drain: Effect.void,
+      admit: (_, { joined }) => ({
+        join: () => Effect.sync(() => joined({ name: "c", subscription } as Joined)),
+        hear: () => void heard++,
+        ...{ goodbye: () => {}, broke: () => {}, end: (error) => assert.fail(error.message) }
+      })
+    })
+    const make = makeConsume({ arrivals: { soon: (work) => work() } })
+    const { handlers } = await Effect.runPromise(
+      make.pipe(
+        Effect.provideService(Access, access as unknown as Access["Service"]),
+        Effect.provideService(ConsumerConnections, connections)
+      )
+    )
+    let message: ((bytes: Buffer) => void) | undefined
+    const call: Partial<ServerCall> = {
+      ...{
+        metadata: { get: () => [], getMap: () => ({}) },
+        peer: { address: "", port: undefined },
+        path: "",
+        host: ""
+      },
+      ...{ begin: () => {}, send: () => true },
+      hear: (listener) => void (message = listener.message),
+      read: () => void reads++
+    }
+    handlers.consume(call as ServerCall, system)
+    const say = (request: Partial<ConsumeRequest>) =>
+      message?.(Buffer.from(ConsumeRequest.encode(ConsumeRequest.fromPartial(request)).finish()))
+    say({ topic: "t", subscription: "s" })
+    await waitUntil("it is asked for more", () => reads === 2)
+    refusals = 5
+    say({ granted: 1n })
+    assert.strictEqual(reads, 2)
+    await waitUntil("it is asked for more", () => reads === 3)
+    assert.deepStrictEqual([refusals, heard], [-1, 2])
+  })
+
+  it("QN1 consumers are limited in number, and a place is given back", () =>
     door.run(
       Effect.scoped(
         Effect.gen(function* () {
-          const { handlers } = yield* makeConsume({ arrivals: { soon: (work) => work() } }, [2, 1])
+          const { handlers } = yield* makeConsume({ arrivals: { soon: (work) => work() } })
           const call = () => {
             const said: { status?: CallStatus; over?: () => void } = {}
             const one: Partial<ServerCall> = {
@@ -232,6 +280,6 @@ describe("Consume", () => {
           assert.isUndefined(third.status)
           third.over?.()
         })
-      )
+      ).pipe(Effect.provide(Layer.fresh(ConsumerConnections.layer([2, 1]))))
     ))
 })
