@@ -1,9 +1,9 @@
 /**
  * Consumers that are connected to this node, by whatever door: who may be one and how many, when one is ended, and what that says of what it had.
  *
- *   QN1  Who may not consume is none; consumers are limited in number: in all, and of a principal, which leaves room for others.
- *   QN2  One whose API key is good no more, that takes nothing for a minute, or whose server leaves is ended. What it had counts as no attempt then.
- *   QN3  Whoever says goodbye has begun nothing that it did not answer. It is told which of its answers are durable, for at most 3 s, and ends well.
+ *   QU1  Who may not consume is none; consumers are limited in number: in all, and of a principal, which leaves room for others.
+ *   QU2  One whose API key is good no more, that takes nothing for a minute, or whose server leaves is ended. What it had counts as no attempt then.
+ *   QU3  Whoever says goodbye has begun nothing that it did not answer. It is told which of its answers are durable, for at most 3 s, and ends well.
  *        A connection that breaks says nothing of that kind.
  */
 import { Clock, Context, Deferred, Effect, Exit, type Fiber, Layer, Scope } from "effect"
@@ -45,7 +45,7 @@ export interface ConsumerConnection {
   /** Once, and before anything is heard of it. Fails `Draining`, `Forbidden`, and as `Consuming.join`; `end` it then. */
   readonly join: (wish: Wish) => Effect.Effect<void, HeraldError>
   readonly hear: (heard: Heard) => void
-  /** QN3 */
+  /** QU3 */
   readonly goodbye: () => void
   /** Nobody is there any more; it may have begun what it had. */
   readonly broke: () => void
@@ -53,13 +53,13 @@ export interface ConsumerConnection {
   readonly end: (error: HeraldError) => void
 }
 
-/** QN1 */
+/** QU1 */
 export const CONSUMERS: readonly [inAll: number, ofPrincipal: number] = [2_000, 1_600]
-/** Milliseconds. QN2 */
+/** Milliseconds. QU2 */
 const STUCK = 60_000
-/** QN3 */
+/** QU3 */
 const LAST_RECEIPT = "3 seconds"
-/** Between two looks at keys and at who takes nothing. QN2 */
+/** Between two looks at keys and at who takes nothing. QU2 */
 const CHECK = "2 seconds"
 /** Answers that cost as much as one request. */
 const PER_TOKEN = 100
@@ -114,7 +114,7 @@ const make = Effect.fnUntraced(function* (most: readonly [inAll: number, ofPrinc
   const all = new Set<Open>()
   let isLeaving = false
 
-  /** QN1 */
+  /** QU1 */
   const placeOf = (identity: Identity): HeraldError | (() => void) => {
     if (!mayTopic(identity, "topics.consume", undefined))
       return failure("Forbidden", `${identity.name} is a ${identity.role} and consumes no topic`)
@@ -140,7 +140,7 @@ const make = Effect.fnUntraced(function* (most: readonly [inAll: number, ofPrinc
     }
     all.add(its)
 
-    /** `counts`: it may have begun what it has. QN3 */
+    /** `counts`: it may have begun what it has. QU3 */
     const left = (counts: boolean) => {
       over = true
       place()
@@ -225,7 +225,7 @@ const make = Effect.fnUntraced(function* (most: readonly [inAll: number, ofPrinc
     }
   }
 
-  /** QN2 */
+  /** QU2 */
   const check = Effect.suspend(() => {
     for (const { stuckFor, end } of [...all])
       if (stuckFor() > STUCK) end(failure("SlowConsumer", `it took nothing for ${STUCK / 1_000} s`))

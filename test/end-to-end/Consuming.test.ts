@@ -64,7 +64,7 @@ describe("consumers", () => {
       }
     })
 
-  it("QN3 what was answered before a consumer closes is durable, and nothing of it comes to the next", async () => {
+  it("QU3 what was answered before a consumer closes is durable, and nothing of it comes to the next", async () => {
     const topic = await subscribed("shared", 1)
     await using topics = topicsOf()
     await topics.topic(topic).publish(numbers(100))

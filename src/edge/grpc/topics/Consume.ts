@@ -2,7 +2,7 @@
  * Serves one call of `Consume`, from its first message to its end.
  *
  *   QY3  A call that says nothing within 5 s is ended.
- *   QY4  Closing its half is how a call says goodbye (QN3); a call that breaks off does not.
+ *   QY4  Closing its half is how a call says goodbye (QU3); a call that breaks off does not.
  *   QY6  Who is over its rate is heard no further until it isn't: what it has and what it is told stay as they are.
  */
 import { Effect, Exit } from "effect"

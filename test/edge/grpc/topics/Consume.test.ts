@@ -145,7 +145,7 @@ describe("Consume", () => {
     assert.deepInclude(consumer.events[2], { offset: 0n, attempt: 2 })
   })
 
-  it("QY4, QN3 who closes its half is told what is durable, and its call ends well", async () => {
+  it("QY4, QU3 who closes its half is told what is durable, and its call ends well", async () => {
     const topic = await subscribed("one")
     const consumer = new Consumer({ topic, granted: 10n })
     await waitUntil("it", () => consumer.events.length === 1)
@@ -187,7 +187,7 @@ describe("Consume", () => {
     }
   })
 
-  it("QY3, QN2 whoever says nothing, loses its key or whose server leaves is ended", async () => {
+  it("QY3, QU2 whoever says nothing, loses its key or whose server leaves is ended", async () => {
     const topic = await subscribed()
     const key = await door.run(
       asSystem(
@@ -257,7 +257,7 @@ describe("Consume", () => {
     assert.deepStrictEqual([refusals, heard], [-1, 2])
   })
 
-  it("QN1 consumers are limited in number, and a place is given back", () =>
+  it("QU1 consumers are limited in number, and a place is given back", () =>
     door.run(
       Effect.scoped(
         Effect.gen(function* () {
