@@ -159,7 +159,7 @@ export const laterOf = (times: ReadonlyArray<number>): ReadonlyArray<number> | u
   return later.length === 0 ? undefined : later
 }
 
-export type Why = "retention" | "corrupt" | "epoch" | "overflow" | "empty"
+export type Why = "retention" | "corrupt" | "epoch" | "overflow" | "empty" | "unfit"
 
 /** Events that the reader is not sent, as there are no more, or it was too slow for them. */
 export interface Gap {

@@ -5,7 +5,7 @@
  *   SQ1  What is on its way to consumers, and what is read ahead, is bounded in bytes.
  *   SQ2  A receipt is answered as durable when the answers that came with it are, and as lost when this node had to give their share up before.
  */
-import type { Bounds } from "../topics/Piece.ts"
+import type { Bounds, GapReason } from "../topics/Piece.ts"
 import { Absent } from "./Absent.ts"
 import type { Answer } from "./Answer.ts"
 import { Cursor } from "./Cursor.ts"
@@ -231,7 +231,7 @@ export class Serving {
       if (cursor.slice.partition === partition && !cursor.draining) this.machine.offer(cursor, from, to, reads)
   }
 
-  gap(partition: number, from: number, to: number, why: "retention" | "corrupt" | "empty"): void {
+  gap(partition: number, from: number, to: number, why: Exclude<GapReason, "epoch">): void {
     for (const cursor of this.machine.cursors) {
       if (cursor.slice.partition !== partition || cursor.floor >= to) continue
       this.machine.gap(cursor, from, to)

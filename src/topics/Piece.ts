@@ -28,9 +28,9 @@ export interface Segment {
 /**
  * retention: they were kept as long as the topic says. corrupt: what is stored is not what was written. epoch: history was lost, and what the
  * reader had beyond `to` is not in this one; where `from` is `to`, it had nothing of that. empty: offsets that no event ever had: marks of
- * transactions in Kafka, and what was aborted in one. Nothing is missing.
+ * transactions in Kafka, and what was aborted in one. Nothing is missing. unfit: another program put it into Kafka, and it has more than an event may have.
  */
-export type GapReason = "retention" | "corrupt" | "epoch" | "empty"
+export type GapReason = "retention" | "corrupt" | "epoch" | "empty" | "unfit"
 
 /** Events that there are not, or not any more. */
 export interface Gap {

@@ -51,14 +51,14 @@ export const topicLogsContract = (test: Test, { begins = false } = {}) => {
         assert.deepStrictEqual(textsOf((yield* readAll({ topic: id, partition: 1 }, { ...start, offset: 0 })).pieces), [
           "0=c"
         ])
-        // From the middle of a segment: it is given whole.
+        // From the middle of a segment: it may be given whole.
         const middle = (yield* read(
           { topic: id, partition: 0 },
           { ...start, offset: 300 },
           { maxBytes: 1, packed: false }
         ))!
         assert.strictEqual(textsOf(middle.pieces, 300)[0], "300=k:long enough to be packed 300")
-        assert.strictEqual(middle.next, 502)
+        assert.isTrue(middle.next > 300 && middle.next <= 502)
       }
     }))
 

@@ -10,9 +10,9 @@ const table = (() => {
   return made
 })()
 
-/** CRC-32C (Castagnoli), as record batches have it. */
-export const crc32c = (bytes: Uint8Array): number => {
-  let c = 0xffffffff
+/** CRC-32C (Castagnoli), as record batches have it. `before`: of the bytes in front of these. */
+export const crc32c = (bytes: Uint8Array, before = 0): number => {
+  let c = (before ^ 0xffffffff) >>> 0
   for (let at = 0; at < bytes.length; at++) c = table[(c ^ bytes[at]!) & 255]! ^ (c >>> 8)
   return (c ^ 0xffffffff) >>> 0
 }
@@ -158,6 +158,11 @@ export class Reader {
   sized(): Buffer | null {
     const length = this.varlong()
     return length < 0 ? null : this.raw(length)
+  }
+  /** What `sized` would return is passed over. */
+  skip(): void {
+    const length = this.varlong()
+    if (length > 0) this.#take(length)
   }
   /** Of entries with a number of four bytes in front. */
   array<A>(one: (reader: Reader) => A): Array<A> {

@@ -1,24 +1,40 @@
 /**
- * Unpacks what others packed: gzip, Snappy, lz4 and Zstandard. Pure.
+ * Unpacks what others packed: gzip, Snappy, lz4 and Zstandard.
  *
  *   KZ1  What comes out is bounded: a few bytes can't become gigabytes.
+ *   KZ2  What takes long is done by the threads of zlib, or in steps between which others go on.
  */
-import { gunzipSync, zstdDecompressSync } from "node:zlib"
+import { promisify } from "node:util"
+import { gunzip, gunzipSync, zstdDecompress, zstdDecompressSync } from "node:zlib"
+import type { Steps } from "./Steps.ts"
 
 /** Bytes of a batch, unpacked. KZ1 */
 export const MOST_UNPACKED = 67_108_864
+/** Bytes that are unpacked at once, and at most so many come out of them. KZ2 */
+const [SMALL, SMALL_OUT] = [65_536, 524_288]
+/** What is done in a step: copies, and bytes by 64. */
+const STEP = 32_768
 
 const wrong = () => new RangeError("what was packed can't be unpacked")
 
 class Out {
   #bytes = Buffer.allocUnsafe(65_536)
   length = 0
+  #done = 0
 
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.length)
   }
 
+  /** It is time for others. */
+  get tired(): boolean {
+    if (this.#done < STEP) return false
+    this.#done = 0
+    return true
+  }
+
   #room(more: number): void {
+    this.#done += 1 + (more >>> 6)
     const needed = this.length + more
     if (needed > MOST_UNPACKED) throw wrong()
     if (needed <= this.#bytes.length) return
@@ -37,7 +53,13 @@ class Out {
   repeat(back: number, count: number, from: number): void {
     if (back <= 0 || back > this.length - from) throw wrong()
     this.#room(count)
-    for (let n = 0; n < count; n++) this.#bytes[this.length] = this.#bytes[this.length++ - back]!
+    const begin = this.length
+    const end = begin + count
+    // Each copy doubles what can be copied at once.
+    for (let width = back; this.length < end; width *= 2) {
+      const upto = Math.min(begin - back + width, begin - back + (end - this.length))
+      this.length += this.#bytes.copy(this.#bytes, this.length, begin - back, upto)
+    }
   }
 }
 
@@ -46,7 +68,7 @@ const cut = (bytes: Buffer, from: number, count: number): Buffer => {
   return bytes.subarray(from, from + count)
 }
 
-const snappyBlock = (bytes: Buffer, out: Out): void => {
+function* snappyBlock(bytes: Buffer, out: Out): Steps<void> {
   let at = 0
   let length = 0
   for (let shift = 1; ; shift *= 128) {
@@ -57,6 +79,7 @@ const snappyBlock = (bytes: Buffer, out: Out): void => {
   }
   const from = out.length
   while (at < bytes.length) {
+    if (out.tired) yield
     const tag = bytes[at++]!
     const kind = tag & 3
     if (kind === 0) {
@@ -82,19 +105,19 @@ const snappyBlock = (bytes: Buffer, out: Out): void => {
 const XERIAL = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0])
 
 /** As Java's library frames it, or one block. */
-const snappy = (bytes: Buffer): Buffer => {
+function* snappy(bytes: Buffer): Steps<Buffer> {
   const out = new Out()
-  if (!bytes.subarray(0, 8).equals(XERIAL)) snappyBlock(bytes, out)
+  if (!bytes.subarray(0, 8).equals(XERIAL)) yield* snappyBlock(bytes, out)
   else
     for (let at = 16; at < bytes.length; ) {
       const size = cut(bytes, at, 4).readUInt32BE(0)
-      snappyBlock(cut(bytes, at + 4, size), out)
+      yield* snappyBlock(cut(bytes, at + 4, size), out)
       at += 4 + size
     }
   return out.bytes
 }
 
-const lz4Block = (bytes: Buffer, out: Out, from: number): void => {
+function* lz4Block(bytes: Buffer, out: Out, from: number): Steps<void> {
   let at = 0
   const more = (begun: number) => {
     let count = begun
@@ -107,6 +130,7 @@ const lz4Block = (bytes: Buffer, out: Out, from: number): void => {
     }
   }
   while (at < bytes.length) {
+    if (out.tired) yield
     const token = bytes[at++]!
     const literals = more(token >>> 4)
     out.add(cut(bytes, at, literals))
@@ -119,7 +143,7 @@ const lz4Block = (bytes: Buffer, out: Out, from: number): void => {
 }
 
 /** A frame; its checksums are not looked at, as the batch has one. */
-const lz4 = (bytes: Buffer): Buffer => {
+function* lz4(bytes: Buffer): Steps<Buffer> {
   if (cut(bytes, 0, 7).readUInt32LE(0) !== 0x184d2204) throw wrong()
   const flags = bytes[4]!
   const alone = (flags & 0x20) > 0
@@ -131,25 +155,45 @@ const lz4 = (bytes: Buffer): Buffer => {
     if (size === 0) return out.bytes
     const block = cut(bytes, at, size & 0x7fffffff)
     if (size >= 0x80000000) out.add(block)
-    else lz4Block(block, out, alone ? out.length : 0)
+    else yield* lz4Block(block, out, alone ? out.length : 0)
     at += block.length + ((flags & 16) > 0 ? 4 : 0)
   }
 }
 
-/** Throws for what can't be unpacked in bounds. `codec`: Kafka's number of it. KZ1 */
-export const unpacked = (codec: number, bytes: Buffer): Buffer => {
-  const bound = { maxOutputLength: MOST_UNPACKED }
+const bound = { maxOutputLength: MOST_UNPACKED, chunkSize: 262_144 }
+const [gunzipped, unzstd] = [promisify(gunzip), promisify(zstdDecompress)]
+
+const byZlib = (
+  bytes: Buffer,
+  atOnce: (bytes: Buffer, options: { readonly maxOutputLength: number }) => Buffer,
+  inThreads: (bytes: Buffer, options: typeof bound) => Promise<Buffer>
+): Buffer | Promise<Buffer> => {
+  if (bytes.length <= SMALL)
+    try {
+      return atOnce(bytes, { maxOutputLength: SMALL_OUT })
+    } catch (cause) {
+      if (Object(cause).code !== "ERR_BUFFER_TOO_LARGE") throw cause
+    }
+  return inThreads(bytes, bound)
+}
+
+/** Throws or rejects for what can't be unpacked in bounds. `codec`: Kafka's number of it. KZ1, KZ2 */
+export const unpacked = (
+  codec: number,
+  bytes: Buffer,
+  run: <A>(steps: Steps<A>) => Promise<A>
+): Buffer | Promise<Buffer> => {
   switch (codec) {
     case 0:
       return bytes
     case 1:
-      return gunzipSync(bytes, bound)
+      return byZlib(bytes, gunzipSync, gunzipped)
     case 2:
-      return snappy(bytes)
+      return run(snappy(bytes))
     case 3:
-      return lz4(bytes)
+      return run(lz4(bytes))
     case 4:
-      return zstdDecompressSync(bytes, bound)
+      return byZlib(bytes, zstdDecompressSync, unzstd)
     default:
       throw wrong()
   }

@@ -6,14 +6,16 @@
  */
 import { Effect } from "effect"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
-import { type Known, remembering } from "../../../src/topics/Batch.ts"
+import { type Known, type Producing, remembering } from "../../../src/topics/Batch.ts"
 import type { LogState, Settled } from "../../../src/topics/LogState.ts"
 import type { PartitionId } from "../../../src/topics/Piece.ts"
 import { type Brokers, isRefused } from "./Brokers.ts"
 import { fence, transactionalId } from "./Fencing.ts"
 import { codes, EARLIEST, fetch, LATEST, offsets } from "./Protocol.ts"
 import { decodeBatches } from "./RecordBatch.ts"
-import { producingOf } from "./Records.ts"
+import { stampIn } from "./Records.ts"
+import { inSteps, type Steps } from "./Steps.ts"
+import { type Opened, opened } from "./Unpacking.ts"
 import { away } from "./Waiting.ts"
 
 /** Producers that a partition's writer knows: who was silent longest is looked up again when it comes. */
@@ -33,6 +35,28 @@ export interface Hold {
 export const runOf = (writer: string): string => writer.slice(0, writer.lastIndexOf("#"))
 
 const asked = <A>(run: () => Promise<A>): Effect.Effect<A, HeraldError> => Effect.tryPromise({ try: run, catch: away })
+
+/** A producer's in a batch, from an offset on, as far as its records can be read. */
+function* stampsOf(
+  its: Opened,
+  from: number,
+  producer: string
+): Steps<ReadonlyArray<readonly [offset: number, stamp: Producing]>> {
+  const found: Array<readonly [number, Producing]> = []
+  try {
+    for (const walked of its.from(from)) {
+      if (walked === undefined) {
+        yield
+        continue
+      }
+      const stamp = stampIn(walked.record)
+      if (stamp?.producer === producer) found.push([walked.offset, stamp])
+    }
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+  }
+  return found
+}
 
 export interface HoldingOptions {
   readonly brokers: Brokers
@@ -101,14 +125,16 @@ export class Holding {
             fetch({ topic, partition, offset: next }, BITE, false)
           )
           const batches = decodeBatches(records)
-          for (const batch of batches)
-            for (const record of batch.records ?? []) {
-              const its = record.offset >= next ? producingOf(record) : undefined
-              if (its?.producer !== producer || its.sequence <= known.sequence) continue
-              if (its.sequence > known.sequence + 1 && !cut) continue // nobody whom Herald let write
-              known = remembering(known, { first: its.sequence, count: 1, offset: record.offset })
+          for (const batch of batches) {
+            const its = batch.has === "records" ? await opened(batch) : undefined
+            if (its === undefined) continue
+            for (const [offset, stamp] of await inSteps(stampsOf(its, next, producer))) {
+              if (stamp.sequence <= known.sequence) continue
+              if (stamp.sequence > known.sequence + 1 && !cut) continue // nobody whom Herald let write
+              known = remembering(known, { first: stamp.sequence, count: 1, offset })
               cut = false
             }
+          }
           const last = batches.at(-1)
           if (last === undefined) break
           next = Math.max(next + 1, last.base + last.count)

@@ -6,7 +6,7 @@ import type { Place } from "../../../src/topics/MessageId.ts"
 import { type Bounds, type PartitionId, type Piece, partitionKey, type Read } from "../../../src/topics/Piece.ts"
 import { type Brokers, isRefused } from "./Brokers.ts"
 import { markAt, marked, startOf, verified } from "./Histories.ts"
-import { piecesOf } from "./Pieces.ts"
+import { Opening } from "./Opening.ts"
 import { codes, EARLIEST, type Fetched, fetch, LATEST, offsets } from "./Protocol.ts"
 import { committedOf, decodeBatches } from "./RecordBatch.ts"
 import { kafkaName } from "./Records.ts"
@@ -19,6 +19,8 @@ const FRESH = 1_000
 const MARKED = 5_000
 /** Bytes that are asked for besides: what is cut off by the bound is not given. */
 const BEYOND = 16_384
+/** Bytes of events by which their mean size is guessed. */
+const SAMPLE = 4_096
 /** Partitions that are looked at at once. */
 const LOOKED = 1_000
 
@@ -47,6 +49,7 @@ export class Partitions {
   readonly #of: PartitionsOptions
   readonly #topics = new Map<number, { readonly topic: LogTopic | undefined; readonly at: number }>()
   readonly #known = new Map<string, Known>()
+  readonly #opening = new Opening()
 
   constructor(of: PartitionsOptions) {
     this.#of = of
@@ -73,6 +76,7 @@ export class Partitions {
   /** Kafka could not be asked: what it has is looked at again before it is used. KH2 */
   #doubt(id: PartitionId): void {
     this.#known.delete(partitionKey(id))
+    this.#opening.drop(partitionKey(id))
   }
 
   /** Once more where Kafka had no such topic: it may be gone here as well by now. */
@@ -171,6 +175,11 @@ export class Partitions {
         const { epoch } = history
         const pieces: Array<Piece> = []
         let start = startOf(history, from)
+        const rest = yield* Effect.promise(() => this.#opening.rest(partitionKey(id), epoch, start, maxBytes))
+        if (rest !== undefined) {
+          if (epoch !== from.epoch) rest.all.unshift({ is: "gap", from: from.offset, to: start, why: "epoch" })
+          return { epoch, pieces: rest.all, next: rest.next }
+        }
         let fetched = yield* this.#fetch(known, start, maxBytes)
         if (fetched === undefined) {
           const { first, end } = yield* this.#ends(id, known.topic)
@@ -188,9 +197,9 @@ export class Partitions {
         } else if (epoch !== from.epoch) pieces.push({ is: "gap", from: from.offset, to: start, why: "epoch" })
         known.end = Math.max(known.end, fetched.end)
         const batches = committedOf(decodeBatches(fetched.records), fetched.aborted)
-        const found = piecesOf(batches, start, maxBytes)
+        const found = yield* Effect.promise(() => this.#opening.read(partitionKey(id), epoch, batches, start, maxBytes))
         if (found.events > 0) known.mean = found.bytes / found.events
-        return { epoch, pieces: [...pieces, ...found.pieces], next: found.next }
+        return { epoch, pieces: [...pieces, ...found.all], next: found.next }
       }
       return yield* failure("TopicLogUnavailable", "the topic in Kafka is changing all the time")
     })
@@ -220,7 +229,8 @@ export class Partitions {
         const known = yield* this.#find(id)
         if (known === undefined) continue
         known.end = Math.max(known.end, next)
-        if (known.mean === 0 && first < next) yield* this.read(id, { epoch: known.history.epoch, offset: first }, 1)
+        if (known.mean === 0 && first < next)
+          yield* this.read(id, { epoch: known.history.epoch, offset: first }, SAMPLE)
         bounds.push({ ...id, epoch: known.history.epoch, first, next, bytes: Math.ceil(known.mean * (next - first)) })
       }
       return bounds

@@ -1,61 +1,100 @@
 /** Makes what Kafka has of a partition into what a log is read as. Pure. */
 import { frameOf, type Message } from "../../../src/topics/Message.ts"
 import type { GapReason, Piece } from "../../../src/topics/Piece.ts"
-import type { Batch } from "./RecordBatch.ts"
-import { messageOfRecord } from "./Records.ts"
+import { messageOfRecord, recordIn } from "./Records.ts"
+import type { Steps } from "./Steps.ts"
+import type { Walked } from "./Unpacking.ts"
 
-interface Pieces {
-  readonly pieces: ReadonlyArray<Piece>
-  readonly next: number
-  /** Bytes and number of the events, as they are given. */
-  readonly bytes: number
-  readonly events: number
+/** Of a segment: bytes of payloads, headers and keys, with an event more; and events. */
+const [SEGMENT, EVENTS] = [1_048_576, 2_000]
+/** Bytes, of whoever asks for less. */
+const LEAST = 16_384
+/** Segments and gaps. */
+const PIECES = 1_000
+
+const messageIn = (record: Buffer): Message | undefined => {
+  const its = recordIn(record)
+  return its && messageOfRecord(its)
 }
 
 /** From an offset on, until so many bytes are reached; one segment at least, where there is any. */
-export const piecesOf = (batches: ReadonlyArray<Batch>, from: number, maxBytes: number): Pieces => {
-  const pieces: Array<Piece> = []
-  let next = from
-  let [bytes, events, at] = [0, 0, 0]
-  const gap = (to: number, why: GapReason) => {
-    if (to <= next) return
-    const last = pieces.at(-1)
-    if (last?.is === "gap" && last.why === why) pieces[pieces.length - 1] = { ...last, to }
-    else pieces.push({ is: "gap", from: next, to, why })
-    next = to
+export class Pieces {
+  readonly all: Array<Piece> = []
+  next: number
+  /** Bytes and number of the events, as they are given. */
+  bytes = 0
+  events = 0
+  readonly #most: number
+  #at = 0
+  #run: Array<Message> = []
+  #weight = 0
+
+  constructor(from: number, most: number) {
+    this.next = from
+    this.#most = most
   }
-  const segment = (base: number, messages: ReadonlyArray<Message>) => {
-    if (messages.length === 0 || base + messages.length <= next) return
-    gap(base, "empty")
-    const { count, bytes: its, hashes } = frameOf(messages)
-    pieces.push({ is: "segment", base, count, at, codec: "none", bytes: its, hashes })
-    next = base + count
-    bytes += its.length
-    events += count
+
+  get isFull(): boolean {
+    return (this.bytes > 0 && this.bytes >= this.#most) || this.all.length >= PIECES
   }
-  for (const batch of batches) {
-    const end = batch.base + batch.count
-    if (end <= next) continue
-    if (bytes > 0 && bytes >= maxBytes) break
-    if (batch.records === undefined) {
-      gap(Math.max(next, batch.base), "empty")
-      gap(end, "corrupt")
-      continue
-    }
-    at = Math.max(at, batch.at)
-    let base = -1
-    let run: Array<Message> = []
-    for (const record of batch.records) {
-      if (base >= 0 && record.offset !== base + run.length) {
-        segment(base, run)
-        base = -1
-        run = []
+
+  gap(to: number, why: GapReason): void {
+    this.#segment()
+    if (to <= this.next) return
+    const last = this.all.at(-1)
+    if (last?.is === "gap" && last.why === why && last.to === this.next) this.all[this.all.length - 1] = { ...last, to }
+    else this.all.push({ is: "gap", from: this.next, to, why })
+    this.next = to
+  }
+
+  #segment(): void {
+    const run = this.#run
+    if (run.length === 0) return
+    const { count, bytes, hashes } = frameOf(run)
+    this.all.push({ is: "segment", base: this.next, count, at: this.#at, codec: "none", bytes, hashes })
+    this.next += count
+    this.bytes += bytes.length
+    this.events += count
+    this.#run = []
+    this.#weight = 0
+  }
+
+  /**
+   * What is in a batch of which the records are these, all or from `next` on. It came at `at`, and `end` is behind its last offset. Returns whether all
+   * of it was taken.
+   */
+  *take(records: Iterable<Walked | undefined>, at: number, end: number): Steps<boolean> {
+    this.#segment() // one that came at another time
+    this.#at = Math.max(this.#at, at)
+    const enough = Math.min(SEGMENT, Math.max(LEAST, this.#most))
+    try {
+      for (const walked of records) {
+        if (walked === undefined) {
+          yield
+          continue
+        }
+        const { offset, record } = walked
+        if (offset < this.next + this.#run.length) continue
+        if (this.#weight >= enough || this.#run.length >= EVENTS) {
+          this.#segment()
+          yield
+        }
+        if (this.#run.length === 0 && this.isFull) return false
+        const message = messageIn(record)
+        if (offset > this.next + this.#run.length) this.gap(offset, "empty")
+        if (message === undefined) {
+          this.gap(offset + 1, "unfit")
+          continue
+        }
+        this.#run.push(message)
+        this.#weight += record.length
       }
-      if (base < 0) base = record.offset
-      run.push(messageOfRecord(record))
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause
+      this.gap(end, "corrupt") // KR1
+      return true
     }
-    segment(base, run)
-    gap(end, "empty")
+    this.gap(end, "empty")
+    return true
   }
-  return { pieces, next, bytes, events }
 }

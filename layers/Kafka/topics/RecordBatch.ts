@@ -1,12 +1,10 @@
 /**
  * Batches of records (version 2), as Kafka stores and sends them. Pure.
  *
- *   KR1  A batch whose bytes are not what was written, by its CRC-32C, or that can't be unpacked in bounds, is told as such, with its offsets.
  *   KR2  What was aborted in somebody's transaction is not read, and neither are Kafka's own marks; their offsets are holes.
  */
 import { zstdCompressSync } from "node:zlib"
 import { crc32c, Reader, sizedSize, varintSize, Writing } from "./Bytes.ts"
-import { unpacked } from "./Codecs.ts"
 
 export interface KafkaRecord {
   readonly key: Uint8Array | null
@@ -35,12 +33,26 @@ export interface Batch {
   readonly transactional: boolean
   /** One of Kafka's own marks: a transaction was ended so. */
   readonly control: "abort" | "other" | undefined
-  /** Undefined: they are not what was written. */
-  readonly records: ReadonlyArray<KafkaRecord & { readonly offset: number }> | undefined
+  /** records: as far as they are what was written, which is not known before they are unpacked. nothing: what it covers are holes. */
+  readonly has: "records" | "nothing" | "corrupt"
+  readonly body: Body
+}
+
+export interface Body {
+  /** CRC-32C of `signed`. */
+  readonly crc: number
+  readonly signed: Buffer
+  /** Kafka's number of how `data` is packed. */
+  readonly codec: number
+  /** As it says itself. */
+  readonly records: number
+  readonly data: Buffer
 }
 
 const HEAD = 61
 const [CODEC, TRANSACTIONAL, CONTROL] = [7, 16, 32]
+/** Bytes: Kafka's own marks have less than a hundred. */
+const MOST_MARK = 1_024
 /** Smaller ones are not packed. */
 const LEAST_PACKED = 1_024
 const ZSTD = 4
@@ -88,30 +100,27 @@ export const encodeBatch = (
 
 const LEVEL = { 100: 1 } // ZSTD_c_compressionLevel
 
-const recordOf = (reader: Reader, base: number): KafkaRecord & { readonly offset: number } => {
-  const one = new Reader(reader.raw(reader.varlong()))
-  one.int8()
-  one.varlong()
-  const offset = base + one.varlong()
-  const key = one.sized()
-  const value = one.sized()
-  const headers: Array<readonly [string, Uint8Array | null]> = []
-  const count = one.varlong()
-  if (count < 0 || count > one.left) throw new RangeError("bytes are missing")
-  for (let n = 0; n < count; n++) headers.push([(one.sized() ?? Buffer.alloc(0)).toString(), one.sized()])
-  return { offset, key, value, headers }
+const HEADLESS = HEAD - 12
+
+const markOf = (one: Reader): Batch["control"] => {
+  const record = new Reader(one.raw(one.varlong()))
+  record.int8()
+  record.varlong()
+  record.varlong()
+  const kind = record.sized()
+  return kind?.[3] === 0 && kind[2] === 0 ? "abort" : "other"
 }
 
 const batchOf = (reader: Reader): Batch | undefined => {
   if (reader.left < HEAD) return undefined
   const base = Number(reader.int64())
   const length = reader.int32()
-  if (length > reader.left || length < HEAD - 12) return undefined // the last one is cut off
+  if (length > reader.left || length < HEADLESS) return undefined // the last one is cut off
   const one = new Reader(reader.raw(length))
   const leaderEpoch = one.int32()
   const version = one.int8()
   const crc = one.uint32()
-  const right = version === 2 && crc32c(one.bytes.subarray(9)) === crc
+  const signed = one.bytes.subarray(one.at)
   const attributes = one.int16()
   const count = Math.max(1, one.int32() + 1)
   one.int64()
@@ -121,19 +130,18 @@ const batchOf = (reader: Reader): Batch | undefined => {
   one.int32()
   const records = one.int32()
   const about = { base, count, leaderEpoch, at, producerId, transactional: (attributes & TRANSACTIONAL) > 0 }
-  if (!right) return { ...about, control: undefined, records: undefined }
+  const body = { crc, signed, codec: attributes & CODEC, records, data: one.raw(one.left) }
+  if (version !== 2) return { ...about, control: undefined, has: "corrupt", body }
+  if ((attributes & CONTROL) === 0) return { ...about, control: undefined, has: "records", body }
   try {
-    const plain = new Reader(unpacked(attributes & CODEC, one.raw(one.left)))
-    const all = Array.from({ length: records }, () => recordOf(plain, base))
-    if ((attributes & CONTROL) === 0) return { ...about, control: undefined, records: all }
-    const kind = all[0]?.key
-    return { ...about, control: kind?.[3] === 0 && kind[2] === 0 ? "abort" : "other", records: [] }
+    if (signed.length > MOST_MARK || crc32c(signed) !== crc) throw new RangeError("no mark of Kafka's")
+    return { ...about, control: markOf(new Reader(body.data)), has: "nothing", body }
   } catch {
-    return { ...about, control: undefined, records: undefined }
+    return { ...about, control: undefined, has: "corrupt", body }
   }
 }
 
-/** All that are whole, in their order. */
+/** All that are whole, in their order. What is in them is not looked at: `Unpacking.ts`. */
 export const decodeBatches = (bytes: Buffer): ReadonlyArray<Batch> => {
   const reader = new Reader(bytes)
   const batches: Array<Batch> = []
@@ -160,7 +168,7 @@ export const committedOf = (batches: ReadonlyArray<Batch>, aborted: ReadonlyArra
       open.add(waiting.shift()!.producerId)
     if (batch.control === "abort") open.delete(batch.producerId)
     return batch.transactional && batch.control === undefined && open.has(batch.producerId)
-      ? { ...batch, records: [] }
+      ? { ...batch, has: "nothing" }
       : batch
   })
 }

@@ -4,10 +4,21 @@
  *   KR3  An event's key, payload and headers are the record's key, value and headers, so that anybody's consumer understands them; what Kafka has no
  *        place for are headers of Herald's own, whose names nobody else may publish.
  *   KR4  What others write is read as well: a record without Herald's headers is an event. What is no text is given in base64, and said to be.
+ *   KR5  What has more than an event may have (TM3: bytes, headers, and characters of one) is none: a gap `unfit` stands for it. It is found out at a cost
+ *        that grows with its bytes alone.
  */
 import { isUtf8 } from "node:buffer"
 import type { Producing } from "../../../src/topics/Batch.ts"
-import { EVENT_KEY_LENGTH, type Message } from "../../../src/topics/Message.ts"
+import {
+  EVENT_BYTES,
+  EVENT_KEY_LENGTH,
+  HEADER_NAME_LENGTH,
+  HEADER_VALUE_LENGTH,
+  HEADERS,
+  type Message,
+  wrongMessage
+} from "../../../src/topics/Message.ts"
+import { Reader } from "./Bytes.ts"
 import type { KafkaRecord } from "./RecordBatch.ts"
 
 /** "<epoch>:<sequence>:<producer>": whose event it is. */
@@ -21,8 +32,9 @@ const OWN = [PRODUCER, TIME, KEY]
 /** The name of the topic in Kafka, which has no slashes. */
 export const kafkaName = (topic: string): string => topic.replaceAll("/", ".")
 
-/** A header that can't be published, as its name is Herald's own. KR3 */
-export const ownHeader = ({ headers }: Message): string | undefined => OWN.find((name) => headers.has(name))
+/** A header that can't be published, as it would be taken for what Herald says. `KEY` is none: that of an event whose key is text is read as it was. KR3 */
+export const ownHeader = ({ headers }: Message): string | undefined =>
+  [PRODUCER, TIME].find((name) => headers.has(name))
 
 const encoder = new TextEncoder()
 const text = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()
@@ -43,41 +55,103 @@ export const recordOf = (
   return { key: key === null ? null : encoder.encode(key), value: payload, headers: all }
 }
 
-const header = ({ headers }: KafkaRecord, wanted: string): string | undefined => {
-  const value = headers.findLast(([name]) => name === wanted)?.[1]
-  return value === null || value === undefined ? undefined : text(value)
-}
-
 const STAMP = /^([1-9]\d{0,14}):([1-9]\d{0,15}):([\s\S]{1,128})$/
+/** Bytes. */
+const LONGEST_STAMP = 640
 
-/** Undefined: nobody's that Herald knows. */
-export const producingOf = (record: KafkaRecord): Producing | undefined => {
-  const found = STAMP.exec(header(record, PRODUCER) ?? "")
+/** What a stamp says; undefined: it is none of Herald's. */
+const stampOf = (value: Uint8Array | null | undefined): Producing | undefined => {
+  if (value === null || value === undefined || value.length > LONGEST_STAMP) return undefined
+  const found = STAMP.exec(text(value))
   return found === null ? undefined : { epoch: Number(found[1]), sequence: Number(found[2]), producer: found[3]! }
 }
 
+/** Undefined: nobody's that Herald knows. */
+export const producingOf = ({ headers }: Pick<KafkaRecord, "headers">): Producing | undefined =>
+  stampOf(headers.findLast(([name]) => name === PRODUCER)?.[1])
+
+const PRODUCER_NAME = Buffer.from(PRODUCER)
+
+/** The same of a record as it is stored: what else is in it is passed over. Throws where bytes are missing. */
+export const stampIn = (record: Buffer): Producing | undefined => {
+  const one = behindOffset(record)
+  one.skip()
+  one.skip()
+  let found: Uint8Array | null | undefined
+  for (let left = headersIn(one); left > 0; left--) {
+    const name = one.sized()
+    if (name !== null && PRODUCER_NAME.equals(name)) found = one.sized()
+    else one.skip()
+  }
+  return stampOf(found)
+}
+
+const behindOffset = (record: Buffer): Reader => {
+  const one = new Reader(record)
+  one.int8()
+  one.varlong()
+  one.varlong()
+  return one
+}
+
+/** Each takes two bytes at least. */
+const headersIn = (one: Reader): number => {
+  const count = one.varlong()
+  if (count < 0 || 2 * count > one.left) throw new RangeError("bytes are missing")
+  return count
+}
+
+/** Undefined: it has more headers than an event may have. KR5. Throws where bytes are missing. */
+export const recordIn = (record: Buffer): KafkaRecord | undefined => {
+  const one = behindOffset(record)
+  const key = one.sized()
+  const value = one.sized()
+  const count = headersIn(one)
+  if (count > HEADERS + OWN.length) return undefined
+  const headers: Array<readonly [string, Uint8Array | null]> = []
+  for (let n = 0; n < count; n++) {
+    const name = one.sized() ?? NOTHING
+    const its = one.sized()
+    if (name.length > LONGEST_NAME || !isUtf8(name) || (its?.length ?? 0) > LONGEST_VALUE) return undefined
+    headers.push([text(name), its])
+  }
+  return { key, value, headers }
+}
+
+/** Bytes that so many characters may have. */
+const [LONGEST_NAME, LONGEST_VALUE] = [3 * HEADER_NAME_LENGTH, 3 * HEADER_VALUE_LENGTH]
+
+/** Bytes that so many characters may have. */
+const LONGEST_KEY = 3 * EVENT_KEY_LENGTH
+
 const keyOf = (key: Uint8Array | null): readonly [key: string | null, said: string | undefined] => {
   if (key === null || key.length === 0) return [null, undefined]
+  if (key.length > LONGEST_KEY) return [null, "left-out"]
   const plain = isUtf8(key)
   const its = plain ? text(key) : base64(key)
   if (its.length > EVENT_KEY_LENGTH) return [null, "left-out"]
   return [its, plain ? undefined : "base64"]
 }
 
-/** KR4 */
-export const messageOfRecord = (record: KafkaRecord): Message => {
+/** KR4. Undefined: no event can be what it is. KR5 */
+export const messageOfRecord = (record: KafkaRecord): Message | undefined => {
   const [key, said] = keyOf(record.key)
+  const payload = record.value ?? NOTHING
+  const producing = producingOf(record)
   const headers = new Map<string, string>()
   let eventTime: number | null = null
+  let bytes = payload.length + (record.key?.length ?? 0)
   for (const [name, value] of record.headers) {
-    const bytes = value ?? NOTHING
-    if (name === PRODUCER && producingOf(record) !== undefined) continue
-    if (name === TIME && /^-?\d{1,15}$/.test(text(bytes))) eventTime = Number(text(bytes))
-    else if (isUtf8(bytes)) headers.set(name, text(bytes))
-    else headers.set(`${name};base64`, base64(bytes))
+    const its = value ?? NOTHING
+    bytes += name.length + its.length
+    if (name === PRODUCER && producing !== undefined) continue
+    if (name === TIME && its.length <= 16 && /^-?\d{1,15}$/.test(text(its))) eventTime = Number(text(its))
+    else if (isUtf8(its)) headers.set(name, text(its))
+    else headers.set(`${name};base64`, base64(its))
   }
   if (said !== undefined) headers.set(KEY, said)
-  return { key, payload: record.value ?? NOTHING, eventTime, headers }
+  const message = { key, payload, eventTime, headers }
+  return bytes > EVENT_BYTES || wrongMessage(message) !== undefined ? undefined : message
 }
 
 const NOTHING = new Uint8Array(0)

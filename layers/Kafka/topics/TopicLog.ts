@@ -132,7 +132,9 @@ export const layer = (options: KafkaOptions) =>
         const found = yield* partitions.read(id, from, Math.min(maxBytes, MOST_READ))
         if (found === undefined) return undefined
         for (const piece of found.pieces)
-          if (piece.is === "gap" && piece.why === "corrupt") {
+          if (piece.is === "gap" && piece.why === "unfit")
+            yield* Metric.update(unfitTotal, piece.to - piece.from) // KR5
+          else if (piece.is === "gap" && piece.why === "corrupt") {
             yield* Metric.update(corruptTotal, piece.to - piece.from)
             yield* Effect.logError("events in Kafka are not what was written: readers are told of a gap", {
               ...id,
@@ -244,4 +246,8 @@ const waitingGauge = gauge("herald_topic_kafka_batches_waiting", "Batches of eve
 const corruptTotal = counter(
   "herald_topic_kafka_corrupt_events_total",
   "events in Kafka that can't be read as they were written"
+)
+const unfitTotal = counter(
+  "herald_topic_kafka_unfit_events_total",
+  "what other programs put into topics in Kafka and has more than an event may have, each time that it is read"
 )

@@ -10,7 +10,10 @@ export interface TopicGap {
   readonly from: number
   /** The first that there is. */
   readonly to: number
-  /** "retention", "corrupt", "epoch", "overflow"; "empty": nothing is missing, as no event ever had these offsets */
+  /**
+   * "retention", "corrupt", "epoch", "overflow", "unfit": another program put it into Kafka, and it has more than an event may have. "empty": nothing is
+   * missing, as no event ever had these offsets.
+   */
   readonly why: string
 }
 

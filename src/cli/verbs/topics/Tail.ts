@@ -17,6 +17,7 @@ const whys: Readonly<Record<string, string>> = {
   corrupt: "what is stored of them is not what was written",
   epoch: "the topic's history was lost, as when a backup is restored",
   empty: "no event ever had these offsets, so nothing is missing",
+  unfit: "another program put them into Kafka, and they have more than an event may have",
   overflow: "this reader was too slow for them"
 }
 

@@ -81,8 +81,8 @@ export type Event = typeof Event.Type
 
 /**
  * `next`: give it as `from` for what comes behind this page. `live`: everything that there was has been read. `gaps`: events that there are not any
- * more; why: `retention`, `corrupt`, `epoch` where the topic's history was lost, or `empty` where no event
- * ever had these offsets.
+ * more; why: `retention`, `corrupt`, `epoch` where the topic's history was lost, `unfit` where another program
+ * put something into Kafka that has more than an event may have, or `empty` where no event ever had these offsets.
  */
 export const Events = Schema.Struct({
   events: Schema.Array(Event),

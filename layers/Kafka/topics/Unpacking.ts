@@ -1,0 +1,92 @@
+/**
+ * Opens batches of records: unpacks them, and walks from record to record.
+ *
+ *   KR1  A batch whose bytes are not what was written, by its CRC-32C, or that can't be unpacked in bounds, is told as such, with its offsets; so is what
+ *        follows the last record that can be read.
+ *   KR6  Records are walked as far as somebody wants them, in steps: what millions of them cost is nobody else's time, and no memory.
+ */
+import { crc32c, Reader } from "./Bytes.ts"
+import { unpacked } from "./Codecs.ts"
+import type { Batch } from "./RecordBatch.ts"
+import { inSteps, type Steps } from "./Steps.ts"
+
+/** Bytes whose checksum is made in a step. */
+const SUMMED = 262_144
+/** Records that are walked in a step; each so many it is remembered where they are. */
+const WALKED = 1_024
+const LANDMARK = 8_192
+
+function* sumOf(bytes: Buffer): Steps<number> {
+  let sum = 0
+  for (let at = 0; at < bytes.length; at += SUMMED) {
+    if (at > 0) yield
+    sum = crc32c(bytes.subarray(at, at + SUMMED), sum)
+  }
+  return sum
+}
+
+/** Where a record begins, what its offset must be behind, and how many there are from it on. */
+interface Landmark {
+  readonly at: number
+  readonly behind: number
+  readonly left: number
+}
+
+/** A record as it is stored, behind its length. */
+export interface Walked {
+  readonly offset: number
+  readonly record: Buffer
+}
+
+/** The records of a batch, unpacked. */
+export class Opened {
+  readonly batch: Batch
+  readonly #plain: Buffer
+  readonly #landmarks: Array<Landmark>
+
+  constructor(batch: Batch, plain: Buffer) {
+    this.batch = batch
+    this.#plain = plain
+    this.#landmarks = [{ at: 0, behind: batch.base - 1, left: batch.body.records }]
+  }
+
+  /** Bytes that it holds. */
+  get size(): number {
+    return this.#plain.length
+  }
+
+  /** Those from an offset on; undefined: a step is over. Throws `RangeError` behind the last that can be read. KR6 */
+  *from(offset: number): Generator<Walked | undefined, void, undefined> {
+    const { base, count } = this.batch
+    const landmark = this.#landmarks.findLast(({ behind }) => behind < offset) ?? this.#landmarks[0]!
+    const reader = new Reader(this.#plain)
+    reader.at = landmark.at
+    let { behind, left } = landmark
+    // The smallest record has seven bytes, and its length one.
+    if (left < 0 || left * 7 > reader.left) throw new RangeError("there are fewer records than it says")
+    for (; left > 0; left--) {
+      if (left % WALKED === 0) yield undefined
+      if (left % LANDMARK === 0 && reader.at > this.#landmarks.at(-1)!.at)
+        this.#landmarks.push({ at: reader.at, behind, left })
+      const record = reader.raw(reader.varlong())
+      const one = new Reader(record)
+      one.int8()
+      one.varlong()
+      const its = base + one.varlong()
+      if (its <= behind || its >= base + count) throw new RangeError("an offset is out of order")
+      behind = its
+      if (its >= offset) yield { offset: its, record }
+    }
+  }
+}
+
+/** Undefined: it is not what was written. Only of one that has records. KR1 */
+export const opened = async (batch: Batch): Promise<Opened | undefined> => {
+  const { crc, signed, codec, data } = batch.body
+  try {
+    if ((await inSteps(sumOf(signed))) !== crc) return undefined
+    return new Opened(batch, await unpacked(codec, data, inSteps))
+  } catch {
+    return undefined
+  }
+}
