@@ -14,16 +14,15 @@ import { all, type Comparison, comparisonsOf } from "./Comparisons.ts"
 import { NESTED, NODES, type Node, type Parsed, parse, rootOf, shownName } from "./Engine.ts"
 import { needsOf } from "./Needs.ts"
 import { type FilterProblem, problemAt, Refused } from "./Problem.ts"
-import { type Read, read, type Work } from "./Reading.ts"
+import { ELEMENTS, type Read, read } from "./Reading.ts"
 import { type Term, termsOf } from "./Terms.ts"
 import type { EventName, Variables } from "./Variables.ts"
 import type { Wanted } from "./Wanted.ts"
 import { widen } from "./Widening.ts"
+import { OWN, Work } from "./Work.ts"
 
 /** Bytes of a filter's text. FZ7 */
 export const FILTER_BYTES = 4_096
-/** Elements of a list that is gone through. */
-export const ELEMENTS = 100
 /** Steps of one evaluation, of about ten nanoseconds. FZ8 */
 export const STEPS = 1_000_000
 
@@ -42,10 +41,21 @@ export type Outcome = "match" | "other" | "missing" | "failed" | "costly"
 
 /** Values of variables, by name; undefined: it is not there. */
 export type Values = Readonly<Record<string, unknown>>
+/** Bytes of text that they have, and of elements as `Work` counts them, by name; undefined: none. */
+export type Sizes = Readonly<Record<string, number | undefined>>
 
 /** Most filters have none; of a hundred thousand, each is kept once. */
 const NONE: ReadonlySet<never> = new Set()
-const NO_WORK: Work = { nodes: 0, scans: 0, patterns: 0 }
+const NO_WORK = new Work()
+
+/** Of a part of the filter, which it looks at how many times. */
+interface Looks {
+  readonly nodes: number
+  readonly scans: ReadonlyArray<readonly [variable: string, times: number]>
+  readonly patterns: ReadonlyArray<readonly [variable: string, times: number]>
+}
+
+const looksOf = ({ nodes, scans, patterns }: Work): Looks => ({ nodes, scans: [...scans], patterns: [...patterns] })
 
 export class Filter {
   readonly text: string
@@ -63,8 +73,8 @@ export class Filter {
   readonly bytes: number
   readonly #needs: ReadonlyArray<string>
   readonly #ranges: ReadonlyArray<string>
-  readonly #once: Work
-  readonly #each: Work
+  readonly #once: Looks
+  readonly #each: Looks
   readonly #comparisons: ReadonlyArray<Comparison> | undefined
   /** Undefined: its comparisons say all, and nothing else is kept. */
   readonly #evaluate: Parsed | undefined
@@ -80,18 +90,17 @@ export class Filter {
     this.#needs = [...needsOf(root, found)]
     this.#ranges = [...found.ranges]
     this.#comparisons = comparisonsOf(root, found)
-    this.#once = this.#comparisons === undefined ? found.once : NO_WORK
-    this.#each = this.#comparisons === undefined ? found.each : NO_WORK
+    this.#once = looksOf(this.#comparisons === undefined ? found.once : NO_WORK)
+    this.#each = looksOf(this.#comparisons === undefined ? found.each : NO_WORK)
     this.#evaluate = this.#comparisons === undefined ? evaluate : undefined
     this.load =
       this.#comparisons === undefined
-        ? this.#cost(USUAL, this.#each.nodes > 0 ? USUAL_ELEMENTS : 0, TYPICAL)
+        ? this.#cost(undefined, this.#each.nodes > 0 ? USUAL_ELEMENTS : 0, TYPICAL)
         : COMPARED * (this.#comparisons.length + 1)
     this.bytes = bytesOf(text, found, this.terms, this.#comparisons)
   }
 
-  /** `text`: bytes of text that the values have. */
-  evaluate(values: Values, text: number, allowance: Allowance): Outcome {
+  evaluate(values: Values, sizes: Sizes, allowance: Allowance): Outcome {
     for (const name of this.#needs) if (values[name] === undefined) return "missing"
     if (this.#comparisons !== undefined) return all(this.#comparisons, values)
     let elements = this.#ranges.length > 0 || this.#each.nodes === 0 ? 0 : ELEMENTS
@@ -101,7 +110,7 @@ export class Filter {
       if (list.length > ELEMENTS) return "costly"
       if (list.length > elements) elements = list.length
     }
-    const cost = this.#cost(text, elements, WORST)
+    const cost = this.#cost(sizes, elements, WORST)
     if (cost > DEAR) {
       if (cost > STEPS || cost > allowance.left) return "costly"
       allowance.left -= cost // FZ10
@@ -115,9 +124,10 @@ export class Filter {
     return found === true ? "match" : found === false ? "other" : "failed"
   }
 
-  /** FZ8 */
-  #cost(text: number, elements: number, weights: typeof WORST): number {
-    return worked(this.#once, text, weights) + elements * worked(this.#each, text, weights)
+  /** FZ8. `sizes`: undefined for usual ones. */
+  #cost(sizes: Sizes | undefined, elements: number, weights: typeof WORST): number {
+    const once = worked(this.#once, sizes, weights)
+    return elements === 0 ? once : once + elements * worked(this.#each, sizes, weights)
   }
 }
 
@@ -137,7 +147,7 @@ const bytesOf = (
     150 * values +
     (comparisons !== undefined
       ? 200 * comparisons.length
-      : 400 * (once.nodes + each.nodes) + 2_000 * Math.sign(once.patterns + each.patterns))
+      : 400 * (once.nodes + each.nodes) + 2_000 * Math.sign(once.patterns.size + each.patterns.size))
   )
 }
 
@@ -149,8 +159,19 @@ const USUAL_ELEMENTS = 8
 const WORST = { node: 10, byte: 0.5, pattern: 10 }
 const TYPICAL = { node: 4, byte: 0.1, pattern: 0.5 }
 
-const worked = ({ nodes, scans, patterns }: Work, text: number, { node, byte, pattern }: typeof WORST): number =>
-  nodes * node + text * (scans * byte + patterns * pattern)
+const worked = (
+  { nodes, scans, patterns }: Looks,
+  sizes: Sizes | undefined,
+  { node, byte, pattern }: typeof WORST
+): number => {
+  let cost = nodes * node
+  for (const [name, times] of scans) cost += bytesIn(name, sizes) * times * byte
+  for (const [name, times] of patterns) cost += bytesIn(name, sizes) * times * pattern
+  return cost
+}
+
+const bytesIn = (name: string, sizes: Sizes | undefined): number =>
+  name === OWN ? 1 : sizes === undefined ? USUAL : (sizes[name] ?? 0)
 
 /** Fails with the first thing that is wrong. */
 export const filterOf = (text: string, variables: Variables): Result.Result<Filter, FilterProblem> => {

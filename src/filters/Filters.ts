@@ -15,6 +15,7 @@ import { JsonFields } from "./JsonFields.ts"
 import type { FilterProblem } from "./Problem.ts"
 import type { EventName, Variables } from "./Variables.ts"
 import { countOf, type Wanted, wantAll } from "./Wanted.ts"
+import { ELEMENT_BYTES } from "./Work.ts"
 
 /** What filters look at. Only what one of them names is asked for. */
 export interface FilteredEvent {
@@ -75,6 +76,7 @@ export class Filters {
   #fields: JsonFields | undefined
   #slots: ReadonlyArray<string> = []
   #values: Record<string, unknown> = {}
+  #sizes: Record<string, number> = {}
   /** Filters that went since what is wanted was put together. */
   #gone = 0
 
@@ -131,14 +133,15 @@ export class Filters {
     const matched = this.#matched
     matched.length = 0
     if (this.#entries.size === 0) return matched
-    const text = this.#read(event)
+    this.#read(event)
     const allowance = { left: EVENT_STEPS }
     // What can't be evaluated throws, often: without a stack that costs a third.
     const kept = Error.stackTraceLimit
     Error.stackTraceLimit = 0
     try {
       this.#index.each(this.#values, (entry, found) => {
-        const outcome = found && entry.filter.alone ? "match" : entry.filter.evaluate(this.#values, text, allowance)
+        const outcome =
+          found && entry.filter.alone ? "match" : entry.filter.evaluate(this.#values, this.#sizes, allowance)
         entry.counts[outcome]++
         this.counts[outcome]++
         if (outcome === "match") matched.push(entry)
@@ -166,33 +169,35 @@ export class Filters {
     return this.#entries.get(text)
   }
 
-  /** Sets what filters name to what this event has; gives the bytes of text of it. */
-  #read(event: FilteredEvent): number {
-    const values = this.#values
-    let text = 0
+  /** Sets what filters name to what this event has. */
+  #read(event: FilteredEvent): void {
+    const [values, sizes] = [this.#values, this.#sizes]
     if (this.#wanted.size > 0) {
       if (this.#fields === undefined) {
         this.#fields = new JsonFields(this.#wanted)
         this.#slots = [...this.#wanted.keys()].map(slotOf)
       }
       if (!this.#fields.read(event.payload)) this.unreadable++
-      for (let slot = 0; slot < this.#slots.length; slot++) values[this.#slots[slot]!] = this.#fields.values[slot]
-      text = this.#fields.text
+      for (let slot = 0; slot < this.#slots.length; slot++) {
+        values[this.#slots[slot]!] = this.#fields.values[slot]
+        sizes[this.#slots[slot]!] = this.#fields.sizes[slot]!
+      }
     }
     for (const field of this.#present) values[presenceOf(field)] = values[slotOf(field)] !== undefined
     for (const name of this.#event) {
       if (name === "headers") {
         values[name] = event.headers
-        for (const [header, value] of event.headers) text += header.length + value.length
+        let size = 0
+        for (const [header, value] of event.headers) size += header.length + value.length + ELEMENT_BYTES
+        sizes[name] = size
       } else if (name === "published_at") values[name] = new Date(event.publishedAt)
       else if (name === "partition" || name === "offset") values[name] = BigInt(event[name])
       else {
         const own = event[name] ?? ""
         values[name] = own
-        text += own.length
+        sizes[name] = own.length
       }
     }
-    return text
   }
 
   /** IX5 */
@@ -215,6 +220,7 @@ export class Filters {
     this.#present = new Set()
     this.#fields = undefined
     this.#values = {}
+    this.#sizes = {}
     this.#gone = 0
     for (const { filter } of this.#entries.values()) this.#want(filter)
   }

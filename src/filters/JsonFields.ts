@@ -8,6 +8,7 @@ import { JsonNames, type Names, namesOf } from "./JsonNames.ts"
 import { asKind } from "./Kinds.ts"
 import type { Kind } from "./Variables.ts"
 import type { Wanted } from "./Wanted.ts"
+import { ELEMENT_BYTES } from "./Work.ts"
 
 /** A field that is wanted. */
 interface Field {
@@ -34,17 +35,23 @@ export class JsonFields extends JsonNames {
   readonly #table: Names<Field>
   /** In the order in which they were wanted; undefined: it is not there, or can't be read. */
   readonly values: Array<unknown>
+  /** Of each: bytes of its text, and of its elements as `Work` counts them. */
+  readonly sizes: Array<number>
 
   constructor(wanted: ReadonlyMap<string, Wanted>) {
     super()
     this.#table = fieldsOf(wanted)
     this.values = new Array<unknown>(wanted.size).fill(undefined)
+    this.sizes = new Array<number>(wanted.size).fill(0)
   }
 
   /** False: it is no JSON object. What came before its end may have been read. */
   read(payload: Uint8Array): boolean {
     this.begin(payload)
-    for (let slot = 0; slot < this.values.length; slot++) this.values[slot] = undefined
+    for (let slot = 0; slot < this.values.length; slot++) {
+      this.values[slot] = undefined
+      this.sizes[slot] = 0
+    }
     this.blank()
     if (this.bytes[this.at] !== OPEN || !this.#members(this.#table, 1, undefined)) return false
     this.blank()
@@ -70,10 +77,13 @@ export class JsonFields extends JsonNames {
       if (field === undefined) {
         if (!this.skip()) return false
       } else {
+        const { text, left } = this
         const value = this.#field(field, depth)
         if (value === BROKEN) return false
-        if (into === undefined) this.values[field.slot] = asKind(value, field.kind)
-        else if (value !== undefined) into.set(field.name, value)
+        if (into === undefined) {
+          this.values[field.slot] = asKind(value, field.kind)
+          this.sizes[field.slot] = this.text - text + (left - this.left) * ELEMENT_BYTES
+        } else if (value !== undefined) into.set(field.name, value)
         else into.delete(field.name)
       }
       this.blank()

@@ -3,13 +3,12 @@
  *
  *   FZ2  A name is a field of the payload, or what Herald knows of an event; where there is a schema, a field of the schema.
  *   FZ3  Lists are gone through only where they are declared or written out, and never within each other.
- *   FZ4  What would cost more than its parts say is a constant: patterns, durations.
+ *   FZ4  in Written.ts
  */
 
 import { excerpt } from "../text/Excerpt.ts"
 import { nearby } from "../text/Nearest.ts"
 import {
-  constant,
   functionNames,
   MACROS,
   mayAsk,
@@ -22,20 +21,29 @@ import {
   stepOf,
   variable
 } from "./Engine.ts"
-import { Pattern } from "./Pattern.ts"
 import { Refused } from "./Problem.ts"
 import { EVENT, type EventName, isEventName, KIND_OF_EVENT, type Kind, type Variables } from "./Variables.ts"
 import { type Wanted, want } from "./Wanted.ts"
 import { kindOfElements } from "./Widening.ts"
+import {
+  ELEMENT,
+  ELEMENT_BYTES,
+  mapped,
+  NOTHING,
+  OWN as OWN_BYTES,
+  type Size,
+  sizeOf,
+  spread,
+  sum,
+  type Through,
+  Work
+} from "./Work.ts"
+import { constantIn, patternIn } from "./Written.ts"
 
-/** A part of a filter that is evaluated once, or once for each element of a list. */
-export interface Work {
-  nodes: number
-  /** Calls and operators that look at every byte of a text, or at every element of a list. */
-  scans: number
-  /** Characters of patterns, with repetitions written out. */
-  patterns: number
-}
+/** Elements of a list that is gone through. */
+export const ELEMENTS = 100
+/** Bytes of a number that is written as a text. */
+const NUMBER = 32
 
 export interface Read {
   /** Of the payload. */
@@ -52,11 +60,11 @@ export interface Read {
   readonly kinds: Map<Node, Kind>
 }
 
-/** Characters of a constant duration or timestamp. */
-const CONSTANT = 40
-
 /** Nodes that look at all of a text or list. */
 const SCANNING = new Set(["in", "+", "==", "!=", "<", "<=", ">", ">="])
+
+/** What gives as much as it is given. Everything else that is called gives a number, a time or a truth value. */
+const GIVING = new Set(["string", "dyn", "lowerAscii", "upperAscii", "trim", "substring"])
 
 /** Names of elements of lists that are gone through here. */
 interface Scope {
@@ -75,8 +83,8 @@ class Reader implements Read {
   readonly wanted = new Map<string, Wanted>()
   readonly event = new Set<EventName>()
   readonly present = new Set<string>()
-  readonly once: Work = { nodes: 0, scans: 0, patterns: 0 }
-  readonly each: Work = { nodes: 0, scans: 0, patterns: 0 }
+  readonly once = new Work()
+  readonly each = new Work()
   readonly ranges = new Set<string>()
   readonly variables = new Map<Node, { readonly name: string; readonly itself: boolean }>()
   readonly kinds = new Map<Node, Kind>()
@@ -86,38 +94,49 @@ class Reader implements Read {
     this.#declared = declared
   }
 
-  walk(node: Node, scope: Scope | undefined): void {
-    const work = scope === undefined ? this.once : this.each
+  /** Gives how large what it gives is. FZ12 */
+  walk(node: Node, scope: Scope | undefined): Size {
+    const work = this.#work(scope)
     work.nodes++
-    if (SCANNING.has(node.op)) work.scans++
     switch (node.op) {
       case "value":
-        break
+        return sizeOf(OWN_BYTES, typeof node.args === "string" ? node.args.length : 0)
       case "id":
       case ".":
       case "[]":
-        this.#path(node, scope, work)
-        break
+        return this.#path(node, scope, work)
       case "call":
-        this.#call(node, scope)
-        break
+        return this.#call(node, scope)
       case "rcall":
-        this.#method(node, scope)
-        break
+        return this.#method(node, scope)
+      case "list":
+        return this.#together(node.args, scope)
       case "map":
-        for (const entry of node.args) for (const one of entry) this.walk(one, scope)
-        break
+        return this.#together(node.args.flat(), scope)
       case "!_":
       case "-_":
         this.walk(node.args, scope)
-        break
-      default:
-        for (const one of node.args) this.walk(one, scope)
+        return NOTHING
+      default: {
+        const sizes = (node.args as ReadonlyArray<Node>).map((one) => this.walk(one, scope))
+        const size = sum(sizes)
+        if (SCANNING.has(node.op)) work.scan(size)
+        return node.op === "+" || node.op === "?:" ? size : NOTHING
+      }
     }
   }
 
+  #work(scope: Scope | undefined): Work {
+    return scope === undefined ? this.once : this.each
+  }
+
+  #together(parts: ReadonlyArray<Node>, scope: Scope | undefined): Size {
+    const sizes = parts.map((one) => this.walk(one, scope))
+    return sum([sizeOf(OWN_BYTES, ELEMENT_BYTES * parts.length), ...sizes])
+  }
+
   /** `order.venue["id"]`: a variable, and the names of fields that are stepped down from it. */
-  #path(node: Node, scope: Scope | undefined, work: Work): void {
+  #path(node: Node, scope: Scope | undefined, work: Work): Size {
     const steps: Array<Node> = []
     let root = node
     while (root.op !== "id" && stepOf(root) !== undefined) {
@@ -126,16 +145,15 @@ class Reader implements Read {
     }
     if (root.op !== "id") {
       // Something else is looked into: a call, or an element that is counted.
-      if (root.op === "[]") {
-        this.walk(root.args[0], scope)
-        this.walk(root.args[1], scope)
-      } else this.walk(root, scope)
-      return
+      if (root.op !== "[]") return this.walk(root, scope)
+      const size = this.walk(root.args[0], scope)
+      this.walk(root.args[1], scope)
+      return size
     }
     const name = root.args as string
     if (name === scope?.element) {
       this.kinds.set(root, scope.kind)
-      return
+      return sizeOf(ELEMENT)
     }
     work.nodes += steps.length
     if (name === "payload") {
@@ -146,24 +164,26 @@ class Reader implements Read {
       const own = variable(slotOf(field))
       if (steps.length === 0) first.setMeta("alternate", own)
       else steps[0]!.args[0] = own
-      this.#field(steps.length === 0 ? first : own, field, kind, steps)
-    } else if (isEventName(name)) {
+      return this.#field(steps.length === 0 ? first : own, field, kind, steps)
+    }
+    if (isEventName(name)) {
       this.event.add(name)
       this.kinds.set(root, KIND_OF_EVENT[name])
       this.variables.set(node, { name, itself: steps.length === 0 })
-    } else {
-      const kind = this.#declaredKind(name, root)
-      root.args = slotOf(name)
-      this.#field(root, name, kind, steps)
+      return sizeOf(name)
     }
+    const kind = this.#declaredKind(name, root)
+    root.args = slotOf(name)
+    return this.#field(root, name, kind, steps)
   }
 
-  #field(node: Node, name: string, kind: Kind, steps: ReadonlyArray<Node>): void {
+  #field(node: Node, name: string, kind: Kind, steps: ReadonlyArray<Node>): Size {
     want(this.wanted, [name, ...steps.map((step) => stepOf(step)!)], kind)
     this.kinds.set(node, kind)
     this.variables.set(node, { name: slotOf(name), itself: true })
     const last = steps.at(-1)
     if (last !== undefined) this.variables.set(last, { name: slotOf(name), itself: false })
+    return sizeOf(slotOf(name))
   }
 
   /** FZ2 */
@@ -179,43 +199,42 @@ class Reader implements Read {
     )
   }
 
-  #call(node: Node, scope: Scope | undefined): void {
+  #call(node: Node, scope: Scope | undefined): Size {
     const [name, args] = node.args as [string, ReadonlyArray<Node>]
     if (name === "has" && args.length === 1) {
       this.#has(node, args[0]!, scope)
-      return
+      return NOTHING
     }
     if (!mayCall(name, args.length)) throw unknown("function", name, args.length, functionNames, node)
-    this.#scan(scope)
-    if (name === "matches") this.#pattern(node, args[1]!, scope)
-    else if (name === "int") node.args[0] = OWN.get(name)
+    const pattern = name === "matches" ? patternIn(node, args[1]!) : 0
+    if (name === "int") node.args[0] = OWN.get(name)
     else if (name === "duration" || name === "timestamp") {
       if (args[0]!.op === "value" && typeof args[0]!.args === "string") {
-        this.#constant(node, name, args[0]!)
-        return
+        constantIn(node, name, args[0]!)
+        return NOTHING
       }
       if (name === "duration") throw new Refused('duration takes a constant, as in duration("5m")', node.pos) // FZ4
     }
-    for (const one of args) this.walk(one, scope)
+    return this.#called(name, args, pattern, scope)
   }
 
-  #method(node: Node, scope: Scope | undefined): void {
+  #method(node: Node, scope: Scope | undefined): Size {
     const [name, on, args] = node.args as [string, Node, ReadonlyArray<Node>]
-    if (MACROS.get(name)?.includes(args.length) === true) {
-      this.#through(name, on, args, scope)
-      return
-    }
+    if (MACROS.get(name)?.includes(args.length) === true) return this.#through(name, on, args, scope)
     if (!mayAsk(name, args.length)) throw unknown("method", name, args.length, methodNames, node)
-    this.#scan(scope)
-    if (name === "matches") this.#pattern(node, args[0]!, scope)
+    const pattern = name === "matches" ? patternIn(node, args[0]!) : 0
     const own = OWN.get(name)
     if (own !== undefined) node.args[0] = own
-    this.walk(on, scope)
-    for (const one of args) this.walk(one, scope)
+    return this.#called(name, [on, ...args], pattern, scope)
   }
 
-  #scan(scope: Scope | undefined): void {
-    ;(scope === undefined ? this.once : this.each).scans++
+  #called(name: string, args: ReadonlyArray<Node>, pattern: number, scope: Scope | undefined): Size {
+    const size = sum(args.map((one) => this.walk(one, scope)))
+    const work = this.#work(scope)
+    work.scan(size)
+    if (pattern > 0) work.match(size, pattern)
+    if (!GIVING.has(name)) return NOTHING
+    return name === "string" ? sum([size, sizeOf(OWN_BYTES, NUMBER)]) : size
   }
 
   /** `has(price)` is there for fields of the payload, besides CEL's `has(order.price)`. */
@@ -241,9 +260,9 @@ class Reader implements Read {
   }
 
   /** FZ3 */
-  #through(name: string, on: Node, args: ReadonlyArray<Node>, scope: Scope | undefined): void {
+  #through(name: string, on: Node, args: ReadonlyArray<Node>, scope: Scope | undefined): Size {
     if (scope !== undefined) throw new Refused(`${name} can't be within another one that goes through a list`, on.pos)
-    this.walk(on, scope)
+    const size = this.walk(on, scope)
     const read = this.variables.get(on)
     const kind = this.kinds.get(on)
     const listed = kind?.startsWith("list<") === true
@@ -256,31 +275,10 @@ class Reader implements Read {
       element: element.args,
       kind: on.op === "list" ? kindOfElements(on) : listed ? (kind.slice(5, -1) as Kind) : "dyn"
     }
-    for (const one of asked) this.walk(one, within)
-  }
-
-  /** FZ4 */
-  #pattern(node: Node, given: Node, scope: Scope | undefined): void {
-    if (given.op !== "value" || typeof given.args !== "string")
-      throw new Refused('matches takes a constant, as in symbol.matches("^A")', given.pos)
-    const pattern = Pattern.of(given.args)
-    if (typeof pattern === "string") throw new Refused(`the pattern ${excerpt(given.args)} ${pattern}`, given.pos)
-    ;(scope === undefined ? this.once : this.each).patterns += pattern.size
-    given.args = pattern
-    node.args[0] = OWN.get("matches")
-  }
-
-  /** Is what it is from now on. FZ4 */
-  #constant(node: Node, name: "timestamp" | "duration", given: Node): void {
-    const text = given.args as string
-    try {
-      if (text.length > CONSTANT) throw new Error("too long")
-      given.args = constant(name, text)
-      node.setMeta("alternate", given)
-    } catch {
-      const like = name === "duration" ? "5m or 1h30m" : "2026-11-27T09:30:00Z"
-      throw new Refused(`${excerpt(text)} is no ${name}; one is written as ${like}`, given.pos)
-    }
+    const through: Through = { size, elements: on.op === "list" ? on.args.length : ELEMENTS }
+    const sizes = asked.map((one) => this.walk(one, within))
+    spread(this.each, this.once, through)
+    return name === "map" ? mapped(sizes.at(-1)!, through) : name === "filter" ? size : NOTHING
   }
 }
 

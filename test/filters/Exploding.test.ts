@@ -1,9 +1,10 @@
 /** What somebody may write to stop a server. */
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
-import { ELEMENTS, FILTER_BYTES, filterOf, STEPS } from "../../src/filters/Filter.ts"
+import { FILTER_BYTES, filterOf, STEPS } from "../../src/filters/Filter.ts"
 import { Filters } from "../../src/filters/Filters.ts"
 import { Pattern } from "../../src/filters/Pattern.ts"
+import { ELEMENTS } from "../../src/filters/Reading.ts"
 import { UNDECLARED, variablesOf } from "../../src/filters/Variables.ts"
 import { dice } from "../support/Chance.ts"
 import { event } from "./Events.ts"
@@ -111,6 +112,44 @@ describe("filters that explode", () => {
     assert.strictEqual(outcome(scans, { text: long }), "costly")
     assert.strictEqual(outcome('text.contains("y")', { text: long }), "other")
     assert.isAbove(STEPS, 0)
+  })
+
+  it("FZ8 FZ12 elements of lists are steps, however often a filter goes through them and puts them together", () => {
+    const numbers = Array.from({ length: 499 }, (_, n) => n)
+    const together = (count: number) => Array(count).fill("a").join("+")
+    const counts = (text: string) => {
+      const filters = new Filters(UNDECLARED)
+      const held = filters.hold(text)
+      if (Result.isFailure(held)) return JSON.stringify(held.failure)
+      filters.match(event({ payload: JSON.stringify({ a: numbers, b: numbers }) }))
+      filters.match(event({ payload: '{"a":[1,2],"b":[1,2]}' }))
+      const { costly, match } = held.success.counts
+      return { costly, match }
+    }
+    const texts = (count: number) => Array.from({ length: count }, (_, n) => n).join()
+    for (const text of [
+      `5000 in (${together(80)}) || true`,
+      `[${texts(10)}].all(x, 5000 in (${together(12)}) || true)`,
+      `size([${texts(20)}].map(x, ${together(20)})) > 0`,
+      `(true ? ${together(60)} : a) == a || true`,
+      `${Array.from({ length: 60 }, () => "a == b").join(" && ")} && true`
+    ])
+      assert.deepStrictEqual(counts(text), { costly: 1, match: 1 }, text)
+    for (const text of ["5000 in a || true", "a == b || true", "size(a + b) > 1"])
+      assert.deepStrictEqual(counts(text), { costly: 0, match: 2 }, text)
+    const full = counts(`[${texts(60)}].all(x, 5000 in (${together(60)}) || true)`)
+    assert.include(full, "as many filters as one event can be looked at with")
+  })
+
+  it("FZ12 what one filter looks at makes no other dear", () => {
+    const filters = new Filters(UNDECLARED)
+    Result.getOrThrow(filters.hold("size(list) > 5000"))
+    const cheap = Array.from({ length: 300 }, (_, n) =>
+      Result.getOrThrow(filters.hold(`text.endsWith("${n}") || true`))
+    )
+    const list = Array.from({ length: 999 }, (_, n) => n)
+    filters.match(event({ payload: JSON.stringify({ list, text: "x" }) }))
+    for (const { counts } of cheap) assert.strictEqual(counts.match, 1)
   })
 
   it("FZ10 take nothing from those that are not dear", () => {
