@@ -9,6 +9,7 @@ import { errors as filters } from "../filters/Errors.ts"
 import { errors as flags } from "../flags/Errors.ts"
 import { errors as fleet } from "../fleet/Errors.ts"
 import { errors as keys } from "../keys/Errors.ts"
+import { errors as marketdata } from "../marketdata/Errors.ts"
 import { errors as outbox } from "../outbox/Errors.ts"
 import { errors as refs } from "../refs/Errors.ts"
 import { errors as rollouts } from "../rollouts/Errors.ts"
@@ -34,6 +35,7 @@ export const rows = {
   ...flags,
   ...fleet,
   ...keys,
+  ...marketdata,
   ...outbox,
   ...refs,
   ...rollouts,

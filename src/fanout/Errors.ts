@@ -11,14 +11,5 @@ export const errors = {
     grpc: 8,
     http: 429,
     exit: 7
-  },
-  OffsetOutOfRange: {
-    code: "HRLD-1080",
-    title: "There is no such offset yet",
-    cause: "The position to read from is beyond the end of the partition.",
-    fix: "Resume with the offset and the epoch of an event that was read, or begin with latest.",
-    grpc: 11,
-    http: 416,
-    exit: 3
   }
 } satisfies ErrorRows

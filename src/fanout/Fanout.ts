@@ -16,8 +16,9 @@ import { Places } from "../access/Places.ts"
 import { requireTopic } from "../access/RequireTopic.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { afterEvery } from "../telemetry/Every.ts"
-import { excerpt } from "../text/Excerpt.ts"
 import { Activity } from "../topics/Activity.ts"
+import { noSuchTopic } from "../topics/KnownTopics.ts"
+import { noLog } from "../topics/Logs.ts"
 import { TopicStore } from "../topics/TopicStore.ts"
 import { makeCounts } from "./Counts.ts"
 import { type Hall, makeHall } from "./Hall.ts"
@@ -55,7 +56,7 @@ export class Fanout extends Context.Service<
   Fanout,
   {
     /**
-     * Requires topics.read. Gives what closes it. Fails `Forbidden`, `Unauthenticated`, `NotFound`, `InvalidInput`, `OffsetOutOfRange`, `InvalidFilter`,
+     * Requires topics.read. Gives what closes it. Fails `Forbidden`, `Unauthenticated`, `NoSuchTopic`, `InvalidInput`, `OffsetOutOfRange`, `InvalidFilter`,
      * `TooManyFilters`, `ServerFull`, `TooManySubscriptions`, `Draining`, and as the log does.
      */
     readonly open: (wish: ReadWish, sink: Sink) => Effect.Effect<() => void, HeraldError>
@@ -115,7 +116,7 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
   }
   const gone = (hall: Hall): void => {
     for (const reader of hall.broadcast.readers())
-      end(reader, failure("NotFound", `the topic ${hall.topic.name} was deleted`)) // BX26
+      end(reader, failure("NoSuchTopic", `the topic ${hall.topic.name} was deleted`)) // BX26
     close(hall)
   }
   const close = (hall: Hall): void => {
@@ -170,9 +171,9 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
     const identity = yield* requireTopic("topics.read", wish.topic)
     if (draining) return yield* refused("draining", failure("Draining", "this server is leaving; come back to another"))
     const topic = yield* store.get(wish.topic)
-    if (topic === undefined) return yield* failure("NotFound", `there is no topic ${excerpt(wish.topic)}`)
+    if (topic === undefined) return yield* noSuchTopic(wish.topic)
     const log = logs.of(topic.log)
-    if (log === undefined) return yield* failure("InvalidInput", `this server has no log of the kind ${topic.log}`)
+    if (log === undefined) return yield* noLog(topic.log)
     const partitions = wantedOf(topic, wish.partitions)
     if (partitions instanceof Error) return yield* partitions
     const begin = yield* beginningOf(topic, log, partitions, wish.start)

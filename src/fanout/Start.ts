@@ -4,7 +4,8 @@
  *   BX27 in Fanout.ts
  */
 import { Effect } from "effect"
-import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { failure, HeraldError } from "../errors/HeraldError.ts"
+import { wrongPlace } from "../topics/From.ts"
 import type { Place } from "../topics/MessageId.ts"
 import type { Bounds } from "../topics/Piece.ts"
 import type { Topic } from "../topics/Topic.ts"
@@ -13,7 +14,13 @@ import type { Log } from "../topics/TopicLog.ts"
 export type Start =
   | { readonly from: "earliest" | "latest" }
   /** `others`: where partitions begin that are left out. */
-  | { readonly from: "places"; readonly places: ReadonlyMap<number, Place>; readonly others: "earliest" | "latest" }
+  | {
+      readonly from: "places"
+      readonly places: ReadonlyMap<number, Place>
+      readonly others: "earliest" | "latest"
+      /** A person wrote it: an epoch that there never was is refused, not a gap. TK3 */
+      readonly exact?: boolean
+    }
   /** Milliseconds since 1970, by when Herald had them. */
   | { readonly from: "time"; readonly time: number }
 
@@ -36,7 +43,7 @@ export const wantedOf = (
     : failure("InvalidInput", `the topic ${name} has the partitions 0 to ${partitions - 1}, and no ${wrong}`)
 }
 
-/** Fails `NotFound`, `OffsetOutOfRange`, and as the log does. */
+/** Fails `NoSuchTopic`, `OffsetOutOfRange`, and as the log does. */
 export const beginningOf = Effect.fnUntraced(function* (
   topic: Topic,
   log: Log,
@@ -55,9 +62,11 @@ export const beginningOf = Effect.fnUntraced(function* (
   const places: Array<Place> = []
   for (const partition of partitions) {
     const its = known.get(partition)
-    if (its === undefined) return yield* failure("NotFound", `the topic ${topic.name} was deleted`)
+    if (its === undefined) return yield* failure("NoSuchTopic", `the topic ${topic.name} was deleted`)
     bounds.push(its)
-    places.push(yield* placeOf(topic, log, its, start))
+    const place = yield* placeOf(topic, log, its, start)
+    if (place instanceof HeraldError) return yield* place
+    places.push(place)
   }
   return {
     bounds,
@@ -67,12 +76,8 @@ export const beginningOf = Effect.fnUntraced(function* (
   }
 })
 
-const placeOf = Effect.fnUntraced(function* (
-  topic: Topic,
-  log: Log,
-  { partition, epoch, first, next }: Bounds,
-  start: Start
-) {
+const placeOf = Effect.fnUntraced(function* (topic: Topic, log: Log, bounds: Bounds, start: Start) {
+  const { partition, epoch, first, next } = bounds
   switch (start.from) {
     case "earliest":
       return { epoch, offset: first }
@@ -83,9 +88,7 @@ const placeOf = Effect.fnUntraced(function* (
     case "places": {
       const place = start.places.get(partition)
       if (place === undefined) return { epoch, offset: start.others === "latest" ? next : first }
-      if (place.epoch !== epoch || place.offset <= next) return place
-      const where = `partition ${partition} of ${topic.name} ends at ${next}`
-      return yield* failure("OffsetOutOfRange", `${where}, and ${place.offset} is beyond that`)
+      return wrongPlace(topic.name, bounds, place, start.exact === true) ?? place
     }
   }
 })

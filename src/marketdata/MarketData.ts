@@ -63,9 +63,9 @@ export interface MarketDataOptions {
 export class MarketData extends Context.Service<
   MarketData,
   {
-    /** The newest trade that counts for it, over all exchanges. Fails `InvalidInput`, `NotFound`, `Forbidden`. MU2 */
+    /** The newest trade that counts for it, over all exchanges. Fails `InvalidInput`, `NoMarketData`, `Forbidden`. MU2 */
     readonly latest: (asked: Asked) => Effect.Effect<Newest, HeraldError>
-    /** In the order of their time. Fails `InvalidInput`, `NotFound`, `Forbidden`. MU3 */
+    /** In the order of their time. Fails `InvalidInput`, `NoMarketData`, `Forbidden`. MU3 */
     readonly history: (asked: AskedBars) => Effect.Effect<Bars, HeraldError>
   }
 >()("herald/marketdata/MarketData") {
@@ -73,7 +73,7 @@ export class MarketData extends Context.Service<
 }
 
 const noSuch = (symbol: string, exchange: string | undefined) =>
-  failure("NotFound", `there is no market data of ${symbol}${exchange === undefined ? "" : ` on ${exchange}`}`)
+  failure("NoMarketData", `there is no market data of ${symbol}${exchange === undefined ? "" : ` on ${exchange}`}`)
 
 const make = Effect.fnUntraced(function* ({ staleMillis }: MarketDataOptions) {
   const store = yield* MarketStore

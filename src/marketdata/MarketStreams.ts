@@ -135,7 +135,7 @@ const make = Effect.fnUntraced(function* ({ topics: pattern }: { readonly topics
     }
     if (found.length === 0)
       return yield* failure(
-        "NotFound",
+        "NoMarketData",
         `there is no topic with market data (MARKET_DATA_TOPICS: ${pattern}) that ${identity.name} may read`
       )
     if (found.length > MOST_TOPICS)

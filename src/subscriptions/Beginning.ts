@@ -1,6 +1,7 @@
 /** Finds where a subscription begins in the partitions of its topic. */
 import { Effect } from "effect"
-import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { HeraldError } from "../errors/HeraldError.ts"
+import { noSuchTopic } from "../topics/KnownTopics.ts"
 import type { Topic } from "../topics/Topic.ts"
 import type { Log } from "../topics/TopicLog.ts"
 import type { Begin } from "./Place.ts"
@@ -9,7 +10,7 @@ import { beginsOf, type Wanted } from "./Wanted.ts"
 /** Partitions that are asked about at the same time. */
 const AT_ONCE = 8
 
-/** As the log is now. `usual`: of partitions that are not said. Fails `InvalidInput`, and as the log. */
+/** As the log is now. `usual`: of partitions that are not said. Fails `InvalidInput`, `OffsetOutOfRange`, `NoSuchTopic`, and as the log. */
 export const beginningOf = Effect.fnUntraced(function* (
   topic: Topic,
   log: Log,
@@ -17,7 +18,7 @@ export const beginningOf = Effect.fnUntraced(function* (
   usual: "latest" | "stay"
 ): Effect.fn.Return<ReadonlyArray<Begin>, HeraldError> {
   const all = (yield* log.bounds([topic.id])).toSorted((a, b) => a.partition - b.partition)
-  if (all.length === 0) return yield* failure("NoSuchTopic", `the topic ${topic.name} was deleted`)
+  if (all.length === 0) return yield* noSuchTopic(topic.name)
   if (wanted.at === "time") {
     const { millis } = wanted
     return yield* Effect.forEach(
@@ -32,5 +33,5 @@ export const beginningOf = Effect.fnUntraced(function* (
     )
   }
   const begins = beginsOf(wanted, all, topic.name, usual)
-  return typeof begins === "string" ? yield* failure("InvalidInput", begins) : begins
+  return begins instanceof HeraldError ? yield* begins : begins
 })

@@ -9,7 +9,7 @@
 import { Clock, Context, Effect, FiberMap, Layer, Queue, type Scope, Semaphore } from "effect"
 import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { always, every, saidOf } from "../telemetry/Every.ts"
-import { Logs } from "../topics/Logs.ts"
+import { Logs, noLog } from "../topics/Logs.ts"
 import { partitionKey } from "../topics/Piece.ts"
 import type { Topic } from "../topics/Topic.ts"
 import type { Log } from "../topics/TopicLog.ts"
@@ -63,7 +63,7 @@ export class Consuming extends Context.Service<
   {
     /**
      * Until the scope closes; whoever calls has looked at rights. Fails `NoSuchTopic`, `NoSuchSubscription`, `SubscriptionTaken`, `InvalidFilter`,
-     * `InvalidInput` for a topic whose log is not here, and as the stores.
+     * `NoKafka` for a topic whose log is not here, and as the stores.
      */
     readonly join: (wish: Wish) => Effect.Effect<Joined, HeraldError, Scope.Scope>
   }
@@ -210,8 +210,7 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
     if (known !== undefined) return known
     const log = logs.of(topic.log)
     const fetching = fetchings.get(topic.log)
-    if (log === undefined || fetching === undefined)
-      return yield* failure("InvalidInput", `this server has no log of the kind ${topic.log}`)
+    if (log === undefined || fetching === undefined) return yield* noLog(topic.log)
     const matches = matching(subscription, topic)
     if (matches instanceof HeraldError) return yield* matches
     const source: Source = { log, fetching, matches, woken: yield* Queue.sliding<void>(1) }

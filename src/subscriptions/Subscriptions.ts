@@ -16,7 +16,7 @@ import { filterOf } from "../filters/Filter.ts"
 import { UNDECLARED, variablesOf } from "../filters/Variables.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { KnownTopics, noSuchTopic } from "../topics/KnownTopics.ts"
-import { Logs } from "../topics/Logs.ts"
+import { Logs, noLog } from "../topics/Logs.ts"
 import type { Topic } from "../topics/Topic.ts"
 import { type Note, TopicStore } from "../topics/TopicStore.ts"
 import { permitted } from "../topics/Topics.ts"
@@ -144,7 +144,7 @@ const make = Effect.gen(function* () {
     if (name === "") return undefined
     yield* permitted("topics.publish", name)
     const topic = yield* topics.get(name)
-    if (topic === undefined) return invalid(`deadLetterTopic: there is no topic ${name}`)
+    if (topic === undefined) return failure("NoSuchTopic", `deadLetterTopic: there is no topic ${name}`)
     return topic.log === "ephemeral" ? invalid(`deadLetterTopic: ${name} is in memory only`) : undefined
   })
 
@@ -156,11 +156,12 @@ const make = Effect.gen(function* () {
     if (wrong !== undefined) return yield* invalid(wrong)
     const topic = yield* topics.get(wanted.topicName)
     if (topic === undefined) return yield* noSuchTopic(wanted.topicName)
-    const log = topic.log === "ephemeral" ? undefined : logs.of(topic.log)
-    if (log === undefined)
+    if (topic.log === "ephemeral")
       return yield* invalid(
         `${topic.name} is in memory only: it has readers, and a position in it would mean nothing later`
       )
+    const log = logs.of(topic.log)
+    if (log === undefined) return yield* noLog(topic.log)
     const problem = filterProblem(wanted.filter, topic) ?? (yield* deadLetterProblem(wanted.deadLetterTopic))
     if (problem !== undefined) return yield* problem
     const begins = yield* beginningOf(topic, log, start, "latest")
@@ -228,7 +229,7 @@ const make = Effect.gen(function* () {
     const note = yield* changing(named, options)
     const { topic } = yield* found(named)
     const log = logs.of(topic.log)
-    if (log === undefined) return yield* invalid(`this Herald has no log in ${topic.log}`)
+    if (log === undefined) return yield* noLog(topic.log)
     const begins = yield* beginningOf(topic, log, to, "stay")
     const moved = yield* store.seek(named.topicName, named.subscriptionName, begins, note)
     if (moved === undefined)

@@ -3,6 +3,7 @@
  *
  *   OB1  Offsets come with the epoch that they are of, and are of partitions that there are; beyond the end of one is nowhere.
  */
+import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { beginningsOf, type From, fromOf } from "../topics/From.ts"
 import type { Place } from "../topics/MessageId.ts"
 import type { Bounds } from "../topics/Piece.ts"
@@ -42,13 +43,13 @@ export const startOf = (wanted: Wanted): StartPosition =>
 
 const beginAt = ({ partition }: Bounds, { epoch, offset }: Place): Begin => ({ partition, logEpoch: epoch, offset })
 
-/** Of the partitions that are said; those that stay where they are when `usual` is "stay" are left out. A text says what is wrong. OB1 */
+/** Of the partitions that are said; those that stay where they are when `usual` is "stay" are left out. OB1 */
 export const beginsOf = (
   wanted: Exclude<Wanted, { readonly at: "time" }>,
   all: ReadonlyArray<Bounds>,
   topic: string,
   usual: "latest" | "stay"
-): ReadonlyArray<Begin> | string => {
+): ReadonlyArray<Begin> | HeraldError => {
   const found: Array<Begin> = []
   if (wanted.at !== "offsets") {
     for (const bounds of all)
@@ -58,15 +59,17 @@ export const beginsOf = (
     return found
   }
   const { places, others } = wanted
-  if (places.size === 0) return "offsets: there are none"
+  if (places.size === 0) return failure("InvalidInput", "offsets: there are none")
   for (const partition of places.keys())
-    if (!all.some((bounds) => bounds.partition === partition)) return `offsets: ${topic} has no partition ${partition}`
+    if (!all.some((bounds) => bounds.partition === partition))
+      return failure("InvalidInput", `offsets: ${topic} has no partition ${partition}`)
   const said = beginningsOf(
     { at: "places", places },
     all.filter(({ partition }) => places.has(partition)),
-    topic
+    topic,
+    true // nobody is told of a gap
   )
-  if (typeof said === "string") return said
+  if (said instanceof HeraldError) return said
   for (const bounds of all) {
     const { partition, epoch, first, next } = bounds
     const place = said.get(partition)

@@ -11,6 +11,24 @@ export const errors = {
     http: 404,
     exit: 4
   },
+  OffsetOutOfRange: {
+    code: "HRLD-1080",
+    title: "The topic has no such place",
+    cause: "The place to begin at is beyond the end of its partition, or of an epoch that the partition never had.",
+    fix: "Begin with the id of an event that was read, with its epoch, or with latest.",
+    grpc: 11,
+    http: 416,
+    exit: 3
+  },
+  ReadsBusy: {
+    code: "HRLD-3071",
+    title: "Too many reads wait for events",
+    cause: "A node lets a bounded number of reads wait for events at once, and of one principal a quarter of those.",
+    fix: "Come again after Retry-After; read without `wait`, or by a stream, which waits for as long as it is open.",
+    grpc: 8,
+    http: 429,
+    exit: 7
+  },
   TopicDisabled: {
     code: "HRLD-2078",
     title: "Nothing is published to this topic now",

@@ -3,6 +3,7 @@
  *
  *   TK4  `earliest`, `latest`, a message id (which is read first), a time (RFC 3339, or milliseconds since 1970), or what the page before said.
  */
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { EPOCHS, type MessageId, messageIdOf, type Place } from "./MessageId.ts"
 import type { Bounds } from "./Piece.ts"
@@ -60,19 +61,32 @@ export const fromOf = (text: string): From | string => {
   return Number.isFinite(millis) && millis >= 0 && millis <= 8_640_000_000_000_000 ? { at: "time", millis } : wrong
 }
 
-const behind = (partition: number, { epoch, offset }: Place, bounds: Bounds): string | undefined => {
-  if (epoch > bounds.epoch) return `from: partition ${partition} has no epoch ${epoch}: it is in ${bounds.epoch}`
-  return epoch === bounds.epoch && offset > bounds.next
-    ? `from: ${offset} is past the end of partition ${partition}: its next event is ${bounds.next}`
+/**
+ * What is wrong with beginning at a place, at whatever door. `exact`: nobody is told there that it is of another history, or a person wrote it. TK3
+ */
+export const wrongPlace = (
+  topic: string,
+  { partition, epoch, next }: Bounds,
+  place: Place,
+  exact: boolean
+): HeraldError | undefined => {
+  const where = `partition ${partition} of ${topic}`
+  if (exact && place.epoch > epoch)
+    return failure("OffsetOutOfRange", `${where} never had the epoch ${place.epoch}: it is in ${epoch}`)
+  return place.epoch === epoch && place.offset > next
+    ? failure("OffsetOutOfRange", `${where} ends at ${next}, and ${place.offset} is beyond that`)
     : undefined
 }
 
-/** Where each partition begins; a text says what is wrong with it. TK3 */
+const invalid = (message: string) => failure("InvalidInput", `from: ${message}`)
+
+/** Where each partition begins. `exact`: as `wrongPlace` has it. TK3 */
 export const beginningsOf = (
   from: Exclude<From, { readonly at: "time" }>,
   all: ReadonlyArray<Bounds>,
-  topic: string
-): ReadonlyMap<number, Place> | string => {
+  topic: string,
+  exact = from.at === "id"
+): ReadonlyMap<number, Place> | HeraldError => {
   if (from.at === "earliest" || from.at === "latest")
     return new Map(
       all.map(({ partition, epoch, first, next }) => [
@@ -80,7 +94,7 @@ export const beginningsOf = (
         { epoch, offset: from.at === "earliest" ? first : next }
       ])
     )
-  if (from.at === "id" && from.id.topic !== topic) return `from: that is an id of ${from.id.topic}, not of ${topic}`
+  if (from.at === "id" && from.id.topic !== topic) return invalid(`that is an id of ${from.id.topic}, not of ${topic}`)
   const places = from.at === "id" ? new Map<number, Place>([[from.id.partition, from.id]]) : from.places
   const found = new Map<number, Place>()
   for (const bounds of all) {
@@ -90,9 +104,9 @@ export const beginningsOf = (
       if (from.at === "places") found.set(bounds.partition, { epoch: bounds.epoch, offset: bounds.first })
       continue
     }
-    const wrong = behind(bounds.partition, place, bounds)
+    const wrong = wrongPlace(topic, bounds, place, exact)
     if (wrong !== undefined) return wrong
     found.set(bounds.partition, { epoch: place.epoch, offset: place.offset })
   }
-  return found.size === 0 ? `from: ${topic} has no such partition` : found
+  return found.size === 0 ? invalid(`${topic} has no such partition`) : found
 }

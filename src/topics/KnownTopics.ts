@@ -2,6 +2,7 @@
  * Remembers topics by name, so that a batch or a read costs no question to the store.
  *
  *   TZ1  What is remembered is as of at most a second ago; while the store is away, what was known goes on counting.
+ *   TZ3  That a topic is not there is one error at whatever door: `NoSuchTopic`.
  *   TZ2  What is remembered is bounded in entries and in the characters of schemas; a name that is none is looked up once a second at most.
  */
 import { Clock, Context, Effect, Layer } from "effect"

@@ -3,16 +3,17 @@
  *
  *   TK1  A page goes on where the one before ended, in every partition: no event is left out or given twice, and what there is no more is said.
  *   TK2  A page ends at its limit, or before two megabytes and an event. One that waits for events is one of a bounded number, and its wait is bounded.
- *   TK3  A place beyond the end of a topic, or of another history, is refused, not taken for another.
+ *   TK3  A place beyond the end of a partition is refused, at whatever door, and so is one of an epoch that it never had where nobody would be told:
+ *        who reads on from there is told of a gap. None is taken for another.
  */
 import { Clock, Context, Deferred, Effect, Layer } from "effect"
 import { Places } from "../access/Places.ts"
-import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { afterEvery } from "../telemetry/Every.ts"
 import { Activity } from "./Activity.ts"
 import { beginningsOf, type From, fromOf } from "./From.ts"
 import { KnownTopics, noSuchTopic } from "./KnownTopics.ts"
-import { Logs } from "./Logs.ts"
+import { Logs, noLog } from "./Logs.ts"
 import type { Place } from "./MessageId.ts"
 import { type Event, eventsOf } from "./Page.ts"
 import type { Bounds, Gap, Read } from "./Piece.ts"
@@ -54,7 +55,7 @@ export interface Page {
 export class Reading extends Context.Service<
   Reading,
   {
-    /** Fails `InvalidInput`, `NoSuchTopic`, `PublishingBusy` when too many wait, and as the log. */
+    /** Fails `InvalidInput`, `NoSuchTopic`, `OffsetOutOfRange`, `ReadsBusy`, and as the log. */
     readonly read: (asking: Asking) => Effect.Effect<Page, HeraldError>
   }
 >()("herald/topics/Reading") {
@@ -96,9 +97,7 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
 
   const logOf = (topic: Topic) => {
     const log = logs.of(topic.log)
-    return log === undefined
-      ? Effect.fail(failure("InvalidInput", `${topic.name} is kept in ${topic.log}, which this Herald has not`))
-      : Effect.succeed(log)
+    return log === undefined ? Effect.fail(noLog(topic.log)) : Effect.succeed(log)
   }
 
   const beginnings = Effect.fnUntraced(function* (
@@ -114,7 +113,7 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
       return yield* failure("InvalidInput", `partition: ${topic.name} has the partitions 0 to ${bounds.length - 1}`)
     if (from.at !== "time") {
       const found = beginningsOf(from, wanted, topic.name)
-      return typeof found === "string" ? yield* failure("InvalidInput", found) : found
+      return found instanceof HeraldError ? yield* found : found
     }
     const found = yield* Effect.forEach(
       wanted,
@@ -193,7 +192,7 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
         })
       )
     }
-    return yield* failure("PublishingBusy", "too many reads wait for events on this node", {
+    return yield* failure("ReadsBusy", "too many reads wait for events on this node", {
       details: { retryAfterMillis: 1_000 }
     })
   })

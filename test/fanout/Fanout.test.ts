@@ -28,6 +28,12 @@ describe("Fanout", () => {
           start: { from: "places", places: new Map([[0, { epoch: 5, offset: 9 }]]), others: "latest" }
         })
         assert.strictEqual(beyond, "OffsetOutOfRange")
+        const places_ = new Map([[0, { epoch: 6, offset: 0 }]])
+        const start = { from: "places", places: places_, others: "latest" } as const
+        assert.strictEqual(yield* refused({ start: { ...start, exact: true } }), "OffsetOutOfRange")
+        const told = yield* open({ start })
+        yield* until("it to be live", () => told.kinds.includes("live"))
+        assert.deepStrictEqual(told.kinds.slice(0, 2), ["started", "epoch"]) // TK3
       })
     )
   )
@@ -232,8 +238,8 @@ describe("Fanout", () => {
         yield* until("readers of the key to end", () => fanout.size() === 2)
         good.value = true
         test.remove("u")
-        yield* until("readers of the topic to end", () => again.error?.name === "NotFound")
-        assert.strictEqual(yield* refused({ topic: "v" }), "NotFound")
+        yield* until("readers of the topic to end", () => again.error?.name === "NoSuchTopic")
+        assert.strictEqual(yield* refused({ topic: "v" }), "NoSuchTopic")
         yield* fanout.drain
         assert.strictEqual(fanout.size(), 0)
         assert.strictEqual(yield* refused(), "Draining")

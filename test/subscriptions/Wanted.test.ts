@@ -1,5 +1,6 @@
 /** Where subscriptions are to begin, how far they are, and where lists of them go on. */
 import { assert, describe, it } from "@effect/vitest"
+import { HeraldError } from "../../src/errors/HeraldError.ts"
 import { backlogOf } from "../../src/subscriptions/Backlog.ts"
 import { cursorOf, cursorText } from "../../src/subscriptions/ListCursor.ts"
 import { Ranges } from "../../src/subscriptions/Ranges.ts"
@@ -41,10 +42,14 @@ describe("where a subscription begins", () => {
   it("OB1 what is beyond the end, of an epoch to come or of no partition is refused; an epoch that was is not", () => {
     const of = (said: Parameters<typeof places>[0]) =>
       beginsOf({ at: "offsets", places: places(said), others: "usual" }, all, "t", "latest")
-    assert.match(of({ 0: [7, 21] }) as string, /past the end/)
-    assert.match(of({ 0: [8, 1] }) as string, /no epoch 8/)
-    assert.match(of({ 2: [7, 1] }) as string, /t has no partition 2/)
-    assert.match(of({}) as string, /there are none/)
+    const refused = (said: Parameters<typeof places>[0]) => {
+      const error = of(said)
+      return error instanceof HeraldError ? `${error.name} ${error.message}` : "taken"
+    }
+    assert.match(refused({ 0: [7, 21] }), /OffsetOutOfRange .*partition 0 of t ends at 20, and 21 is beyond that/)
+    assert.match(refused({ 0: [8, 1] }), /OffsetOutOfRange .*never had the epoch 8: it is in 7/)
+    assert.match(refused({ 2: [7, 1] }), /InvalidInput .*t has no partition 2/)
+    assert.match(refused({}), /InvalidInput .*there are none/)
     assert.deepInclude((of({ 0: [6, 900] }) as ReadonlyArray<object>)[0], { logEpoch: 6, offset: 900 })
   })
 })

@@ -83,7 +83,7 @@ describe("reading", () => {
       const wait = reading.read({ ...all, topic: "t", from: "latest", wait: 20_000 })
       const waiting = yield* Effect.forEach([1, 2], () => Effect.forkChild(wait, { startImmediately: true }))
       yield* settled
-      assert.strictEqual((yield* Effect.flip(wait)).name, "PublishingBusy")
+      assert.strictEqual((yield* Effect.flip(wait)).name, "ReadsBusy")
       yield* publishing.publish({ topic: "t", events: some(0, 3) })
       yield* TestClock.adjust("1 second")
       yield* settled

@@ -36,7 +36,7 @@ const startOf = (
       if (id.topic !== topic) return invalid(`from: that is an id of ${id.topic}, not of ${topic}`)
       // Only the id's own partition is read, as by REST. TK4
       return {
-        start: { from: "places", places: new Map([[id.partition, id]]), others: "earliest" },
+        start: { from: "places", places: new Map([[id.partition, id]]), others: "earliest", exact: true },
         only: id.partition
       }
     }
