@@ -81,11 +81,29 @@ const takeWire = (dist: string): void => {
   }
 }
 
+/** Leaves the declarations that a user's compiler gets to from what the package exports: what is behind those is nobody's. PK3 */
+const leaveDeclared = (folder: string, dist: string): void => {
+  const { exports } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
+    readonly exports: Readonly<Record<string, string | { readonly types: string }>>
+  }
+  const reached = new Set<string>()
+  const reach = (file: string): void => {
+    if (reached.has(file)) return
+    reached.add(file)
+    const text = readFileSync(file, "utf8")
+    for (const [, next] of text.matchAll(/(?:from |import\(|import )"(\.[^"]+)"/g))
+      reach(join(dirname(file), next!.replace(/\.js$/, ".d.ts")))
+  }
+  for (const one of Object.values(exports)) if (typeof one !== "string") reach(join(folder, one.types))
+  for (const file of filesOf(dist, ".d.ts")) if (!reached.has(file)) rmSync(file)
+}
+
 const client = (): void => {
   const folder = join(root, "packages/client")
   const dist = join(folder, "dist")
   compile("packages/client/tsconfig.json", dist)
   takeWire(dist)
+  leaveDeclared(folder, dist)
   cpSync(join(root, "LICENSE"), join(folder, "LICENSE"))
   // JSR takes sources, and none from outside of the package's folder.
   for (const name of ["src", "proto"]) rmSync(join(folder, name), { recursive: true, force: true })
