@@ -82,7 +82,7 @@ insert into topic_ranges values (true, floor(extract(epoch from clock_timestamp(
 
 create table topic_producers (
   topic_id integer not null,
-  producer varchar(128) collate "C" not null,
+  producer varchar(257) collate "C" not null,
   epoch bigint not null,
   opened_at bigint not null,
   primary key (topic_id, producer)
@@ -92,7 +92,7 @@ create table topic_producers (
 create table topic_sequences (
   topic_id integer not null,
   part smallint not null,
-  producer varchar(128) collate "C" not null,
+  producer varchar(257) collate "C" not null,
   epoch bigint not null,
   sequence bigint not null,
   at bigint not null,
@@ -264,6 +264,12 @@ begin
   if not exists (select from topic_producers where topic_id = of_topic and producer = of_producer)
       and (select count(*) >= most from topic_producers where topic_id = of_topic) then
     return '{"problem": "full"}';
+  end if;
+  -- A principal's begin with its name and a colon: of one there are less than of all.
+  if not exists (select from topic_producers where topic_id = of_topic and producer = of_producer)
+      and (select count(*) >= most * 4 / 5 from topic_producers
+        where topic_id = of_topic and starts_with(producer, left(of_producer, position(':' in of_producer)))) then
+    return '{"problem": "share"}';
   end if;
   insert into topic_producers as p values (of_topic, of_producer, now / 1000, now)
     on conflict (topic_id, producer) do update set epoch = greatest(p.epoch + 1, excluded.epoch), opened_at = excluded.opened_at

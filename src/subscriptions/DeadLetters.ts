@@ -117,7 +117,7 @@ const make = Effect.gen(function* () {
   /** Published together; where one of them is refused, one by one. */
   const put = Effect.fnUntraced(function* (topic: string, letters: ReadonlyArray<DeadLetter>) {
     const publish = (some: ReadonlyArray<DeadLetter>) =>
-      Effect.result(publishing.publish({ topic, events: some.map(({ event }) => messageOf(event)) }))
+      Effect.result(publishing.publish({ topic, events: some.map(({ event }) => messageOf(event)), again: true }))
     const together = yield* publish(letters)
     if (Result.isSuccess(together)) return outcomeOf(letters, together.success)
     if (!isOfOne(together.failure) || letters.length === 1)

@@ -16,6 +16,7 @@ import { counter, gauge } from "../telemetry/Metrics.ts"
 import { Logs } from "../topics/Logs.ts"
 import { frameOf, type Message, messageOf, partitionOf } from "../topics/Message.ts"
 import { messageIdText } from "../topics/MessageId.ts"
+import { systemProducer } from "../topics/Owned.ts"
 import type { Topic } from "../topics/Topic.ts"
 import type { Log } from "../topics/TopicLog.ts"
 import { TopicStore } from "../topics/TopicStore.ts"
@@ -64,7 +65,7 @@ const make = Effect.fnUntraced(function* ({ run }: { readonly run: string }) {
 
   /** QI2. True: there may be more. */
   const step = Effect.fnUntraced(function* (lease: Lease, bundle: Bundle, topic: Topic, log: Log) {
-    const producer = `dead-letters/${bundle.subscriptionId}`
+    const producer = systemProducer(`dead-letters/${bundle.subscriptionId}`)
     const opened = yield* topics.open(topic.id, producer)
     if (opened === undefined) return false
     const newest = new Map(opened.sequences.map(({ partition, sequence }) => [partition, sequence]))

@@ -6,7 +6,7 @@ import { Workers } from "../work/Workers.ts"
 import { PRODUCER_LENGTH, type Producing } from "./Batch.ts"
 import { walk } from "./Frames.ts"
 import { BATCH_BYTES } from "./Limits.ts"
-import { type Message, wrongMessage } from "./Message.ts"
+import { type Message, wrongHeader, wrongMessage } from "./Message.ts"
 import type { Part } from "./Parted.ts"
 import type { Topic } from "./Topic.ts"
 
@@ -25,10 +25,10 @@ export const wrongProducing = ({ producer, epoch, sequence }: Producing): string
   return Number.isSafeInteger(sequence) && sequence >= 1 ? undefined : "sequence: a whole number from 1"
 }
 
-/** The first event that can't be kept. Its size is checked apart. */
-export const wrongEvent = (all: ReadonlyArray<Message>): HeraldError | undefined => {
+/** The first event that can't be kept. Its size is checked apart. `again`: headers of Herald's own may be there. TM6 */
+export const wrongEvent = (all: ReadonlyArray<Message>, again: boolean): HeraldError | undefined => {
   for (const [index, event] of all.entries()) {
-    const wrong = wrongMessage(event)
+    const wrong = wrongMessage(event) ?? (again ? undefined : wrongHeader(event))
     if (wrong !== undefined) return failure("InvalidEvent", `event ${index}: ${wrong}`, { details: { index } })
   }
   return undefined

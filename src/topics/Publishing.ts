@@ -7,6 +7,7 @@
  *        unless it is said that this is unknown.
  *   TV4  Bytes of events that are under way are bounded, of all and of one principal: more are refused with the time to wait.
  *   TV5  With a producer, all events of a batch are of one partition; what it sends again is answered with the places that it has.
+ *   TV6  Whoever publishes names neither another principal's producer nor one of Herald's own, and sets no header of Herald's own.
  */
 import { Clock, Context, Effect, Fiber, Layer, Metric } from "effect"
 import { ByteBudget } from "../bounds/ByteBudget.ts"
@@ -20,6 +21,7 @@ import { KnownTopics, noSuchTopic } from "./KnownTopics.ts"
 import { BATCH_EVENTS } from "./Limits.ts"
 import { Logs, noLog } from "./Logs.ts"
 import type { Message } from "./Message.ts"
+import { owned, ownedProducer, producerOf } from "./Owned.ts"
 import { type Part, parted } from "./Parted.ts"
 import type { Topic } from "./Topic.ts"
 import { type Opened, TopicStore } from "./TopicStore.ts"
@@ -48,6 +50,8 @@ export interface Wish {
   /** Undefined: by key. TV2 */
   readonly partition?: number | undefined
   readonly producing?: Producing | undefined
+  /** They were in a topic before, and are put into one again: headers of Herald's own stay. TV6 */
+  readonly again?: boolean
   /** Whose turn it is to append, among batches that keep their order; at once, where none is given. */
   readonly turn?: Turn | undefined
   /** Nanoseconds of the monotonic clock, when its caller stops to wait: nothing is begun later. */
@@ -168,7 +172,7 @@ const make = Effect.fnUntraced(function* (options: PublishingOptions) {
   const append = Effect.fnUntraced(function* (topic: Topic, parts: ReadonlyArray<Part>, producing?: Producing) {
     const log = logs.of(topic.log)
     if (log === undefined) return yield* noLog(topic.log)
-    const who = excerpt(producing?.producer ?? "")
+    const who = excerpt(producerOf(producing?.producer ?? ""))
     const one = ({ partition, frame }: Part) =>
       Effect.suspend(() => {
         const answered = activity.pressure.begin({ topic: topic.id, partition }, topic.name, frame.bytes.length)
@@ -267,19 +271,25 @@ const make = Effect.fnUntraced(function* (options: PublishingOptions) {
       identity.name
     )
     wish.turn?.roomed()
-    const checked = wrongEvent(all)
-    return yield* Effect.ensuring(checked === undefined ? into(topic, wish) : Effect.fail(checked), Effect.sync(leave))
+    const checked = wrongEvent(all, wish.again === true)
+    return yield* Effect.ensuring(
+      checked === undefined
+        ? into(topic, { ...wish, producing: owned(producing, identity.name) })
+        : Effect.fail(checked),
+      Effect.sync(leave)
+    )
   })
 
   const open = Effect.fn("Publishing.open")(function* (name: string, producer: string) {
-    yield* permitted("topics.publish", name)
+    const identity = yield* permitted("topics.publish", name)
     const wrong = wrongProducer(producer)
     if (wrong !== undefined) return yield* invalid(wrong)
     const topic = yield* known.find(name)
-    const opened = yield* store.open(topic.id, producer)
+    const its = ownedProducer(identity.name, producer) // TV6
+    const opened = yield* store.open(topic.id, its)
     if (opened !== undefined) {
       const elsewhere = logs.of(topic.log)?.elsewhere
-      const sequences = elsewhere === undefined ? opened.sequences : yield* elsewhere.open(topic.id, producer)
+      const sequences = elsewhere === undefined ? opened.sequences : yield* elsewhere.open(topic.id, its)
       return { ...opened, sequences, partitions: topic.partitions }
     }
     known.changed(name, undefined)

@@ -6,13 +6,24 @@
  *   TS2  Whoever opens a producer has the only epoch that may append: what came of an earlier one is in the log by then, or never will be.
  *   TS3  A producer is remembered as long as the topic keeps its events, and at least seven days after it was last heard of. (held by test/contracts/TopicFaults.test.ts)
  *   TS4  With a note, what is created, changed or removed is in the audit log, in the same transaction.
+ *   TS5  Of the producers that a topic may have no principal has more than four fifths. (held by test/contracts/TopicFaults.test.ts)
  */
 import { Context, type Effect } from "effect"
-import type { HeraldError } from "../errors/HeraldError.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { Changeable, Definition, LogKind, Retention, Topic } from "./Topic.ts"
 
 /** Producers of a topic. */
 export const PRODUCERS = 10_000
+/** Of one principal in a topic. */
+export const PRODUCERS_OF_ONE = (PRODUCERS * 4) / 5
+/** `share`: they are all of one principal. */
+export const producersFull = (share: boolean): HeraldError =>
+  failure(
+    "ProducersFull",
+    share
+      ? `the topic has ${PRODUCERS_OF_ONE} producers of this principal already`
+      : `the topic has ${PRODUCERS} producers already`
+  )
 /** Milliseconds. TS3 */
 export const REMEMBERED_MILLIS = 7 * 86_400_000
 /** Topics in a page. */
@@ -69,7 +80,7 @@ export class TopicStore extends Context.Service<
     readonly producers: (topic: number) => Effect.Effect<number, HeraldError>
     /** Ids of all topics of that log, and how long each keeps its events. */
     readonly kept: (log: LogKind) => Effect.Effect<ReadonlyArray<Kept>, HeraldError>
-    /** Undefined: there is no such topic. Fails besides `ProducersFull`. TS2 */
+    /** `producer`: as Owned.ts has it. Undefined: there is no such topic. Fails besides `ProducersFull`. TS2 */
     readonly open: (topic: number, producer: string) => Effect.Effect<Opened | undefined, HeraldError>
   }
 >()("herald/topics/TopicStore") {}

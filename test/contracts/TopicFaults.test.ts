@@ -65,6 +65,22 @@ describe("topics in PostgreSQL, with faults", () => {
     )
   })
 
+  it("TS5 one principal's producers leave room for others'", async () => {
+    const { id } = await newOne()
+    const opened = (producer: string, most: number) =>
+      query(`select herald_topic_open(${id}, '${producer}', ${most}) ->> 'problem' as problem`)
+    for (const [producer, most, problem] of [
+      ...[0, 1, 2, 3].map((n) => [`eve:${n}`, 5, null] as const),
+      ["eve:4", 5, "share"],
+      ["eve:3", 5, null],
+      ["evelyn:0", 5, null],
+      ["ann:0", 5, "full"],
+      ["ann:0", 6, null],
+      [":dead-letters/1", 7, null]
+    ] as const)
+      assert.deepStrictEqual(await opened(producer, most), [{ problem }], producer)
+  })
+
   it("TL4 TS2 whoever opens a producer while the older one writes has the only epoch that may", async () => {
     const { id } = await newOne()
     const first = await open(id, "p")

@@ -3,7 +3,8 @@
  *
  *   KR3  An event's key, payload and headers are the record's key, value and headers, so that anybody's consumer understands them; what Kafka has no
  *        place for are headers of Herald's own, whose names nobody else may publish.
- *   KR4  What others write is read as well: a record without Herald's headers is an event. What is no text is given in base64, and said to be.
+ *   KR4  What others write is read as well: a record without Herald's headers is an event. What is no text is given in base64, and said to be; what
+ *        is called like a header of Herald's own, and comes without a producer, begins with `foreign-`.
  *   KR5  What has more than an event may have (TM3: bytes, headers, and characters of one) is none: a gap `unfit` stands for it. It is found out at a cost
  *        that grows with its bytes alone.
  */
@@ -15,9 +16,11 @@ import {
   HEADER_NAME_LENGTH,
   HEADER_VALUE_LENGTH,
   HEADERS,
+  isOwnHeader,
   type Message,
   wrongMessage
 } from "../../../src/topics/Message.ts"
+import { OWNED_LENGTH } from "../../../src/topics/Owned.ts"
 import { Reader } from "./Bytes.ts"
 import type { KafkaRecord } from "./RecordBatch.ts"
 
@@ -55,9 +58,9 @@ export const recordOf = (
   return { key: key === null ? null : encoder.encode(key), value: payload, headers: all }
 }
 
-const STAMP = /^([1-9]\d{0,14}):([1-9]\d{0,15}):([\s\S]{1,128})$/
-/** Bytes. */
-const LONGEST_STAMP = 640
+const STAMP = new RegExp(`^([1-9]\\d{0,14}):([1-9]\\d{0,15}):([\\s\\S]{1,${OWNED_LENGTH}})$`)
+/** Bytes: numbers, and characters of at most three each. */
+const LONGEST_STAMP = 40 + 3 * OWNED_LENGTH
 
 /** What a stamp says; undefined: it is none of Herald's. */
 const stampOf = (value: Uint8Array | null | undefined): Producing | undefined => {
@@ -138,6 +141,7 @@ export const messageOfRecord = (record: KafkaRecord): Message | undefined => {
   const [key, said] = keyOf(record.key)
   const payload = record.value ?? NOTHING
   const producing = producingOf(record)
+  const shown = (name: string) => (producing === undefined && isOwnHeader(name) ? `foreign-${name}` : name) // TM6
   const headers = new Map<string, string>()
   let eventTime: number | null = null
   let bytes = payload.length + (record.key?.length ?? 0)
@@ -146,8 +150,8 @@ export const messageOfRecord = (record: KafkaRecord): Message | undefined => {
     bytes += name.length + its.length
     if (name === PRODUCER && producing !== undefined) continue
     if (name === TIME && its.length <= 16 && /^-?\d{1,15}$/.test(text(its))) eventTime = Number(text(its))
-    else if (isUtf8(its)) headers.set(name, text(its))
-    else headers.set(`${name};base64`, base64(its))
+    else if (isUtf8(its)) headers.set(shown(name), text(its))
+    else headers.set(`${shown(name)};base64`, base64(its))
   }
   if (said !== undefined) headers.set(KEY, said)
   const message = { key, payload, eventTime, headers }

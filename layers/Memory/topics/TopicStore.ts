@@ -1,9 +1,10 @@
 /** TopicStore over a `State`. */
 import { Clock, Effect, Layer } from "effect"
 import { failure } from "../../../src/errors/HeraldError.ts"
+import { ownerOf } from "../../../src/topics/Owned.ts"
 import { partitionKey } from "../../../src/topics/Piece.ts"
 import { PARTITIONS_IN_ALL, TOPICS, type Topic } from "../../../src/topics/Topic.ts"
-import { type Note, PRODUCERS, TopicStore } from "../../../src/topics/TopicStore.ts"
+import { type Note, PRODUCERS, PRODUCERS_OF_ONE, producersFull, TopicStore } from "../../../src/topics/TopicStore.ts"
 import { AccessTables } from "../access/AccessTables.ts"
 import { State } from "../State.ts"
 import { TopicTables } from "./TopicTables.ts"
@@ -112,8 +113,11 @@ export const layer = Layer.effect(
           if (![...topics.values()].some(({ id }) => id === topic)) return Effect.undefined
           const opened = producers.get(topic) ?? new Map<string, number>()
           producers.set(topic, opened)
-          if (!opened.has(producer) && opened.size >= PRODUCERS)
-            return Effect.fail(failure("ProducersFull", `the topic has ${PRODUCERS} producers already`))
+          if (!opened.has(producer)) {
+            if (opened.size >= PRODUCERS) return Effect.fail(producersFull(false))
+            const its = [...opened.keys()].filter((one) => one.startsWith(ownerOf(producer)))
+            if (its.length >= PRODUCERS_OF_ONE) return Effect.fail(producersFull(true))
+          }
           const epoch = Math.max((opened.get(producer) ?? 0) + 1, Math.floor(now() / 1_000))
           opened.set(producer, epoch)
           const sequences = tables.of([topic]).flatMap(({ id: { partition }, known }) => {

@@ -2,7 +2,14 @@
 import { Effect, Layer } from "effect"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import type { Topic } from "../../../src/topics/Topic.ts"
-import { type Note, type Opened, PRODUCERS, type TopicPage, TopicStore } from "../../../src/topics/TopicStore.ts"
+import {
+  type Note,
+  type Opened,
+  PRODUCERS,
+  producersFull,
+  type TopicPage,
+  TopicStore
+} from "../../../src/topics/TopicStore.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 
@@ -86,11 +93,13 @@ export const layer = Layer.effect(
           Effect.map((rows) => rows.map(({ id, millis }) => ({ id, millis: millis === null ? null : Number(millis) })))
         ),
       open: Effect.fnUntraced(function* (topic, producer) {
-        const [row] = yield* guarded("open the producer")(sql<{ opened: Answer<Opened> }>`
+        const [row] = yield* guarded("open the producer")(sql<{
+          opened: Opened | { readonly problem: "full" | "share" } | null
+        }>`
           select herald_topic_open(${topic}::int, ${producer}, ${PRODUCERS}::int) as opened`)
         const opened = row!.opened
         if (opened === null) return undefined
-        if ("problem" in opened) return yield* failure("ProducersFull", `the topic has ${PRODUCERS} producers already`)
+        if ("problem" in opened) return yield* producersFull(opened.problem === "share")
         return opened
       })
     })

@@ -2,7 +2,7 @@
  * Events of topics as JSON.
  *
  *   TK5  An event's payload is read as it was published: JSON that is an object or a list stands as its own text, other text as a string, and what is no
- *        text in base64. What was read can be published as it stands.
+ *        text in base64. What was read can be published as it stands, but for headers of Herald's own.
  */
 import { Schema } from "effect"
 import { failure, type HeraldError } from "../../../errors/HeraldError.ts"

@@ -181,15 +181,17 @@ describe("records of Kafka", () => {
     const forged = record("v", {
       headers: [
         ["herald-producer", Buffer.from("0:0:")],
-        ["herald-event-time", Buffer.from("soon")]
+        ["herald-event-time", Buffer.from("soon")],
+        ["herald-route-hops", Buffer.from("16")]
       ]
     })
     assert.isUndefined(producingOf(forged))
     assert.deepStrictEqual(
       [...messageOfRecord(forged)!.headers],
       [
-        ["herald-producer", "0:0:"],
-        ["herald-event-time", "soon"]
+        ["foreign-herald-producer", "0:0:"],
+        ["foreign-herald-event-time", "soon"],
+        ["foreign-herald-route-hops", "16"]
       ]
     )
   })

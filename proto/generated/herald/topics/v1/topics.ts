@@ -308,7 +308,7 @@ export interface Problem {
 
 export interface OpenProducerRequest {
   topic: string;
-  /** At most 128 characters. Whoever opens it again fences whoever had it. */
+  /** At most 128 characters, of the caller's principal. Who opens it again fences whoever had it. */
   producerId: string;
 }
 
