@@ -13,18 +13,28 @@ create table market_cursors (
   next_off bigint not null,
   -- The newest time of the feed that is known, in nanoseconds: what is older may be late.
   watermark bigint not null,
+  -- How many there are of it.
+  instruments integer not null default 0,
   primary key (topic, part)
 ) with (fillfactor = 50);
 
+-- What is traded, as one partition of a topic tells it: what another one tells of the same symbol is another instrument, and they are put together when
+-- somebody asks who may read both. So nobody changes what others told, and all rows of a partition are written by whoever moves its cursor.
 create table market_instruments (
   id integer generated always as identity primary key,
-  symbol text not null check (length(symbol) between 1 and 64),
-  exchange text not null check (length(exchange) between 1 and 32),
-  -- Where it was heard of last: how fresh it is, the cursor there says.
   topic bigint not null,
   part integer not null,
-  unique (symbol, exchange)
+  symbol text collate "C" not null check (length(symbol) between 1 and 64),
+  exchange text collate "C" not null check (length(exchange) between 1 and 32),
+  unique (symbol, topic, part, exchange)
 );
+
+-- Topics that these patterns cover, of which anything is in bars: names, names with /* for all below them, or * for all.
+create function herald_market_topics(patterns jsonb) returns bigint[] language sql stable as $$
+  select coalesce(array_agg(distinct c.topic), '{}') from market_cursors c
+  where exists (select from jsonb_array_elements_text(patterns) p
+    where p = '*' or p = c.name or (right(p, 2) = '/*' and starts_with(c.name, left(p, -1))))
+$$;
 
 create table market_latest (
   instrument integer not null,
@@ -130,14 +140,15 @@ create type market_part as (
   high numeric, low numeric, volume numeric, notional numeric, trades bigint
 );
 
--- Puts parts of bars to what is there (`instead`: in its place). In the order of their keys, so that two writers wait for each other and no more.
-create function herald_market_merge(parts jsonb, days boolean, instead boolean) returns void language plpgsql as $$
+-- Puts parts of bars of a partition to what is there (`instead`: in its place).
+create function herald_market_merge(of_topic bigint, of_part integer, parts jsonb, days boolean, instead boolean) returns void language plpgsql as $$
 begin
   execute format($sql$
     insert into %I as b (instrument, every, session, start_at, open, close, high, low, volume, notional, trades, revision)
       select i.id, p.every, p.session, herald_at(p.start::float8), herald_mark(p.open_ts, p.open_seq, p.open_epoch, p.open_off, p.open_price),
         herald_mark(p.close_ts, p.close_seq, p.close_epoch, p.close_off, p.close_price), p.high, p.low, p.volume, p.notional, p.trades, 1
-      from jsonb_populate_recordset(null::market_part, $1) p join market_instruments i on i.symbol = p.symbol and i.exchange = p.exchange
+      from jsonb_populate_recordset(null::market_part, $1) p
+        join market_instruments i on i.symbol = p.symbol and i.topic = $4 and i.part = $5 and i.exchange = p.exchange
       where (p.every = 86400) = $2
       order by 1, 2, 3, 4
     on conflict (instrument, every, session, start_at) do update set
@@ -149,19 +160,19 @@ begin
       notional = case when $3 then 0 else b.notional end + excluded.notional,
       trades = case when $3 then 0 else b.trades end + excluded.trades,
       revision = b.revision + 1
-    $sql$, case when days then 'market_days' else 'market_bars' end) using parts, days, instead;
+    $sql$, case when days then 'market_days' else 'market_bars' end) using parts, days, instead, of_topic, of_part;
 end $$;
 
--- Bars of five minutes, hours and days, put together again from those of minutes.
+-- Bars of five minutes, hours and days of a partition, put together again from its minutes.
 --   in: [{symbol, exchange, every, session, start, end}], times in milliseconds
-create function herald_market_again(bars jsonb) returns void language plpgsql as $$
+create function herald_market_again(of_topic bigint, of_part integer, bars jsonb) returns void language plpgsql as $$
 declare
   one record;
 begin
   for one in
     select i.id, b.every, b.session, herald_at(b.start::float8) as start_at, herald_at(b."end"::float8) as end_at
       from jsonb_to_recordset(bars) as b(symbol text, exchange text, every integer, session smallint, start bigint, "end" bigint)
-        join market_instruments i on i.symbol = b.symbol and i.exchange = b.exchange
+        join market_instruments i on i.symbol = b.symbol and i.topic = of_topic and i.part = of_part and i.exchange = b.exchange
       order by 1, 2, 3, 4
   loop
     execute format($sql$
@@ -176,14 +187,17 @@ begin
   end loop;
 end $$;
 
--- Writes what was made of events of one partition, where they follow what is written of it already; otherwise nothing.
+-- Writes what was made of events of one partition, where they follow what is written of it already; otherwise nothing. Instruments are at most so many in
+-- all, and `share` of one topic.
 --   in: {topic, part, name, from: [epoch, offset] or null, to: [epoch, offset], watermark, bars, instead, again, latest, forgotten, quotes}
 --   out: {left: instruments that there was no room for}, or {epoch, offset}: how far it is; {epoch: null}: it was not begun
-create function herald_market_write(batch jsonb, instruments integer) returns jsonb language plpgsql as $$
+create function herald_market_write(batch jsonb, most integer, share integer) returns jsonb language plpgsql as $$
 declare
   of_topic constant bigint := (batch->>'topic')::bigint;
   of_part constant integer := (batch->>'part')::integer;
   heard jsonb;
+  room bigint;
+  came integer;
   left_out integer := 0;
   week timestamptz;
 begin
@@ -199,21 +213,22 @@ begin
     return coalesce((select jsonb_build_object('epoch', epoch, 'offset', next_off) from market_cursors where topic = of_topic and part = of_part),
       '{"epoch": null}');
   end if;
+  -- From here on the cursor is locked, and so is all that is of this partition.
 
   select coalesce(jsonb_agg(distinct jsonb_build_object('symbol', x->>'symbol', 'exchange', x->>'exchange')), '[]') into heard
-    from jsonb_array_elements(batch->'bars' || (batch->'instead') || (batch->'latest') || (batch->'quotes')) x;
-  update market_instruments i set topic = of_topic, part = of_part
-    from jsonb_to_recordset(heard) as h(symbol text, exchange text)
-    where i.symbol = h.symbol and i.exchange = h.exchange and (i.topic, i.part) <> (of_topic, of_part);
-  if exists (select from jsonb_to_recordset(heard) as h(symbol text, exchange text)
-    where not exists (select from market_instruments i where i.symbol = h.symbol and i.exchange = h.exchange)) then
+    from jsonb_array_elements(batch->'bars' || (batch->'instead') || (batch->'latest') || (batch->'quotes')) x
+    where not exists (select from market_instruments i
+      where i.symbol = x->>'symbol' and i.topic = of_topic and i.part = of_part and i.exchange = x->>'exchange');
+  if heard <> '[]' then
     perform pg_advisory_xact_lock(7234739); -- so that they are counted rightly
+    select greatest(0, least(most - sum(c.instruments), share - coalesce(sum(c.instruments) filter (where c.topic = of_topic), 0))) into room
+      from market_cursors c;
     insert into market_instruments (symbol, exchange, topic, part)
       select h.symbol, h.exchange, of_topic, of_part from jsonb_to_recordset(heard) as h(symbol text, exchange text)
-      where not exists (select from market_instruments i where i.symbol = h.symbol and i.exchange = h.exchange)
-      order by 1, 2 limit greatest(0, instruments - (select count(*) from market_instruments));
-    select count(*) into left_out from jsonb_to_recordset(heard) as h(symbol text, exchange text)
-      where not exists (select from market_instruments i where i.symbol = h.symbol and i.exchange = h.exchange);
+      order by h.symbol collate "C", h.exchange collate "C" limit room;
+    get diagnostics came = row_count;
+    left_out := jsonb_array_length(heard) - came;
+    update market_cursors set instruments = instruments + came where topic = of_topic and part = of_part;
   end if;
 
   for week in
@@ -222,19 +237,18 @@ begin
   loop
     perform herald_market_room(week);
   end loop;
-  perform herald_market_merge(batch->'bars', false, false);
-  perform herald_market_merge(batch->'bars', true, false);
-  perform herald_market_merge(batch->'instead', false, true);
-  perform herald_market_again(batch->'again');
+  perform herald_market_merge(of_topic, of_part, batch->'bars', false, false);
+  perform herald_market_merge(of_topic, of_part, batch->'bars', true, false);
+  perform herald_market_merge(of_topic, of_part, batch->'instead', false, true);
+  perform herald_market_again(of_topic, of_part, batch->'again');
 
   delete from market_latest l using jsonb_to_recordset(batch->'forgotten') as f(symbol text, exchange text, session smallint), market_instruments i
-    where i.symbol = f.symbol and i.exchange = f.exchange and l.instrument = i.id and l.session = f.session;
+    where i.symbol = f.symbol and i.topic = of_topic and i.part = of_part and i.exchange = f.exchange and l.instrument = i.id and l.session = f.session;
   insert into market_latest as l
     select i.id, n.session, herald_mark(n.ts, n.seq, n.epoch, n.off, n.price), n.recv, n.size, n.currency, n.trade, n.conditions
       from jsonb_to_recordset(batch->'latest') as n(symbol text, exchange text, session smallint, ts bigint, seq bigint, epoch bigint, off bigint,
           price numeric, recv bigint, size numeric, currency text, trade text, conditions jsonb)
-        join market_instruments i on i.symbol = n.symbol and i.exchange = n.exchange
-      order by 1, 2
+        join market_instruments i on i.symbol = n.symbol and i.topic = of_topic and i.part = of_part and i.exchange = n.exchange
   on conflict (instrument, session) do update set mark = excluded.mark, recv = excluded.recv, size = excluded.size, currency = excluded.currency,
       trade = excluded.trade, conditions = excluded.conditions
     where l.mark < excluded.mark;
@@ -242,41 +256,68 @@ begin
     select i.id, herald_mark(n.ts, n.seq, n.epoch, n.off, null), n.recv, n.currency, n.bid, n.bid_size, n.ask, n.ask_size
       from jsonb_to_recordset(batch->'quotes') as n(symbol text, exchange text, ts bigint, seq bigint, epoch bigint, off bigint, recv bigint,
           currency text, bid numeric, bid_size numeric, ask numeric, ask_size numeric)
-        join market_instruments i on i.symbol = n.symbol and i.exchange = n.exchange
-      order by 1
+        join market_instruments i on i.symbol = n.symbol and i.topic = of_topic and i.part = of_part and i.exchange = n.exchange
   on conflict (instrument) do update set mark = excluded.mark, recv = excluded.recv, currency = excluded.currency, bid = excluded.bid,
       bid_size = excluded.bid_size, ask = excluded.ask, ask_size = excluded.ask_size
     where q.mark < excluded.mark;
   return jsonb_build_object('left', left_out);
 end $$;
 
--- One bounded step: days that are as old as they are kept, instruments of which nothing is left, and how far topics were that are no more. Ranges of weeks are dropped from outside.
+-- Instruments of which nothing is left: no days, and nothing newer than that moment, in nanoseconds; or they were of a topic that is no more. Of these, or of
+-- all where that is null.
+create function herald_market_over(oldest bigint, among integer[]) returns table (id integer, topic bigint, part integer) language sql stable as $$
+  with quiet as materialized (
+    select i.id, i.topic, i.part from market_instruments i
+    where (among is null or i.id = any (among))
+      and (not exists (select from topics t where t.id = i.topic)
+        or (coalesce((select max((l.mark).ts) from market_latest l where l.instrument = i.id), 0) < oldest
+          and coalesce((select (q.mark).ts from market_quotes q where q.instrument = i.id), 0) < oldest))
+  )
+  select q.id, q.topic, q.part from quiet q where not exists (select from market_days d where d.instrument = q.id limit 1)
+$$;
+
+-- One bounded step: days that are as old as they are kept or were made of topics that are no more, instruments of which nothing is left, and how far such
+-- topics were. Ranges of weeks are dropped from outside.
 create function herald_market_sweep(lease jsonb, lasts interval, keep interval, keep_days interval, step integer) returns jsonb language plpgsql as $$
 declare
   now constant timestamptz := clock_timestamp();
+  oldest constant bigint := herald_millis(now - keep_days) * 1000000;
   days integer;
-  gone integer;
+  orphans integer;
+  ended integer[];
+  feed record;
+  removed integer;
+  gone integer := 0;
 begin
   if not herald_fence(lease, lasts) then return null; end if;
   -- Rows that a projector holds are left for the next step.
   delete from market_days where ctid = any (array(
     select ctid from market_days where start_at < now - keep_days order by start_at limit step for update skip locked));
   get diagnostics days = row_count;
+  delete from market_days where ctid = any (array(
+    select d.ctid from market_days d where d.instrument = any (array(
+      select i.id from market_instruments i where not exists (select from topics t where t.id = i.topic))) limit step for update skip locked));
+  get diagnostics orphans = row_count;
   if (select relkind from pg_class where oid = 'market_bars'::regclass) <> 'p' then
     perform drop_chunks('market_bars', older_than => now - keep);
   end if;
   delete from market_ranges where lower + interval '7 days' <= now - keep
     and not exists (select from pg_class where relname = 'market_bars_' || to_char(lower at time zone 'UTC', 'YYYYMMDD'));
-  with old as (
-    select l.instrument from market_latest l where not exists (select from market_days d where d.instrument = l.instrument)
-    group by l.instrument having max((l.mark).ts) < herald_millis(now - keep_days) * 1000000 limit step
-  ), forgotten as (delete from market_latest l using old where l.instrument = old.instrument), quotes as (
-    delete from market_quotes q using old where q.instrument = old.instrument
-  )
-  delete from market_instruments i using old where i.id = old.instrument;
-  get diagnostics gone = row_count;
-  -- Of topics that were deleted, once nothing is told by their names.
-  delete from market_cursors c
-    where not exists (select from topics t where t.id = c.topic) and not exists (select from market_instruments i where i.topic = c.topic and i.part = c.part);
-  return jsonb_build_object('days', days, 'instruments', gone, 'more', days = step or gone = step);
+
+  ended := array(select o.id from herald_market_over(oldest, null) o limit step);
+  for feed in select distinct i.topic, i.part from market_instruments i where i.id = any (ended) order by 1, 2 loop
+    -- As a writer does: the cursor first, then what is of it.
+    perform 1 from market_cursors c where c.topic = feed.topic and c.part = feed.part for update skip locked;
+    continue when not found and exists (select from market_cursors c where c.topic = feed.topic and c.part = feed.part);
+    with old as materialized (select o.id from herald_market_over(oldest, ended) o where o.topic = feed.topic and o.part = feed.part),
+      trades as (delete from market_latest l using old where l.instrument = old.id),
+      quotes as (delete from market_quotes q using old where q.instrument = old.id)
+    delete from market_instruments i using old where i.id = old.id;
+    get diagnostics removed = row_count;
+    update market_cursors set instruments = instruments - removed where topic = feed.topic and part = feed.part;
+    gone := gone + removed;
+  end loop;
+  delete from market_cursors c where not exists (select from topics t where t.id = c.topic)
+    and not exists (select from market_instruments i where i.topic = c.topic and i.part = c.part);
+  return jsonb_build_object('days', days + orphans, 'instruments', gone, 'more', days = step or orphans = step or gone = step);
 end $$;

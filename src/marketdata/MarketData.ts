@@ -1,20 +1,22 @@
 /**
  * Use cases on market data: what was traded last, and bars. Every method checks `CurrentIdentity` for the topics that it tells of.
  *
- *   MU1  Nobody is told of an instrument whose topic they may not read, nor whether there is one.
+ *   MU1  Nobody is told of anything that was told in a topic which they may not read, nor whether there is any: what is put together is of the
+ *        topics that the asker may read.
  *   MU2  An answer says how old it is, in which session that was and is, and whether it is stale: older than it may be while the venue is open.
  *   MU3  A page ends at its limit, and the next one goes on behind it without a gap and without a bar twice. None is of the time to come.
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import { requireTopic } from "../access/RequireTopic.ts"
-import { mayTopic } from "../access/TopicRights.ts"
+import { mayTopic, topicsOf } from "../access/TopicRights.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { isTopicName } from "../keys/TopicName.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { type Calendar, type Interval, type Session, sessionAt, WIDTH } from "./Calendar.ts"
-import { type Latest, type LatestQuote, type LatestTrade, MarketStore, type Traded } from "./MarketStore.ts"
+import { EXCHANGES, type Latest, type LatestQuote, type LatestTrade, MarketStore, type Traded } from "./MarketStore.ts"
 import { EXCHANGE, SYMBOL } from "./ReadTick.ts"
 import { acrossAll, type Candle, candlesOf, filled, isFinal, type SessionChoice, sessionsOf } from "./Series.ts"
-import { compare, millisOf } from "./Tick.ts"
+import { compare, type Instrument, millisOf } from "./Tick.ts"
 import { venueOf } from "./Venue.ts"
 
 /** Bars of one page. MU3 */
@@ -26,6 +28,8 @@ export interface Asked {
   readonly symbol: string
   /** Undefined: all that there are. */
   readonly exchange: string | undefined
+  /** The name of the topic that is meant; undefined: all that the caller may read. */
+  readonly topic: string | undefined
   readonly session: SessionChoice
 }
 
@@ -56,6 +60,22 @@ export interface Bars {
   readonly next: number | undefined
 }
 
+export interface AskedList {
+  /** As `Asked`. */
+  readonly topic: string | undefined
+  /** What symbols begin with; "": all. */
+  readonly prefix: string
+  readonly after: Instrument | undefined
+  /** 1 to `LIST_PAGE`. */
+  readonly limit: number
+}
+
+export interface Listed {
+  readonly listed: ReadonlyArray<Instrument>
+  /** Behind which the next page begins; undefined: that was all. */
+  readonly next: Instrument | undefined
+}
+
 export interface MarketDataOptions {
   readonly staleMillis: number
 }
@@ -67,27 +87,41 @@ export class MarketData extends Context.Service<
     readonly latest: (asked: Asked) => Effect.Effect<Newest, HeraldError>
     /** In the order of their time. Fails `InvalidInput`, `NoMarketData`, `Forbidden`. MU3 */
     readonly history: (asked: AskedBars) => Effect.Effect<Bars, HeraldError>
+    /** By symbol and exchange. Fails `InvalidInput`, `Forbidden`. MU1 */
+    readonly list: (asked: AskedList) => Effect.Effect<Listed, HeraldError>
   }
 >()("herald/marketdata/MarketData") {
   static readonly layer = (options: MarketDataOptions) => Layer.effect(MarketData, make(options))
 }
 
-const noSuch = (symbol: string, exchange: string | undefined) =>
+const noSuchMarketData = (symbol: string, exchange: string | undefined) =>
   failure("NoMarketData", `there is no market data of ${symbol}${exchange === undefined ? "" : ` on ${exchange}`}`)
+
+/** Symbols of one page of a list. */
+export const LIST_PAGE = 1_000
 
 const make = Effect.fnUntraced(function* ({ staleMillis }: MarketDataOptions) {
   const store = yield* MarketStore
 
-  /** Where it is traded, as far as the caller may know. MU1 */
-  const tradedFor = Effect.fnUntraced(function* ({ symbol, exchange }: Asked) {
+  /** Topics that are meant, as far as the caller may read them. MU1 */
+  const topicsFor = Effect.fnUntraced(function* (topic: string | undefined) {
     const identity = yield* requireTopic("topics.read", undefined)
+    if (topic === undefined) return topicsOf(identity)
+    if (!isTopicName(topic)) return yield* failure("InvalidInput", `topic: ${excerpt(topic)} is none`)
+    return mayTopic(identity, "topics.read", topic) ? [topic] : []
+  })
+
+  /** Where it is traded, as far as the caller may know. MU1 */
+  const tradedFor = Effect.fnUntraced(function* ({ symbol, exchange, topic }: Asked) {
+    const topics = yield* topicsFor(topic)
     if (!SYMBOL.test(symbol)) return yield* failure("InvalidInput", `${excerpt(symbol)} is no symbol`)
     if (exchange !== undefined && !EXCHANGE.test(exchange))
       return yield* failure("InvalidInput", `${excerpt(exchange)} is no exchange`)
-    const traded = (yield* store.traded(symbol)).filter(
-      (one) => (exchange === undefined || one.exchange === exchange) && mayTopic(identity, "topics.read", one.topic)
-    )
-    return traded.length === 0 ? yield* noSuch(symbol, exchange) : traded
+    const traded = yield* store.traded({ symbol, topics, exchange })
+    if (traded.length === 0) return yield* noSuchMarketData(symbol, exchange)
+    if (traded.length > EXCHANGES)
+      return yield* failure("InvalidInput", `${symbol} is traded on more than ${EXCHANGES} exchanges: name one of them`)
+    return { traded, topics, exchanges: traded.map(({ exchange }) => exchange) }
   })
 
   /** The one calendar of all of them: days of two zones don't begin at once. */
@@ -100,16 +134,13 @@ const make = Effect.fnUntraced(function* ({ staleMillis }: MarketDataOptions) {
   })
 
   const latest = Effect.fn("MarketData.latest")(function* (asked: Asked) {
-    const traded = yield* tradedFor(asked)
-    const found: Latest = yield* store.latest(
-      asked.symbol,
-      traded.map(({ exchange }) => exchange)
-    )
+    const { topics, exchanges } = yield* tradedFor(asked)
+    const found: Latest = yield* store.latest({ symbol: asked.symbol, topics }, exchanges)
     const sessions = sessionsOf(asked.session)
     const trade = found.trades
       .filter(({ session }) => sessions.includes(session))
       .reduce<LatestTrade | undefined>((a, b) => (a === undefined || compare(a, b) < 0 ? b : a), undefined)
-    if (trade === undefined) return yield* noSuch(asked.symbol, asked.exchange)
+    if (trade === undefined) return yield* noSuchMarketData(asked.symbol, asked.exchange)
     const now = yield* Clock.currentTimeMillis
     const market = sessionAt(venueOf(trade.exchange).calendar, now)
     const age = Math.max(0, now - millisOf(trade.tsEvent))
@@ -119,7 +150,7 @@ const make = Effect.fnUntraced(function* ({ staleMillis }: MarketDataOptions) {
 
   const history = Effect.fn("MarketData.history")(function* (asked: AskedBars) {
     const { symbol, interval, limit, session, fill } = asked
-    const traded = yield* tradedFor(asked)
+    const { traded, topics, exchanges } = yield* tradedFor(asked)
     const calendar = yield* calendarOf(symbol, traded)
     const now = yield* Clock.currentTimeMillis
     const until = Math.min(asked.until ?? now, now)
@@ -127,7 +158,7 @@ const make = Effect.fnUntraced(function* ({ staleMillis }: MarketDataOptions) {
     if (asked.until !== undefined && from >= asked.until)
       return yield* failure("InvalidInput", "the end of the time is not behind its beginning")
     const sessions = sessionsOf(session)
-    const query = { symbol, exchanges: traded.map(({ exchange }) => exchange), interval, sessions }
+    const query = { symbol, topics, exchanges, interval, sessions }
     const range = { from, until, limit: limit + 1 }
     let candles = candlesOf(calendar, interval, yield* store.bars(query, range))
     if (fill === "previous") {
@@ -148,5 +179,12 @@ const make = Effect.fnUntraced(function* ({ staleMillis }: MarketDataOptions) {
     }
   })
 
-  return MarketData.of({ latest, history })
+  const list = Effect.fn("MarketData.list")(function* ({ topic, prefix, after, limit }: AskedList) {
+    const topics = yield* topicsFor(topic)
+    const found = yield* store.listed({ topics, prefix, after, limit: limit + 1 })
+    const listed = found.slice(0, limit)
+    return { listed, next: found.length > limit ? listed.at(-1) : undefined }
+  })
+
+  return MarketData.of({ latest, history, list })
 })

@@ -4,8 +4,12 @@
  *   MX1  What is made of events is written in the transaction that says how far they are written, and only where it follows what is: read again, by
  *        whichever node, they count once. (held by test/contracts/MarketStores.ts)
  *   MX2  Bars are as `merge` says, and what is newest as `compare` does, whatever came first. (held by test/contracts/MarketStores.ts)
- *   MX3  There are at most `INSTRUMENTS`; of further ones nothing is kept, and it is said how many those were. (held by test/contracts/MarketStores.ts)
- *   MX4  How far a topic was that was deleted is forgotten once nothing is told by its name. (held by test/contracts/MarketStores.ts)
+ *   MX3  There are at most `INSTRUMENTS`, and at most `SHARE` of one topic; of further ones nothing is kept, and it is said how many those were. (held by
+ *        test/contracts/MarketFeeds.ts)
+ *   MX4  What was made of a topic that was deleted goes, and how far it was; so does an instrument of which nothing is left, had it trades or quotes only.
+ *        (held by test/contracts/MarketSweeps.ts)
+ *   MX5  What one partition told is changed by nothing that another one tells. It is put together when it is read, of the topics that are asked for and of
+ *        no other. (held by test/contracts/MarketFeeds.ts)
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -18,11 +22,13 @@ import type { Projection } from "./Projection.ts"
 import type { StoredBar } from "./Series.ts"
 import type { Instrument, Order, Side } from "./Tick.ts"
 
-/** Symbols of exchanges. MX3 */
+/** Symbols of exchanges, of each partition that tells of them. MX3 */
 export const INSTRUMENTS = 200_000
+/** Of those, of one topic. MX3 */
+export const SHARE = 50_000
 /** Bars of one answer. */
 export const MOST_BARS = 10_000
-/** Exchanges of one symbol that are looked at. */
+/** Exchanges of one symbol that are put together. */
 export const EXCHANGES = 32
 
 export type Written =
@@ -61,20 +67,33 @@ export interface Latest {
   readonly quotes: ReadonlyArray<LatestQuote>
 }
 
+/** A symbol, of topics that these patterns cover: names, names with /* for all below them, or * for all. MX5 */
+export interface Visible {
+  readonly symbol: string
+  readonly topics: ReadonlyArray<string>
+}
+
 /** Where a symbol is traded, and how fresh that is. */
 export interface Traded {
   readonly exchange: string
-  /** The topic that it was heard of in last. */
-  readonly topic: string
-  /** Nanoseconds; undefined: not known. */
+  /** Of the slowest partition that tells of it, in nanoseconds; undefined: not known. */
   readonly watermark: bigint | undefined
 }
 
-export interface BarQuery {
-  readonly symbol: string
+export interface BarQuery extends Visible {
   readonly exchanges: ReadonlyArray<string>
   readonly interval: Interval
   readonly sessions: ReadonlyArray<Session>
+}
+
+/** What is listed, by symbol and exchange. */
+export interface ListedQuery {
+  readonly topics: ReadonlyArray<string>
+  /** What the symbols begin with. */
+  readonly prefix: string
+  /** Behind which it goes on. */
+  readonly after: Instrument | undefined
+  readonly limit: number
 }
 
 export interface KeepMarket {
@@ -95,9 +114,13 @@ export class MarketStore extends Context.Service<
     /** MX1 */
     readonly write: (projection: Projection) => Effect.Effect<Written, HeraldError>
     readonly cursor: (partition: PartitionId) => Effect.Effect<Cursor | undefined, HeraldError>
-    /** Exchanges of a symbol, by name, at most `EXCHANGES`. */
-    readonly traded: (symbol: string) => Effect.Effect<ReadonlyArray<Traded>, HeraldError>
-    readonly latest: (symbol: string, exchanges: ReadonlyArray<string>) => Effect.Effect<Latest, HeraldError>
+    /** Exchanges of a symbol, or the one that is named, by name; at most one more than `EXCHANGES`. */
+    readonly traded: (
+      of: Visible & { readonly exchange: string | undefined }
+    ) => Effect.Effect<ReadonlyArray<Traded>, HeraldError>
+    /** Of each exchange and session the newest of all partitions. */
+    readonly latest: (of: Visible, exchanges: ReadonlyArray<string>) => Effect.Effect<Latest, HeraldError>
+    readonly listed: (query: ListedQuery) => Effect.Effect<ReadonlyArray<Instrument>, HeraldError>
     /** By start: all of the first `limit` different starts, from and including `from`, until and excluding `until`; milliseconds. */
     readonly bars: (
       query: BarQuery,

@@ -48,7 +48,7 @@ export interface Wish {
 export class MarketStreams extends Context.Service<
   MarketStreams,
   {
-    /** Gives what closes it. Fails `InvalidInput`, `NotFound`, and as `Fanout.open`. MZ1 */
+    /** Gives what closes it. Fails `InvalidInput`, `NoMarketData`, and as `Fanout.open`. MZ1 */
     readonly open: (wish: Wish, listener: Listener) => Effect.Effect<() => void, HeraldError>
     readonly drain: Effect.Effect<void>
   }

@@ -7,7 +7,7 @@
  *   MP3  At most `PARTITIONS` are put together, in the order of their topics' names; it is measured how many are left out.
  *   MJ5 in Projecting.ts
  */
-import { Clock, Duration, Effect, FiberMap, Latch, Layer, Metric } from "effect"
+import { Clock, Duration, Effect, FiberMap, Latch, Layer, Metric, Semaphore } from "effect"
 import { Placement } from "../placement/Placement.ts"
 import { every } from "../telemetry/Every.ts"
 import { gauge } from "../telemetry/Metrics.ts"
@@ -60,6 +60,7 @@ const make = Effect.fnUntraced(function* ({ topics, keepMillis }: ProjectorsOpti
   const placement = yield* Placement
   const registered = yield* FiberMap.make<string>()
   const owned = new Map<string, Owned>()
+  const amending = yield* Semaphore.make(1)
   const { prefix, covers } = coveredBy(topics)
 
   const wake = (one: Owned | undefined) => one?.latch.openUnsafe()
@@ -74,7 +75,7 @@ const make = Effect.fnUntraced(function* ({ topics, keepMillis }: ProjectorsOpti
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       const latch = Latch.makeUnsafe(true)
-      const projecting = makeProjecting(log, market, { partition, name: topic.name, keepMillis })
+      const projecting = makeProjecting(log, market, { partition, name: topic.name, keepMillis, amending })
       const one: Owned = {
         ...{ partition, log, projecting, latch },
         ...{ wroteAt: now, saidAt: now, behind: 0, isQuiet: false }

@@ -6,7 +6,7 @@ import type { KeyedBar } from "../../src/marketdata/Bar.ts"
 import { endOf, INTERVALS, type Interval, SESSIONS, startOf } from "../../src/marketdata/Calendar.ts"
 import { decimalText } from "../../src/marketdata/Decimal.ts"
 import { Gathering, type PlacedTrade, rolledUp } from "../../src/marketdata/Gathering.ts"
-import { MarketStore } from "../../src/marketdata/MarketStore.ts"
+import { type BarQuery, MarketStore } from "../../src/marketdata/MarketStore.ts"
 import { NOTHING, type Projection } from "../../src/marketdata/Projection.ts"
 import type { StoredBar } from "../../src/marketdata/Series.ts"
 import { millisOf } from "../../src/marketdata/Tick.ts"
@@ -16,6 +16,7 @@ import type { TopicStore } from "../../src/topics/TopicStore.ts"
 import { dice } from "../support/Chance.ts"
 import { fresh } from "../support/fresh.ts"
 import { decimal, drawn, SECOND, shuffled, TEN, trade } from "../support/Trades.ts"
+import { marketFeeds } from "./MarketFeeds.ts"
 import { marketSweeps } from "./MarketSweeps.ts"
 
 export type Test = <E>(name: string, body: () => Effect.Effect<void, E, MarketStore | Leases | TopicStore>) => void
@@ -49,7 +50,9 @@ const told = ({ exchange, session, start, bar }: Omit<StoredBar, "revision">) =>
   ...{ volume: decimalText(bar.volume), notional: decimalText(bar.notional) }
 })
 export const read = (of: string, interval: Interval, exchanges = ["KRAKEN", "NASDAQ"]) =>
-  Effect.flatMap(MarketStore, (store) => store.bars({ symbol: of, exchanges, interval, sessions: SESSIONS }, ALL))
+  Effect.flatMap(MarketStore, (store) =>
+    store.bars({ symbol: of, topics: ["*"], exchanges, interval, sessions: SESSIONS }, ALL)
+  )
 const ordered = (bars: ReadonlyArray<KeyedBar>) =>
   [...bars].sort(
     (a, b) =>
@@ -140,7 +143,7 @@ export const marketContract = (test: Test) => {
             ordered(whole.bars.filter((bar) => bar.interval === interval)).map(told),
             `seed ${seed}, ${interval}`
           )
-        const { trades: latest } = yield* store.latest(name, ["KRAKEN", "NASDAQ"])
+        const { trades: latest } = yield* store.latest({ symbol: name, topics: ["*"] }, ["KRAKEN", "NASDAQ"])
         assert.sameDeepMembers(
           latest.map(({ exchange, session, id, price }) => [exchange, session, id, price]),
           whole.newest.map(({ session, trade: { exchange, id, price } }) => [exchange, session, id, price])
@@ -174,7 +177,7 @@ export const marketContract = (test: Test) => {
         projection({ partition: at, to: { epoch: 1, offset: 1 }, ...of([one]), quotes: [{ kind: "quote", ...told }] })
       )
       const { kind: _, ...latest } = one
-      assert.deepStrictEqual(yield* store.latest(name, ["KRAKEN"]), {
+      assert.deepStrictEqual(yield* store.latest({ symbol: name, topics: ["*"] }, ["KRAKEN"]), {
         trades: [{ ...latest, session: "regular" }],
         quotes: [told]
       })
@@ -218,7 +221,7 @@ export const marketContract = (test: Test) => {
         assert.strictEqual(changed!.revision, 2, interval)
       }
       // An older one, as the newest counts no more.
-      const { trades } = yield* store.latest(name, ["KRAKEN"])
+      const { trades } = yield* store.latest({ symbol: name, topics: ["*"] }, ["KRAKEN"])
       assert.deepStrictEqual(
         trades.map(({ id }) => id),
         ["b"]
@@ -240,13 +243,17 @@ export const marketContract = (test: Test) => {
         })
       const trades = [on(0), on(0, { exchange: "KRAKEN" }), on(1), on(2, { conditions: ["I"] }), on(5), on(-120)]
       yield* store.write(projection({ partition: at, to: { epoch: 1, offset: 8 }, watermark: TEN, ...of(trades) }))
-      assert.deepStrictEqual(yield* store.traded(name), [
-        { exchange: "KRAKEN", topic: "ticks", watermark: TEN },
-        { exchange: "NASDAQ", topic: "ticks", watermark: TEN }
+      const anywhere = { topics: ["*"], exchange: undefined }
+      assert.deepStrictEqual(yield* store.traded({ ...anywhere, symbol: name }), [
+        { exchange: "KRAKEN", watermark: TEN },
+        { exchange: "NASDAQ", watermark: TEN }
       ])
-      assert.deepStrictEqual(yield* store.traded(symbol()), [])
+      assert.deepStrictEqual(yield* store.traded({ ...anywhere, symbol: symbol() }), [])
       const ten = millisOf(TEN)
-      const query = { symbol: name, exchanges: ["NASDAQ", "KRAKEN"], interval: "1m", sessions: ["regular"] } as const
+      const query: BarQuery = {
+        ...{ symbol: name, topics: ["*"], exchanges: ["NASDAQ", "KRAKEN"], interval: "1m" },
+        sessions: ["regular"]
+      }
       const range = { from: ten, until: ten + 6 * 60_000, limit: 2 }
       const starts = (rows: ReadonlyArray<StoredBar>) => rows.map(({ start }) => (start - ten) / 60_000)
       assert.deepStrictEqual(starts(yield* store.bars(query, range)), [0, 0, 1])
@@ -263,5 +270,6 @@ export const marketContract = (test: Test) => {
       assert.deepStrictEqual(starts(yield* store.before(query, { from: 0, until: ten + 60_000 })), [0, 0])
       assert.deepStrictEqual(yield* store.before(query, { from: 0, until: ten }), [])
     }))
+  marketFeeds(test)
   marketSweeps(test)
 }

@@ -4,8 +4,9 @@ import { TestClock } from "effect/testing"
 import * as MarketStore from "../../layers/Memory/marketdata/MarketStore.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
+import { decimalText } from "../../src/marketdata/Decimal.ts"
 import type { PlacedTrade } from "../../src/marketdata/Gathering.ts"
-import { type AskedBars, MarketData } from "../../src/marketdata/MarketData.ts"
+import { type AskedBars, type AskedList, MarketData } from "../../src/marketdata/MarketData.ts"
 import { millisOf } from "../../src/marketdata/Tick.ts"
 import { traded } from "../support/MarketDays.ts"
 import { SECOND, TEN, trade } from "../support/Trades.ts"
@@ -14,7 +15,7 @@ const ten = millisOf(TEN)
 const MINUTE = 60_000
 const on = (minute: number, more: Partial<PlacedTrade> = {}) =>
   trade({ symbol: "AAPL", exchange: "NASDAQ", tsEvent: TEN + BigInt(minute) * 60n * SECOND, offset: minute, ...more })
-const asked = { symbol: "AAPL", exchange: undefined, session: "all" } as const
+const asked = { symbol: "AAPL", exchange: undefined, topic: undefined, session: "all" } as const
 const bars = (more: Partial<AskedBars> = {}): AskedBars => ({
   ...{ ...asked, interval: "1m", from: ten, until: undefined, limit: 100, fill: "none", ...more }
 })
@@ -52,6 +53,72 @@ describe("MarketData", () => {
       const none = Effect.provideService(latest(), CurrentIdentity, { ...viewer, topics: [] })
       assert.strictEqual(yield* named(none), "Forbidden")
       assert.strictEqual(yield* named(Effect.provideService(latest(), CurrentIdentity, undefined)), "Unauthenticated")
+    }),
+    viewer
+  )
+
+  test(
+    "MU1 of one symbol in several topics each is told what the topics say that they may read, and nobody else changes or hides it",
+    Effect.gen(function* () {
+      const eve: Identity = { ...viewer, topics: ["market-data/eve"] }
+      const as = <A, E, R>(identity: Identity, effect: Effect.Effect<A, E, R>) =>
+        Effect.provideService(effect, CurrentIdentity, identity)
+      const told = Effect.all([
+        Effect.map(latest(), ({ trade }) => trade.id),
+        Effect.map(history({ interval: "1d", from: 0 }), ({ candles }) =>
+          candles.map(({ bar }) => [bar.open?.price, bar.high, decimalText(bar.volume), bar.trades])
+        )
+      ])
+      yield* traded("market-data/open/us", [on(0, { id: "a", price: 10n }), on(1, { id: "b", price: 30n })])
+      assert.strictEqual(yield* named(as(eve, told)), "NoMarketData")
+      const before = yield* told
+      const hidden = Array.from({ length: 40 }, (_, n) => on(8, { exchange: `A${n}`, id: "x" }))
+      yield* traded("market-data/eve", [on(-1, { id: "first", price: 1n }), on(9, { id: "e", price: 99n }), ...hidden])
+      assert.deepStrictEqual(yield* told, before)
+      assert.deepStrictEqual(before, ["b", [[10n, 30n, "2", 2]]])
+      assert.strictEqual(yield* named(as(eve, told)), "InvalidInput")
+      const NASDAQ = { exchange: "NASDAQ" }
+      const here = Effect.map(history({ ...NASDAQ, interval: "1d", from: 0 }), ({ candles }) => candles[0]!.bar.trades)
+      assert.strictEqual(yield* as(eve, here), 2)
+      assert.strictEqual(yield* as(system, here), 4)
+      assert.strictEqual((yield* as(system, latest(NASDAQ))).trade.id, "e")
+      // Who may read both says which one is meant.
+      assert.strictEqual((yield* as(system, latest({ topic: "market-data/open/us" }))).trade.id, "b")
+      assert.strictEqual(yield* named(latest({ topic: "market-data/eve" })), "NoMarketData")
+    }),
+    viewer
+  )
+
+  test(
+    "MU1 lists have the symbols of topics that the asker may read, in pages that are full",
+    Effect.gen(function* () {
+      const symbols = ["A", "AB", "B", "C"]
+      yield* traded("market-data/eve", [on(0, { symbol: "AA" }), on(0, { symbol: "B", exchange: "EVE" })])
+      yield* traded(
+        "market-data/open/us",
+        symbols.map((symbol) => on(0, { symbol }))
+      )
+      const list = (more: Partial<AskedList> = {}) =>
+        Effect.flatMap(MarketData, (data) =>
+          data.list({ topic: undefined, prefix: "", after: undefined, limit: 2, ...more })
+        )
+      const first = yield* list()
+      assert.deepStrictEqual(
+        first.listed.map(({ symbol }) => symbol),
+        ["A", "AB"]
+      )
+      const second = yield* list({ after: first.next })
+      assert.deepStrictEqual(second, {
+        listed: [
+          { symbol: "B", exchange: "NASDAQ" },
+          { symbol: "C", exchange: "NASDAQ" }
+        ],
+        next: undefined
+      })
+      assert.lengthOf((yield* list({ prefix: "A", limit: 9 })).listed, 2)
+      assert.lengthOf((yield* list({ topic: "market-data/eve" })).listed, 0)
+      const none = Effect.provideService(list(), CurrentIdentity, { ...viewer, topics: [] })
+      assert.strictEqual(yield* named(none), "Forbidden")
     }),
     viewer
   )

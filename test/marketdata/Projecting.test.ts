@@ -1,62 +1,9 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
-import * as MemoryMarketStore from "../../layers/Memory/marketdata/MarketStore.ts"
-import { State } from "../../layers/Memory/State.ts"
-import * as MemoryTopicLog from "../../layers/Memory/topics/TopicLog.ts"
-import * as MemoryTopicStore from "../../layers/Memory/topics/TopicStore.ts"
-import { SESSIONS } from "../../src/marketdata/Calendar.ts"
-import { decimalText } from "../../src/marketdata/Decimal.ts"
-import { MarketStore } from "../../src/marketdata/MarketStore.ts"
-import { makeProjecting } from "../../src/marketdata/Projecting.ts"
-import { TopicLog } from "../../src/topics/TopicLog.ts"
-import { events, newTopic } from "../support/Topics.ts"
-
-const DAY = 86_400_000
-/** The beginning of a minute a while ago. */
-const at = Math.floor(Date.now() / DAY) * DAY - DAY
-const layer = Layer.mergeAll(MemoryTopicLog.layer, MemoryTopicStore.layer, MemoryMarketStore.layer).pipe(
-  Layer.provide(State.layer)
-)
-const told = (id: string, seconds: number, price: number, more: object = {}) =>
-  JSON.stringify({
-    exchange: "KRAKEN",
-    symbol: "A",
-    id,
-    price,
-    size: 1,
-    ts_event: `${String(at + 1_000 * seconds)}000000`,
-    ...more
-  })
-
-/** A topic, and what writes it. */
-const begin = Effect.gen(function* () {
-  const log = yield* TopicLog
-  const store = yield* MarketStore
-  const { id, name } = yield* newTopic()
-  const make = () => makeProjecting(log, store, { partition: { topic: id, partition: 0 }, name, keepMillis: 30 * DAY })
-  return {
-    make,
-    say: (...texts: ReadonlyArray<string>) =>
-      log.append({ topic: id, partition: 0, events: events(...texts), compression: "none", producing: undefined }),
-    written: ({ step }: ReturnType<typeof make>) => Effect.repeat(step(), { while: (more) => more === true }),
-    bars: (interval: "1m" | "1d") =>
-      Effect.map(
-        store.bars(
-          { symbol: "A", exchanges: ["KRAKEN"], interval, sessions: SESSIONS },
-          { from: 0, until: at + 9 * DAY, limit: 99 }
-        ),
-        (rows) =>
-          rows.map(({ bar }) =>
-            [bar.open?.price, bar.high, bar.low, bar.close?.price, decimalText(bar.volume)].map((n) =>
-              typeof n === "bigint" ? Number(n / 1_000_000_000n) : n
-            )
-          )
-      ),
-    latest: Effect.map(store.latest("A", ["KRAKEN"]), ({ trades }) => trades.map(({ id }) => id))
-  }
-})
-const test = <E>(name: string, body: Effect.Effect<void, E, Layer.Success<typeof layer>>) =>
-  it.live(name, () => Effect.provide(body, layer))
+import { assert, describe } from "@effect/vitest"
+import { Effect } from "effect"
+import { failure } from "../../src/errors/HeraldError.ts"
+import { REMEMBERED } from "../../src/marketdata/Ticks.ts"
+import type { Log } from "../../src/topics/TopicLog.ts"
+import { at, begin, DAY, original, type Store, test, told } from "../support/MarketFeed.ts"
 
 describe("Projecting", () => {
   test(
@@ -83,34 +30,102 @@ describe("Projecting", () => {
   )
 
   test(
-    "MJ3 a trade that is cancelled or corrected leaves nothing of what it was, in minutes, days and what is newest",
-    Effect.gen(function* () {
-      const { make, say, written, bars, latest } = yield* begin
-      const one = make()
-      const original = (id: string, seconds: number) => ({ id, ts_original: `${String(at + 1_000 * seconds)}000000` })
-      yield* say(told("a", 1, 10), told("high", 2, 99), told("b", 3, 20), told("c", 61, 30), told("late", 62, 77))
-      yield* written(one)
-      assert.deepStrictEqual(yield* bars("1d"), [[10, 99, 10, 77, "5"]])
-      yield* say(told("high", 70, 0, { type: "cancel", ...original("high", 2) }), told("d", 4, 15))
-      yield* written(one)
-      assert.deepStrictEqual(yield* bars("1m"), [
-        [10, 20, 10, 15, "3"],
-        [30, 77, 30, 77, "2"]
-      ])
-      yield* say(told("late", 80, 31, { type: "correction", ...original("late", 62), size: 4 }))
-      yield* written(one)
-      assert.deepStrictEqual(yield* bars("1d"), [[10, 31, 10, 31, "8"]])
-      assert.deepStrictEqual(yield* latest, ["late"])
-    })
-  )
-
-  test(
     "MJ4 ticks of the time to come, and of before bars are kept, count for nothing",
     Effect.gen(function* () {
       const { make, say, written, bars } = yield* begin
       yield* say(told("a", 1, 10), told("b", 10 * 86_400, 20), told("c", -40 * 86_400, 30))
       yield* written(make())
       assert.deepStrictEqual(yield* bars("1d"), [[10, 10, 10, 10, "1"]])
+    })
+  )
+
+  test(
+    "MJ4 what was far ahead when it came counts for nothing, also when it is read once more, later",
+    Effect.gen(function* () {
+      const { of, say, written, bars, log, id, name } = yield* begin
+      const now = Date.now()
+      const soon = (id: string, more: object = {}) => told(id, 0, 10, { ts_event: `${String(now)}000000`, ...more })
+      // The first event came an hour ago.
+      const read: Log["read"] = (partition, from, options) =>
+        Effect.map(
+          log.read(partition, from, options),
+          (found) =>
+            found && {
+              ...found,
+              pieces: found.pieces.map((piece) =>
+                piece.is === "segment" && piece.base === 0 ? { ...piece, at: now - 3_600_000 } : piece
+              )
+            }
+        )
+      const one = of(0, { id, name }, { read })
+      yield* say(soon("ahead"))
+      yield* say(soon("right"), soon("wrong"))
+      yield* written(one)
+      const volume = Effect.map(bars("1d"), (all) => all.map((bar) => bar.at(-1)))
+      assert.deepStrictEqual(yield* volume, ["2"])
+      yield* say(soon("wrong", { type: "cancel", ts_original: `${String(now)}000000` }))
+      yield* written(one)
+      assert.deepStrictEqual(yield* volume, ["1"])
+    })
+  )
+
+  test(
+    "MJ1 what could not be written is read again, and none of it is taken for what came twice",
+    Effect.gen(function* () {
+      const { of, say, written, bars, id, name, store } = yield* begin
+      let fails = 0
+      const write: Store["write"] = (projection) =>
+        projection.bars.length > 0 && fails-- > 0
+          ? Effect.fail(failure("DatabaseUnavailable", "away"))
+          : store.write(projection)
+      const one = of(0, { id, name }, {}, { write })
+      yield* written(one)
+      yield* say(told("a", 1, 10), told("b", 2, 20))
+      fails = 2
+      for (let n = 0; n < 2; n++) assert.strictEqual((yield* Effect.flip(one.step())).name, "DatabaseUnavailable")
+      yield* written(one)
+      assert.deepStrictEqual(yield* bars("1d"), [[10, 20, 10, 20, "2"]])
+    })
+  )
+
+  test(
+    "MJ4 the time to come moves nothing that says how far the feed is",
+    Effect.gen(function* () {
+      const { make, say, written, store, id } = yield* begin
+      const far = `${String(at + 10 * DAY)}000000`
+      yield* say(
+        told("a", 1, 10),
+        told("b", 10 * 86_400, 20),
+        told("q", 10 * 86_400, 0, { type: "quote", bid: 1, bid_size: 1 }),
+        told("a", 10 * 86_400, 0, { type: "cancel", ...original("a", 1) }),
+        told("a", 0, 10, { type: "correction", ...original("a", 1), ts_event: far })
+      )
+      yield* written(make())
+      const { watermark } = (yield* store.cursor({ topic: id, partition: 0 }))!
+      assert.strictEqual(watermark, BigInt(at + 1_000) * 1_000_000n)
+    })
+  )
+
+  test(
+    "MJ2 a trade that came among the newest so many events counts once, and once more behind them, restarted or not",
+    Effect.gen(function* () {
+      const { make, say, written, bars } = yield* begin
+      const others = (count: number) => Array.from({ length: count }, () => "x")
+      const one = make()
+      yield* say(told("a", 1, 10), ...others(REMEMBERED - 1), told("a", 1, 10), told("b", 1, 10))
+      yield* written(one)
+      yield* say(...others(REMEMBERED - 1), told("b", 1, 10), told("c", 1, 10))
+      yield* written(make())
+      assert.deepStrictEqual(
+        (yield* bars("1d")).map((bar) => bar.at(-1)),
+        ["3"]
+      )
+      yield* say(...others(REMEMBERED), told("c", 1, 10))
+      yield* written(one)
+      assert.deepStrictEqual(
+        (yield* bars("1d")).map((bar) => bar.at(-1)),
+        ["4"]
+      )
     })
   )
 })

@@ -43,7 +43,7 @@ const say = Effect.fnUntraced(function* (topic: number, partition: number, ...te
 })
 
 const days = Effect.gen(function* () {
-  const query = { symbol: "A", exchanges: ["KRAKEN"], interval: "1d", sessions: ["regular"] } as const
+  const query = { symbol: "A", topics: ["*"], exchanges: ["KRAKEN"], interval: "1d", sessions: ["regular"] } as const
   const rows = yield* (yield* MarketStore).bars(query, { from: 0, until: begin + 2 * 86_400_000, limit: 9 })
   return rows.map(({ bar }) => `${decimalText(bar.volume)} ${bar.trades}`)
 })

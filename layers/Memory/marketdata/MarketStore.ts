@@ -2,23 +2,25 @@
 import { Clock, Effect, Layer } from "effect"
 import { EMPTY, idOf, type KeyedBar, merge } from "../../../src/marketdata/Bar.ts"
 import { SESSIONS } from "../../../src/marketdata/Calendar.ts"
+import { coveredBy } from "../../../src/marketdata/Covered.ts"
 import {
   type BarQuery,
   EXCHANGES,
   INSTRUMENTS,
   type LatestTrade,
   MarketStore,
+  SHARE,
   type Written
 } from "../../../src/marketdata/MarketStore.ts"
 import type { Projection } from "../../../src/marketdata/Projection.ts"
 import type { StoredBar } from "../../../src/marketdata/Series.ts"
-import { compare, type Instrument } from "../../../src/marketdata/Tick.ts"
+import { compare, type Instrument, type Order } from "../../../src/marketdata/Tick.ts"
 import { samePlace } from "../../../src/topics/MessageId.ts"
 import { partitionKey } from "../../../src/topics/Piece.ts"
 import { fenced } from "../leases/LeaseTables.ts"
 import { State } from "../State.ts"
 import { TopicTables } from "../topics/TopicTables.ts"
-import { MarketTables } from "./MarketTables.ts"
+import { type Feed, MarketTables } from "./MarketTables.ts"
 
 const nameOf = ({ exchange, symbol }: Instrument): string => `${exchange} ${symbol}`
 const byText =
@@ -30,41 +32,48 @@ const byText =
 const placeOf = ({ exchange, session }: StoredBar): string => `${exchange} ${SESSIONS.indexOf(session)}`
 
 /** Puts it to what is there, or in its place. */
-const put = (tables: MarketTables, { bar, ...key }: KeyedBar, instead: boolean): void => {
+const put = (feed: Feed, { bar, ...key }: KeyedBar, instead: boolean): void => {
   const id = idOf(key)
-  const before = tables.bars.get(id)
+  const before = feed.bars.get(id)
   const revision = (before?.revision ?? 0) + 1
-  tables.bars.set(id, { ...key, revision, bar: instead ? bar : merge(before?.bar ?? EMPTY, bar) })
+  feed.bars.set(id, { ...key, revision, bar: instead ? bar : merge(before?.bar ?? EMPTY, bar) })
 }
 
 /** Returns how many instruments there was no room for. MX3 */
-const hear = (tables: MarketTables, { partition, bars, instead, newest, quotes }: Projection): number => {
+const hear = (tables: MarketTables, feed: Feed, { bars, instead, newest, quotes }: Projection): number => {
   const heard = new Map<string, Instrument>()
   for (const one of [...bars, ...instead, ...newest.map(({ trade }) => trade), ...quotes])
-    heard.set(nameOf(one), { exchange: one.exchange, symbol: one.symbol })
-  let left = 0
-  for (const [name, one] of [...heard].sort(byText(([, { symbol, exchange }]) => `${symbol} ${exchange}`)))
-    if (tables.instruments.has(name) || tables.instruments.size < INSTRUMENTS)
-      tables.instruments.set(name, { ...one, partition })
-    else left++
-  return left
+    if (!feed.instruments.has(nameOf(one))) heard.set(nameOf(one), { exchange: one.exchange, symbol: one.symbol })
+  const feeds = [...tables.feeds.values()]
+  const count = (of: ReadonlyArray<Feed>) => of.reduce((sum, { instruments }) => sum + instruments.size, 0)
+  const its = feeds.filter(({ cursor }) => cursor.partition.topic === feed.cursor.partition.topic)
+  const room = Math.max(0, Math.min(INSTRUMENTS - count(feeds), SHARE - count(its)))
+  const sorted = [...heard].sort(byText(([, { symbol, exchange }]) => `${symbol} ${exchange}`))
+  for (const [name, one] of sorted.slice(0, room)) feed.instruments.set(name, one)
+  return Math.max(0, heard.size - room)
 }
 
 const write = (tables: MarketTables, projection: Projection): Written => {
   const { partition, name, from, to, watermark, bars, instead, again, forgotten, newest, quotes } = projection
   const id = partitionKey(partition)
-  const cursor = tables.cursors.get(id)
+  const found = tables.feeds.get(id)
+  const cursor = found?.cursor
   const follows = from === undefined || cursor === undefined ? from === cursor : samePlace(from, cursor)
   if (!follows) return { is: "moved", at: cursor && { epoch: cursor.epoch, offset: cursor.offset } } // MX1
   const newer = cursor !== undefined && cursor.watermark > watermark ? cursor.watermark : watermark
-  tables.cursors.set(id, { ...to, partition, name: cursor?.name ?? name, watermark: newer })
-  const left = hear(tables, projection)
-  const known = (one: Instrument) => tables.instruments.has(nameOf(one))
-  for (const bar of bars) if (known(bar)) put(tables, bar, false)
-  for (const bar of instead) if (known(bar)) put(tables, bar, true)
+  const next = { ...to, partition, watermark: newer }
+  const feed = found ?? {
+    ...{ name, cursor: next, instruments: new Map(), bars: new Map(), trades: new Map(), quotes: new Map() }
+  }
+  feed.cursor = next
+  tables.feeds.set(id, feed)
+  const left = hear(tables, feed, projection)
+  const known = (one: Instrument) => feed.instruments.has(nameOf(one))
+  for (const bar of bars) if (known(bar)) put(feed, bar, false)
+  for (const bar of instead) if (known(bar)) put(feed, bar, true)
   for (const { end, ...key } of again) {
-    if (!tables.bars.has(idOf(key))) continue
-    const minutes = [...tables.bars.values()].filter(
+    if (!feed.bars.has(idOf(key))) continue
+    const minutes = [...feed.bars.values()].filter(
       (one) =>
         nameOf(one) === nameOf(key) &&
         one.interval === "1m" &&
@@ -72,21 +81,59 @@ const write = (tables: MarketTables, projection: Projection): Written => {
         one.start >= key.start &&
         one.start < end
     )
-    put(tables, { ...key, bar: minutes.reduce((all, { bar }) => merge(all, bar), EMPTY) }, true)
+    put(feed, { ...key, bar: minutes.reduce((all, { bar }) => merge(all, bar), EMPTY) }, true)
   }
-  for (const one of forgotten) tables.trades.delete(`${nameOf(one)} ${one.session}`)
+  for (const one of forgotten) feed.trades.delete(`${nameOf(one)} ${one.session}`)
   for (const { session, trade } of newest) {
     const place = `${nameOf(trade)} ${session}`
-    const before = tables.trades.get(place)
+    const before = feed.trades.get(place)
     if (!known(trade) || (before !== undefined && compare(before, trade) >= 0)) continue
     const { kind: _, ...latest } = trade
-    tables.trades.set(place, { ...latest, session } satisfies LatestTrade)
+    feed.trades.set(place, { ...latest, session } satisfies LatestTrade)
   }
   for (const { kind: _, ...quote } of quotes) {
-    const before = tables.quotes.get(nameOf(quote))
-    if (known(quote) && (before === undefined || compare(before, quote) < 0)) tables.quotes.set(nameOf(quote), quote)
+    const before = feed.quotes.get(nameOf(quote))
+    if (known(quote) && (before === undefined || compare(before, quote) < 0)) feed.quotes.set(nameOf(quote), quote)
   }
   return { is: "written", left }
+}
+
+/** The newest of each key. */
+const newestOf = <A extends Order>(rows: ReadonlyArray<A>, keyOf: (row: A) => string): ReadonlyArray<A> => {
+  const kept = new Map<string, A>()
+  for (const row of rows) {
+    const before = kept.get(keyOf(row))
+    if (before === undefined || compare(before, row) < 0) kept.set(keyOf(row), row)
+  }
+  return [...kept].sort(byText(([key]) => key)).map(([, row]) => row)
+}
+
+const least = (a: bigint | undefined, b: bigint): bigint => (a === undefined || b < a ? b : a)
+
+const remove = <A>(rows: Map<string, A>, old: (row: A) => boolean): number => {
+  let gone = 0
+  for (const [id, row] of rows) if (old(row) && rows.delete(id)) gone++
+  return gone
+}
+
+/** MX4 */
+const sweep = (feeds: Map<string, Feed>, topics: ReadonlySet<number>, before: number) => {
+  const old = BigInt(before) * 1_000_000n
+  let [days, instruments] = [0, 0]
+  for (const [id, feed] of feeds) {
+    const there = topics.has(feed.cursor.partition.topic)
+    days += remove(feed.bars, ({ interval, start }) => interval === "1d" && (!there || start < before))
+    const alive = new Set([...feed.bars.values()].filter(({ interval }) => interval === "1d").map(nameOf))
+    if (there)
+      for (const one of [...feed.trades.values(), ...feed.quotes.values()])
+        if (one.tsEvent >= old) alive.add(nameOf(one))
+    const gone = (one: Instrument) => !alive.has(nameOf(one))
+    remove(feed.trades, gone)
+    remove(feed.quotes, gone)
+    instruments += remove(feed.instruments, gone)
+    if (!there && feed.instruments.size === 0) feeds.delete(id)
+  }
+  return { days, instruments, more: false }
 }
 
 export const layer = Layer.effect(
@@ -94,55 +141,64 @@ export const layer = Layer.effect(
   Effect.gen(function* () {
     const clock = yield* Clock.Clock
     const state = yield* State.service
-    const tables = state.tables(MarketTables)
+    const { feeds } = state.tables(MarketTables)
+    /** MX5 */
+    const of = (topics: ReadonlyArray<string>): ReadonlyArray<Feed> => {
+      const patterns = topics.map(coveredBy)
+      return [...feeds.values()].filter(({ name }) => patterns.some(({ covers }) => covers(name)))
+    }
 
-    const matching = (query: BarQuery, from: number, until: number): ReadonlyArray<StoredBar> =>
-      [...tables.bars.values()]
-        .filter(
-          ({ symbol, exchange, interval, session, start }) =>
-            symbol === query.symbol &&
-            interval === query.interval &&
-            query.exchanges.includes(exchange) &&
-            query.sessions.includes(session) &&
-            start >= from &&
-            start < until
-        )
-        .map(({ exchange, session, start, bar, revision }) => ({ exchange, session, start, bar, revision }))
-        .sort((a, b) => a.start - b.start || byText(placeOf)(a, b))
-
-    const remove = <A>(rows: Map<string, A>, old: (row: A) => boolean): number => {
-      let gone = 0
-      for (const [id, row] of rows) if (old(row) && rows.delete(id)) gone++
-      return gone
+    const matching = (query: BarQuery, from: number, until: number): ReadonlyArray<StoredBar> => {
+      const rows = new Map<string, StoredBar>()
+      for (const feed of of(query.topics))
+        for (const { symbol, exchange, interval, session, start, bar, revision } of feed.bars.values()) {
+          if (symbol !== query.symbol || interval !== query.interval || start < from || start >= until) continue
+          if (!query.exchanges.includes(exchange) || !query.sessions.includes(session)) continue
+          const row = { exchange, session, start, bar, revision }
+          const id = `${start} ${placeOf(row)}`
+          const before = rows.get(id)
+          const both = before && { bar: merge(before.bar, bar), revision: before.revision + revision }
+          rows.set(id, { ...row, ...both })
+        }
+      return [...rows.values()].sort((a, b) => a.start - b.start || byText(placeOf)(a, b))
     }
 
     return MarketStore.of({
-      write: (projection) => Effect.sync(() => write(tables, projection)),
-      cursor: (partition) =>
+      write: (projection) => Effect.sync(() => write(state.tables(MarketTables), projection)),
+      cursor: (partition) => Effect.sync(() => feeds.get(partitionKey(partition))?.cursor),
+      traded: ({ symbol, topics, exchange }) =>
         Effect.sync(() => {
-          const found = tables.cursors.get(partitionKey(partition))
-          if (found === undefined) return undefined
-          const { name: _, ...cursor } = found
-          return cursor
+          const marks = new Map<string, bigint>()
+          for (const { cursor, instruments } of of(topics))
+            for (const one of instruments.values())
+              if (one.symbol === symbol && (exchange === undefined || one.exchange === exchange))
+                marks.set(one.exchange, least(marks.get(one.exchange), cursor.watermark))
+          return [...marks]
+            .sort(byText(([exchange]) => exchange))
+            .slice(0, EXCHANGES + 1)
+            .map(([exchange, watermark]) => ({ exchange, watermark: watermark || undefined }))
         }),
-      traded: (symbol) =>
-        Effect.sync(() =>
-          [...tables.instruments.values()]
-            .filter((one) => one.symbol === symbol)
-            .sort(byText(({ exchange }) => exchange))
-            .slice(0, EXCHANGES)
-            .map(({ exchange, partition }) => {
-              const { name, watermark } = tables.cursors.get(partitionKey(partition))!
-              return { exchange, topic: name, watermark: watermark || undefined }
-            })
-        ),
-      latest: (symbol, exchanges) =>
+      latest: ({ symbol, topics }, exchanges) =>
         Effect.sync(() => {
-          const of = <A extends Instrument>(rows: ReadonlyMap<string, A>) =>
-            [...rows.values()]
-              .filter((one) => one.symbol === symbol && exchanges.includes(one.exchange))
-              .sort(byText(({ exchange }) => exchange))
-          return { trades: of(tables.trades), quotes: of(tables.quotes) }
+          const here = <A extends Instrument>(rows: ReadonlyMap<string, A>) =>
+            [...rows.values()].filter((one) => one.symbol === symbol && exchanges.includes(one.exchange))
+          const trades = of(topics).flatMap((feed) => here(feed.trades))
+          const quotes = of(topics).flatMap((feed) => here(feed.quotes))
+          return {
+            trades: newestOf(trades, ({ exchange, session }) => `${exchange} ${SESSIONS.indexOf(session)}`),
+            quotes: newestOf(quotes, ({ exchange }) => exchange)
+          }
+        }),
+      listed: ({ topics, prefix, after, limit }) =>
+        Effect.sync(() => {
+          const textOf = ({ symbol, exchange }: Instrument) => `${symbol} ${exchange}`
+          const all = new Map(
+            of(topics).flatMap(({ instruments }) => [...instruments.values()].map((one) => [textOf(one), one] as const))
+          )
+          return [...all.values()]
+            .filter((one) => one.symbol.startsWith(prefix) && (after === undefined || textOf(one) > textOf(after)))
+            .sort(byText(textOf))
+            .slice(0, limit)
         }),
       bars: (query, { from, until, limit }) =>
         Effect.sync(() => {
@@ -160,31 +216,21 @@ export const layer = Layer.effect(
         Effect.sync(() => {
           const now = clock.currentTimeMillisUnsafe()
           if (!fenced(state, lease, leaseMillis, now)) return undefined
-          const days = remove(tables.bars, ({ interval, start }) => interval === "1d" && start < now - keepDaysMillis)
-          const alive = new Set([...tables.bars.values()].filter(({ interval }) => interval === "1d").map(nameOf))
-          const old = BigInt(now - keepDaysMillis) * 1_000_000n
-          const fresh = new Set([...tables.trades.values()].filter(({ tsEvent }) => tsEvent >= old).map(nameOf))
-          const traded = new Set([...tables.trades.values()].map(nameOf))
-          const gone = (one: Instrument) =>
-            traded.has(nameOf(one)) && !alive.has(nameOf(one)) && !fresh.has(nameOf(one))
-          remove(tables.trades, gone)
-          remove(tables.quotes, gone)
-          const instruments = remove(tables.instruments, gone)
           const topics = new Set([...state.tables(TopicTables).topics.values()].map(({ id }) => id))
-          const told = new Set([...tables.instruments.values()].map(({ partition }) => partitionKey(partition)))
-          remove(tables.cursors, ({ partition }) => !topics.has(partition.topic) && !told.has(partitionKey(partition)))
-          return { days, instruments, more: false }
+          return sweep(feeds, topics, now - keepDaysMillis)
         }),
       drop: (before) =>
         Effect.sync(() => {
           const week = 7 * 86_400_000
           const monday = Date.UTC(2000, 0, 3)
-          const ended = ({ interval, start }: KeyedBar) =>
-            interval !== "1d" && monday + (Math.floor((start - monday) / week) + 1) * week <= before
-          const ranges = new Set(
-            [...tables.bars.values()].filter(ended).map(({ start }) => Math.floor((start - monday) / week))
-          )
-          remove(tables.bars, ended)
+          const weekOf = (start: number) => Math.floor((start - monday) / week)
+          const ranges = new Set<number>()
+          for (const feed of feeds.values())
+            remove(feed.bars, ({ interval, start }) => {
+              const ended = interval !== "1d" && monday + (weekOf(start) + 1) * week <= before
+              if (ended) ranges.add(weekOf(start))
+              return ended
+            })
           return { dropped: ranges.size, left: 0 }
         })
     })

@@ -1,18 +1,23 @@
-/** Bars and what is newest, in a `State`. Pure state. */
+/** Bars and what is newest, of each partition, in a `State`. Pure state. */
 import type { KeyedBar } from "../../../src/marketdata/Bar.ts"
 import type { Cursor, LatestQuote, LatestTrade } from "../../../src/marketdata/MarketStore.ts"
 import type { Instrument } from "../../../src/marketdata/Tick.ts"
-import type { PartitionId } from "../../../src/topics/Piece.ts"
+
+/** What is of one partition of a topic; it is as far as `cursor`. */
+export interface Feed {
+  readonly name: string
+  cursor: Cursor
+  /** By "<exchange> <symbol>". */
+  readonly instruments: Map<string, Instrument>
+  /** By `idOf`. */
+  readonly bars: Map<string, KeyedBar & { readonly revision: number }>
+  /** By "<exchange> <symbol> <session>". */
+  readonly trades: Map<string, LatestTrade>
+  /** By "<exchange> <symbol>". */
+  readonly quotes: Map<string, LatestQuote>
+}
 
 export class MarketTables {
   /** By `partitionKey`. */
-  readonly cursors = new Map<string, Cursor & { readonly name: string }>()
-  /** By "<exchange> <symbol>"; where it was heard of last. */
-  readonly instruments = new Map<string, Instrument & { readonly partition: PartitionId }>()
-  /** By `idOf`. */
-  readonly bars = new Map<string, KeyedBar & { readonly revision: number }>()
-  /** By "<exchange> <symbol> <session>". */
-  readonly trades = new Map<string, LatestTrade>()
-  /** By "<exchange> <symbol>". */
-  readonly quotes = new Map<string, LatestQuote>()
+  readonly feeds = new Map<string, Feed>()
 }

@@ -8,9 +8,12 @@ import {
   EXCHANGES,
   INSTRUMENTS,
   MarketStore,
+  SHARE,
   type SweptMarket,
+  type Visible,
   type Written
 } from "../../../src/marketdata/MarketStore.ts"
+import type { Instrument } from "../../../src/marketdata/Tick.ts"
 import { fromSql, guarded, inTime } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 import { asFence, millis } from "../leases/Fence.ts"
@@ -37,18 +40,32 @@ export const layer = Layer.effect(
   Effect.gen(function* () {
     const { other: sql, reads } = yield* Pools
     const barsOf = ({ interval }: BarQuery) => (interval === "1d" ? reads`market_days` : reads`market_bars`)
+    /** The instruments of a symbol, of topics that are asked for. MX5 */
+    const seen = ({ symbol, topics }: Visible) => reads`
+      i.symbol = ${symbol} and i.topic = any ((select herald_market_topics(${JSON.stringify(topics)}::text::jsonb))::bigint[])`
+    /** Those of exchanges. */
+    const among = (of: Visible, exchanges: ReadonlyArray<string>) =>
+      reads`${seen(of)} and i.exchange = any (string_to_array(${exchanges.join(" ")}, ' '))`
     /** The bars that a query is of. */
-    const within = ({ symbol, exchanges, interval, sessions }: BarQuery) => reads`
-      from ${barsOf({ symbol, exchanges, interval, sessions })} b join market_instruments i on i.id = b.instrument
-      where i.symbol = ${symbol} and i.exchange = any (string_to_array(${exchanges.join(" ")}, ' ')) and b.every = ${everyOf(interval)}::int
-        and b.session = any (string_to_array(${sessions.map((one) => SESSIONS.indexOf(one)).join(" ")}, ' ')::smallint[])`
+    const within = (query: BarQuery) => reads`
+      from ${barsOf(query)} b join market_instruments i on i.id = b.instrument
+      where ${among(query, query.exchanges)} and b.every = ${everyOf(query.interval)}::int
+        and b.session = any (string_to_array(${query.sessions.map((one) => SESSIONS.indexOf(one)).join(" ")}, ' ')::smallint[])`
     const mark = (column: "open" | "close") => {
       const of = reads`${reads(column)}`
-      return reads`case when b.${of} is not null then array[(b.${of}).ts::text, (b.${of}).seq::text, (b.${of}).epoch::text, (b.${of}).off::text,
-        (b.${of}).price::text] end as ${of}`
+      return reads`case when m.${of} is not null then array[(m.${of}).ts::text, (m.${of}).seq::text, (m.${of}).epoch::text, (m.${of}).off::text,
+        (m.${of}).price::text] end as ${of}`
     }
-    const columns = reads`i.exchange, b.session, herald_millis(b.start_at) as start, ${mark("open")}, ${mark("close")}, b.high::text as high,
-      b.low::text as low, b.volume::text as volume, b.notional::text as notional, b.trades::text as trades, b.revision`
+    /** One row for each exchange, session and start of these bars: MX5. */
+    const put = (rows: ReturnType<typeof within>) => reads`
+      select m.exchange, m.session, herald_millis(m.start_at) as start, ${mark("open")}, ${mark("close")}, m.high::text as high, m.low::text as low,
+        m.volume::text as volume, m.notional::text as notional, m.trades::text as trades, m.revision::float8 as revision
+      from (
+        select i.exchange, b.session, b.start_at, (array_agg(b.open order by b.open) filter (where b.open is not null))[1] as open,
+          (array_agg(b.close order by b.close desc) filter (where b.close is not null))[1] as close, max(b.high) as high, min(b.low) as low,
+          sum(b.volume) as volume, sum(b.notional) as notional, sum(b.trades) as trades, sum(b.revision) as revision
+        ${rows} group by i.exchange, b.session, b.start_at) m
+      order by m.start_at, m.exchange, m.session`
 
     /** As RP1 and RP2 say of ranges of revisions. */
     const drop = (before: number) =>
@@ -85,7 +102,7 @@ export const layer = Layer.effect(
       write: (projection) =>
         Effect.map(
           guarded("write market data")(sql<{ written: WrittenRow }>`
-            select herald_market_write(${encode(projection)}::text::jsonb, ${INSTRUMENTS}::int) as written`),
+            select herald_market_write(${encode(projection)}::text::jsonb, ${INSTRUMENTS}::int, ${SHARE}::int) as written`),
           ([row]) => writtenOf(row!.written)
         ),
       cursor: (partition) =>
@@ -95,55 +112,64 @@ export const layer = Layer.effect(
             where topic = ${String(partition.topic)}::text::bigint and part = ${partition.partition}::int`),
           ([row]) => row && { ...row, partition, watermark: BigInt(row.watermark) }
         ),
-      traded: (symbol) =>
+      traded: ({ exchange, ...of }) =>
         Effect.map(
-          guarded("read where a symbol is traded")(reads<{ exchange: string; topic: string; watermark: string }>`
-            select i.exchange, c.name as topic, c.watermark::text as watermark from market_instruments i
+          guarded("read where a symbol is traded")(reads<{ exchange: string; watermark: string }>`
+            select i.exchange, min(c.watermark)::text as watermark from market_instruments i
               join market_cursors c on c.topic = i.topic and c.part = i.part
-            where i.symbol = ${symbol} order by i.exchange collate "C" limit ${EXCHANGES}`),
+            where ${exchange === undefined ? seen(of) : among(of, [exchange])}
+            group by i.exchange order by i.exchange limit ${EXCHANGES + 1}`),
           (rows) =>
-            rows.map(({ watermark, ...row }) => ({
-              ...row,
+            rows.map(({ exchange, watermark }) => ({
+              exchange,
               watermark: watermark === "0" ? undefined : BigInt(watermark)
             }))
         ),
-      latest: (symbol, exchanges) => {
-        const of = reads`join market_instruments i on i.id = l.instrument
-          where i.symbol = ${symbol} and i.exchange = any (string_to_array(${exchanges.join(" ")}, ' ')) order by i.exchange collate "C"`
+      latest: (of, exchanges) => {
+        const here = reads`join market_instruments i on i.id = l.instrument where ${among(of, exchanges)} order by i.exchange`
         return Effect.all({
           trades: Effect.map(
             guarded("read the latest trades")(reads<TradeRow>`
-              select i.symbol, i.exchange, l.session, array[(l.mark).ts::text, (l.mark).seq::text, (l.mark).epoch::text, (l.mark).off::text,
-                (l.mark).price::text] as mark, l.recv::text as recv, l.size::text as size, l.currency, l.trade as id, l.conditions
-              from market_latest l ${of}, l.session`),
+              select distinct on (i.exchange, l.session) i.symbol, i.exchange, l.session, array[(l.mark).ts::text, (l.mark).seq::text,
+                (l.mark).epoch::text, (l.mark).off::text, (l.mark).price::text] as mark, l.recv::text as recv, l.size::text as size, l.currency,
+                l.trade as id, l.conditions
+              from market_latest l ${here}, l.session, l.mark desc`),
             (rows) => rows.map(readTrade)
           ),
           quotes: Effect.map(
             guarded("read the latest quotes")(reads<QuoteRow>`
-              select i.symbol, i.exchange, array[(l.mark).ts::text, (l.mark).seq::text, (l.mark).epoch::text, (l.mark).off::text] as mark,
-                l.recv::text as recv, l.currency, l.bid::text as bid, l.bid_size::text as "bidSize", l.ask::text as ask, l.ask_size::text as "askSize"
-              from market_quotes l ${of}`),
+              select distinct on (i.exchange) i.symbol, i.exchange, array[(l.mark).ts::text, (l.mark).seq::text, (l.mark).epoch::text,
+                (l.mark).off::text] as mark, l.recv::text as recv, l.currency, l.bid::text as bid, l.bid_size::text as "bidSize",
+                l.ask::text as ask, l.ask_size::text as "askSize"
+              from market_quotes l ${here}, l.mark desc`),
             (rows) => rows.map(readQuote)
           )
         })
       },
+      listed: ({ topics, prefix, after, limit }) =>
+        guarded("list market data")(reads<Instrument>`
+          select i.symbol, i.exchange from market_instruments i
+          where i.topic = any ((select herald_market_topics(${JSON.stringify(topics)}::text::jsonb))::bigint[])
+            and i.symbol >= ${prefix} and starts_with(i.symbol, ${prefix})
+            and (i.symbol, i.exchange) > (${after?.symbol ?? ""}, ${after?.exchange ?? ""})
+          group by i.symbol, i.exchange order by i.symbol, i.exchange limit ${limit}::int`),
       bars: (query, { from, until, limit }) => {
         const between = reads`${within(query)} and b.start_at >= herald_at(${from}::float8) and b.start_at < herald_at(${until}::float8)`
         return Effect.map(
-          guarded("read bars")(reads<BarRow>`
-            select ${columns} ${between} and b.start_at <= (select max(start_at) from (
-              select distinct b.start_at ${between} order by b.start_at limit ${limit}::int) first)
-            order by b.start_at, i.exchange collate "C", b.session`),
+          guarded("read bars")(
+            reads<BarRow>`${put(reads`${between} and b.start_at <= (select max(start_at) from (
+            select distinct b.start_at ${between} order by b.start_at limit ${limit}::int) first)`)}`
+          ),
           (rows) => rows.map(readBar)
         )
       },
       before: (query, { from, until }) => {
         const between = reads`${within(query)} and b.start_at >= herald_at(${from}::float8) and b.start_at < herald_at(${until}::float8)`
         return Effect.map(
-          guarded("read the bar before")(reads<BarRow>`
-            select ${columns} ${between} and b.start_at = (
-              select b.start_at ${between} and b.close is not null order by b.start_at desc limit 1)
-            order by i.exchange collate "C", b.session`),
+          guarded("read the bar before")(
+            reads<BarRow>`${put(reads`${between} and b.start_at = (
+            select b.start_at ${between} and b.close is not null order by b.start_at desc limit 1)`)}`
+          ),
           (rows) => rows.map(readBar)
         )
       },

@@ -70,6 +70,7 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["GET", "/v1/refs?environment={environment}", "read", "environment"],
   ["GET", "/v1/flags/k/refs?environment={environment}", "read", "environment"],
   // Of topics: a key that names none has them all where it works in every environment, otherwise none. KX1
+  ["GET", "/v1/market-data", "read", "everywhere"],
   ["GET", "/v1/market-data/k/latest", "read", "everywhere"],
   ["GET", "/v1/market-data/k/history", "read", "everywhere"],
   ["POST", "/v1/topics", "keys", "everywhere"],

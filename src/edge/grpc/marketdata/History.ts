@@ -49,7 +49,8 @@ const askedOf = (request: StreamHistoricalDataRequest): AskedBars | HeraldError 
   for (const time of [from, until])
     if (time < 0 || time > 8_640_000_000_000_000)
       return invalid("start_ms and end_ms are times since 1970, in milliseconds")
-  const where = { symbol, exchange: exchange === "" ? undefined : exchange, session, interval, fill }
+  const topic = request.topic === "" ? undefined : request.topic
+  const where = { symbol, topic, exchange: exchange === "" ? undefined : exchange, session, interval, fill }
   return { ...where, from, until: until === 0 ? undefined : until, limit: PAGE }
 }
 

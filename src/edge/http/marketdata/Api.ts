@@ -9,10 +9,28 @@ import * as Wire from "./Wire.ts"
 const { get } = HttpApiEndpoint
 const error = problems
 const of = { params: { symbol: Wire.Symbol } }
-const asked = { exchange: Schema.optionalKey(Wire.Exchange), session: Schema.optionalKey(Wire.SessionChoice) }
+const topic = Schema.optionalKey(Wire.Topic)
+const asked = { topic, exchange: Schema.optionalKey(Wire.Exchange), session: Schema.optionalKey(Wire.SessionChoice) }
 
 export class MarketDataGroup extends HttpApiGroup.make("marketData")
   .add(
+    get("list", "/v1/market-data", {
+      query: {
+        topic,
+        prefix: Schema.optionalKey(Wire.Prefix),
+        limit: Schema.optionalKey(Wire.Limit),
+        cursor: Schema.optionalKey(Wire.ListCursor)
+      },
+      success: Wire.List,
+      error
+    })
+      .annotate(Needs, need("topics.read", "somewhere", 10))
+      .annotateMerge(
+        about(
+          "Symbols",
+          "Which there are on which exchanges, of the topics that the caller may read, by their names. `cursor` of an answer goes on behind it."
+        )
+      ),
     get("latest", "/v1/market-data/:symbol/latest", { ...of, query: asked, success: Wire.Latest, error })
       .annotate(Needs, need("topics.read", "somewhere", 2))
       .annotateMerge(

@@ -1,7 +1,7 @@
 /** Answers the routes of market data. */
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
-import { MarketData, PAGE } from "../../../marketdata/MarketData.ts"
+import { LIST_PAGE, MarketData, PAGE } from "../../../marketdata/MarketData.ts"
 import { makeMarketSockets } from "../../websocket/marketdata/Stream.ts"
 import { json } from "../Answer.ts"
 import { contract, type Part } from "../Contract.ts"
@@ -16,12 +16,21 @@ const routes = HttpApiBuilder.group(
     const marketData = yield* MarketData
 
     return handlers
-      .handle("latest", ({ params: { symbol }, query: { exchange, session = "all" } }) =>
-        answer(Effect.map(marketData.latest({ symbol, exchange, session }), (newest) => json(Wire.latestOf(newest))))
+      .handle("list", ({ query: { topic, prefix = "", limit = LIST_PAGE, cursor } }) =>
+        answer(
+          Effect.map(marketData.list({ topic, prefix, limit, after: Wire.listedIn(cursor) }), (found) =>
+            json(Wire.listOf(found))
+          )
+        )
+      )
+      .handle("latest", ({ params: { symbol }, query: { topic, exchange, session = "all" } }) =>
+        answer(
+          Effect.map(marketData.latest({ symbol, topic, exchange, session }), (newest) => json(Wire.latestOf(newest)))
+        )
       )
       .handle("history", ({ params: { symbol }, query }) => {
-        const { exchange, session = "all", interval = "1m", limit = PAGE, fill = "none", cursor } = query
-        const asked = { symbol, exchange, session }
+        const { topic, exchange, session = "all", interval = "1m", limit = PAGE, fill = "none", cursor } = query
+        const asked = { symbol, topic, exchange, session }
         const from = Wire.timeOf(query.start_time)
         return answer(
           Effect.map(

@@ -3,11 +3,11 @@ import { Schema } from "effect"
 import { averageOf } from "../../../marketdata/Bar.ts"
 import { INTERVALS, SESSIONS } from "../../../marketdata/Calendar.ts"
 import { decimalText, priceText } from "../../../marketdata/Decimal.ts"
-import { type Asked, type Bars, type Newest, PAGE } from "../../../marketdata/MarketData.ts"
+import { type Asked, type Bars, type Listed, type Newest, PAGE } from "../../../marketdata/MarketData.ts"
 import { EXCHANGE, SYMBOL } from "../../../marketdata/ReadTick.ts"
 import { SESSION_CHOICES } from "../../../marketdata/Series.ts"
-import { millisOf, type Side } from "../../../marketdata/Tick.ts"
-import { Stamp, stamp, Whole } from "../Wire.ts"
+import { type Instrument, millisOf, type Side } from "../../../marketdata/Tick.ts"
+import { Stamp, stamp, TopicName, Whole } from "../Wire.ts"
 
 const shown = (json: Readonly<Record<string, unknown>>) =>
   Schema.makeFilter<string>(() => undefined, { toJsonSchema: () => json })
@@ -19,6 +19,29 @@ export const Symbol = Schema.String.check(shown({ minLength: 1, maxLength: 64, p
 export const Exchange = Schema.String.check(shown({ minLength: 1, maxLength: 32, pattern: EXCHANGE.source })).annotate({
   examples: ["NASDAQ"]
 })
+/** Of which topic; all that the caller may read unless it is said. */
+export const Topic = TopicName.annotate({ description: "All that the caller may read unless it is said." })
+export const Prefix = Schema.String.check(Schema.isMaxLength(64)).annotate({
+  description: "What symbols begin with.",
+  examples: ["BTC-"]
+})
+/** Of lists: the last symbol and exchange, as an answer gave them. */
+export const ListCursor = Schema.String.check(
+  Schema.makeFilter(
+    (text) => {
+      const [symbol = "", exchange = "", ...others] = text.split(" ")
+      return SYMBOL.test(symbol) && EXCHANGE.test(exchange) && others.length === 0
+        ? undefined
+        : "the cursor of an answer"
+    },
+    { toJsonSchema: () => ({ maxLength: 97 }) }
+  )
+).annotate({ examples: ["AAPL NASDAQ"] })
+export const listedIn = (cursor: string | undefined): Instrument | undefined => {
+  const [symbol, exchange] = cursor?.split(" ") ?? []
+  return symbol === undefined || exchange === undefined ? undefined : { symbol, exchange }
+}
+
 export const SessionChoice = Schema.Literals(SESSION_CHOICES).annotate({
   description:
     "regular: regular hours; extended: before and after them; all (unless it is said): whenever something was traded."
@@ -108,6 +131,19 @@ export const History = Schema.Struct({
 }).annotate({ identifier: "MarketDataHistory" })
 export type History = typeof History.Type
 
+export const List = Schema.Struct({
+  data: Schema.Array(Schema.Struct({ symbol: Schema.String, exchange: Schema.String })),
+  count: Whole,
+  has_more: Schema.Boolean,
+  cursor: Schema.NullOr(Schema.String)
+}).annotate({ identifier: "MarketDataList" })
+
+export const listOf = ({ listed, next }: Listed): typeof List.Type => ({
+  data: listed.map(({ symbol, exchange }) => ({ symbol, exchange })),
+  ...{ count: listed.length, has_more: next !== undefined },
+  cursor: next === undefined ? null : `${next.symbol} ${next.exchange}`
+})
+
 const side = (one: Side | undefined) =>
   one === undefined ? null : { price: priceText(one.price), size: decimalText(one.size) }
 const maybe = (nanos: bigint | undefined): string | null => (nanos === undefined ? null : priceText(nanos))
@@ -141,7 +177,7 @@ export const historyOf = (
   ...{ count: candles.length, has_more: next !== undefined, cursor: next === undefined ? null : String(next) }
 })
 
-const OF_MARKET_DATA = /^\/api(?=\/v1\/market-data\/)/
+const OF_MARKET_DATA = /^\/api(?=\/v1\/market-data(?:[/?]|$))/
 
 /** Clients of market data know it below /api. */
 export const asRouted = (url: string): string => url.replace(OF_MARKET_DATA, "")

@@ -25,7 +25,25 @@ describe("bars and subscriptions of market data over gRPC", () => {
     assert.strictEqual(bars[0]?.openNanos, trades[0]!.price)
     const filled = await client.history({ symbol: "BTC", interval: "1d", fill: "previous" })
     assert.isAbove(filled.flatMap(({ bars }) => bars).length, 1)
-    for (const wrong of [{ interval: "2m" }, { fill: "next" }, { session: "night" }, { startMs: -1n }])
+    assert.lengthOf(
+      (await client.history({ symbol: "BTC", topic: NAME, interval: "1d" }))[0]!.bars,
+      filled[0]!.bars.length
+    )
+    const elsewhere = client.history({ symbol: "BTC", topic: "elsewhere" })
+    assert.strictEqual(
+      await elsewhere.then(
+        () => 0,
+        ({ code }: ServiceError) => code
+      ),
+      status.NOT_FOUND
+    )
+    for (const wrong of [
+      { topic: "a b" },
+      { interval: "2m" },
+      { fill: "next" },
+      { session: "night" },
+      { startMs: -1n }
+    ])
       await client.history({ symbol: "BTC", ...wrong }).then(
         () => assert.fail("it was taken"),
         ({ code }: ServiceError) => assert.strictEqual(code, status.INVALID_ARGUMENT)

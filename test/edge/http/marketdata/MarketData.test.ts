@@ -82,6 +82,21 @@ describe("market data over HTTP", () => {
     assert.strictEqual((await get(`/history?start_time=${at}&interval=1d`)).body.data[0].trades, 3)
   })
 
+  it("MU1 symbols are listed, of a topic and by what they begin with, in pages", async () => {
+    const list = (query = "") => door.call("GET", `/api/v1/market-data${query}`, { as: "viewer" })
+    const one = { symbol: "XBT/USDT", exchange: "KRAKEN" }
+    const whole = { data: [one], count: 1, has_more: false, cursor: null }
+    assert.deepStrictEqual((await list()).body, whole)
+    assert.deepStrictEqual((await list("?prefix=XBT&topic=market-data%2Fcoins&limit=1")).body, whole)
+    for (const query of ["prefix=Y", "topic=market-data%2Fother", `cursor=${encodeURIComponent("XBT/USDT KRAKEN")}`])
+      assert.strictEqual((await list(`?${query}`)).body.count, 0, query)
+    for (const query of ["cursor=XBT", "limit=1001", "topic=a%20b"])
+      assert.strictEqual((await list(`?${query}`)).status, 400, query)
+    assert.strictEqual((await get("/latest?topic=market-data%2Fcoins")).body.id, "3")
+    const { status, body } = await get("/latest?topic=market-data%2Fother")
+    assert.deepStrictEqual([status, body.code], [404, "HRLD-2095"])
+  })
+
   it("MU1 R3 it wants a key that may read the topic", async () => {
     assert.strictEqual((await get("/latest", "nobody")).status, 401)
     assert.strictEqual((await get("/latest", "viewer@production")).status, 403)

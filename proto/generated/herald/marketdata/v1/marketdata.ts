@@ -358,6 +358,8 @@ export interface StreamHistoricalDataRequest {
   session: string;
   /** previous: a flat bar where nothing was traded although the venue was open; empty or none: nothing. */
   fill: string;
+  /** Empty: of all topics that the caller may read. */
+  topic: string;
 }
 
 export interface StreamHistoricalDataResponse {
@@ -2048,7 +2050,7 @@ export const MarketData: MessageFns<MarketData> = {
 };
 
 function createBaseStreamHistoricalDataRequest(): StreamHistoricalDataRequest {
-  return { symbol: "", exchange: "", interval: "", startMs: 0n, endMs: 0n, session: "", fill: "" };
+  return { symbol: "", exchange: "", interval: "", startMs: 0n, endMs: 0n, session: "", fill: "", topic: "" };
 }
 
 export const StreamHistoricalDataRequest: MessageFns<StreamHistoricalDataRequest> = {
@@ -2079,6 +2081,9 @@ export const StreamHistoricalDataRequest: MessageFns<StreamHistoricalDataRequest
     }
     if (message.fill !== "") {
       writer.uint32(58).string(message.fill);
+    }
+    if (message.topic !== "") {
+      writer.uint32(66).string(message.topic);
     }
     return writer;
   },
@@ -2152,6 +2157,14 @@ export const StreamHistoricalDataRequest: MessageFns<StreamHistoricalDataRequest
             message.fill = reader.string();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2173,6 +2186,7 @@ export const StreamHistoricalDataRequest: MessageFns<StreamHistoricalDataRequest
       endMs: isSet(object.endMs) ? BigInt(object.endMs) : isSet(object.end_ms) ? BigInt(object.end_ms) : 0n,
       session: isSet(object.session) ? globalThis.String(object.session) : "",
       fill: isSet(object.fill) ? globalThis.String(object.fill) : "",
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
     };
   },
 
@@ -2199,6 +2213,9 @@ export const StreamHistoricalDataRequest: MessageFns<StreamHistoricalDataRequest
     if (message.fill !== "") {
       obj.fill = message.fill;
     }
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
     return obj;
   },
 
@@ -2214,6 +2231,7 @@ export const StreamHistoricalDataRequest: MessageFns<StreamHistoricalDataRequest
     message.endMs = (object.endMs !== undefined && object.endMs !== null) ? BigInt(object.endMs) : 0n;
     message.session = object.session ?? "";
     message.fill = object.fill ?? "";
+    message.topic = object.topic ?? "";
     return message;
   },
 };
