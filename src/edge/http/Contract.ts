@@ -13,6 +13,7 @@ import type { Flags } from "../../flags/Flags.ts"
 import type { OpenFlags } from "../../flags/OpenFlags.ts"
 import type { MarketStreams } from "../../marketdata/MarketStreams.ts"
 import type { Origins } from "../../net/Origins.ts"
+import type { ConsumerConnections } from "../../subscriptions/ConsumerConnections.ts"
 import type { Publishing } from "../../topics/Publishing.ts"
 import type { Workers } from "../../work/Workers.ts"
 import type { SocketRoute } from "../websocket/Socket.ts"
@@ -39,7 +40,16 @@ export const contract = HttpApi.make("herald")
   )
 
 /** What those stand on who serve WebSockets. */
-export type SocketServices = Access | Budget | Fanout | MarketStreams | Publishing | Scope.Scope | TopicFrames | Workers
+export type SocketServices =
+  | Access
+  | Budget
+  | ConsumerConnections
+  | Fanout
+  | MarketStreams
+  | Publishing
+  | Scope.Scope
+  | TopicFrames
+  | Workers
 
 /** What a capability adds: groups of the contract, and the routes that answer them. */
 export interface Part {

@@ -9,7 +9,7 @@ import type { Batch, Gap, Started, Told } from "../../../fanout/Batch.ts"
 import { eventsOf } from "../../../fanout/Picking.ts"
 import { eventIn } from "../../../fanout/Rows.ts"
 import { messageOf } from "../../../topics/Message.ts"
-import { messageIdText } from "../../../topics/MessageId.ts"
+import { type MessageId, messageIdText } from "../../../topics/MessageId.ts"
 import { problemOf } from "../Problem.ts"
 import { shownPayload } from "./EventWire.ts"
 
@@ -19,10 +19,16 @@ export type Shown = "json" | "text"
 /** YE1 */
 const onOneLine = (payload: string): string => (/[\r\n]/.test(payload) ? payload.replaceAll(/[\r\n]/g, " ") : payload)
 
-const eventText = (topic: string, batch: Batch, entry: Uint8Array, offset: number, at: number, as: Shown): string => {
-  const { key, payload, headers, eventTime } = messageOf(eventIn(entry))
-  const { partition, epoch } = batch
-  const head = { id: messageIdText({ topic, partition, epoch, offset }), offset, ...(key === null ? {} : { key }) }
+/** `event`: as it is in the log. `also`: what else there is to say of it. */
+export const eventText = (
+  place: MessageId,
+  event: Uint8Array,
+  at: number,
+  as: Shown,
+  also: Readonly<Record<string, unknown>> = {}
+): string => {
+  const { key, payload, headers, eventTime } = messageOf(event)
+  const head = { id: messageIdText(place), offset: place.offset, ...also, ...(key === null ? {} : { key }) }
   const rest = {
     ...(headers.size === 0 ? {} : { headers: Object.fromEntries(headers) }),
     ...(eventTime === null ? {} : { occurredAt: eventTime }),
@@ -35,7 +41,8 @@ const eventText = (topic: string, batch: Batch, entry: Uint8Array, offset: numbe
 const batchText = (topic: string, batch: Batch, as: Shown): string => {
   const { partition, epoch, first, next, leftOut } = batch
   const events: Array<string> = []
-  for (const { entry, offset, at } of eventsOf(batch)) events.push(eventText(topic, batch, entry, offset, at, as))
+  for (const { entry, offset, at } of eventsOf(batch))
+    events.push(eventText({ topic, partition, epoch, offset }, eventIn(entry), at, as))
   const head = { type: "events", partition, epoch, first, next, ...(leftOut === 0 ? {} : { leftOut }) }
   return `${JSON.stringify(head).slice(1, -1)},"events":[${events.join(",")}]}`
 }

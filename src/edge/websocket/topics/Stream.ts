@@ -1,5 +1,5 @@
 /**
- * The WebSocket of topics: who publishes and reads by JSON messages, several readers and many batches on one connection. docs/topics.md
+ * The WebSocket of topics: who publishes, reads and consumes by JSON messages, several readers, consumers and many batches on one connection. docs/topics.md
  *
  *   YW3  A message that can't be read as one ends the socket; one that says what can't be done is answered with its id, and ends nothing.
  *   YW4  Batches of one socket are appended in their order, several at a time, and each is answered once, when it is durable.
@@ -11,6 +11,7 @@ import { Access } from "../../../access/Access.ts"
 import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { Fanout } from "../../../fanout/Fanout.ts"
+import { ConsumerConnections, costOfAnswers } from "../../../subscriptions/ConsumerConnections.ts"
 import { Publishing, type Turn, type Wish } from "../../../topics/Publishing.ts"
 import { Workers } from "../../../work/Workers.ts"
 import { errorIn } from "../../grpc/Status.ts"
@@ -23,12 +24,18 @@ import * as Http from "../../http/topics/Wire.ts"
 import { makeSignIn } from "../SignIn.ts"
 import { closeFor, type Socket, type SocketRoute } from "../Socket.ts"
 import { wishOf } from "./Asked.ts"
+import type { Consume } from "./ConsumeWire.ts"
 import { Session } from "./Session.ts"
 import { PATH, PROTOCOL, type Publish, type Read, type Said, schemaOf, types } from "./Wire.ts"
 
 /** Bytes that cost as much as one request, and requests that each message counts as. */
 const PER_TOKEN = 4_096
-const costs: Readonly<Record<Said["type"], number>> = { publish: 4, open: 4, read: 4, grant: 0, end: 0 }
+const costs: Readonly<Record<Said["type"], number>> = {
+  ...{ publish: 4, open: 4, read: 4, consume: 4 },
+  ...{ grant: 0, end: 0, answer: 0 }
+}
+const costOf = (said: Said): number =>
+  costs[said.type] + (said.type === "answer" ? costOfAnswers(said.answers.length) : 0)
 /** Milliseconds until it is looked again whether something that is delayed may begin. */
 const LOOK = 1_000
 /** How long batches that have begun are waited for. YW6 */
@@ -40,6 +47,7 @@ export const makeTopicSockets = Effect.gen(function* () {
   const access = yield* Access
   const publishing = yield* Publishing
   const fanout = yield* Fanout
+  const connections = yield* ConsumerConnections
   const workers = yield* Workers
   const budget = yield* Budget
   const frames = yield* TopicFrames
@@ -86,6 +94,16 @@ export const makeTopicSockets = Effect.gen(function* () {
     const opened = yield* Effect.exit(fanout.open(wish, held))
     if (Exit.isSuccess(opened)) session.opened(id, held, opened.value)
     else session.refuse(id, errorIn(opened))
+  })
+
+  const consume = Effect.fnUntraced(function* (session: Session, identity: Identity, said: Consume) {
+    const { id, topic, subscription, consumer = "", life = 0, granted = 0 } = said
+    const connection = session.consume(said, (peer) => connections.admit(identity, peer))
+    if (connection instanceof HeraldError) return session.fail(id, connection)
+    const wish = { topicName: topic, subscriptionName: subscription, consumer, life }
+    const joined = yield* Effect.exit(connection.join(wish))
+    if (Exit.isFailure(joined)) return session.refuse(id, errorIn(joined))
+    return connection.hear({ answers: [], receipt: 0, granted })
   })
 
   const open = Effect.fnUntraced(function* (
@@ -137,6 +155,9 @@ export const makeTopicSockets = Effect.gen(function* () {
       yield* Deferred.await(roomed) // YW4
     })
 
+    const told = (id: string, wrong: HeraldError | undefined) =>
+      wrong === undefined ? undefined : session.fail(id, wrong)
+
     const take = Effect.fnUntraced(function* (said: Said, bytes: number) {
       switch (said.type) {
         case "read":
@@ -145,11 +166,14 @@ export const makeTopicSockets = Effect.gen(function* () {
           return yield* publish(said, bytes)
         case "open":
           return yield* open(session, said)
+        case "consume":
+          return yield* consume(session, identity, said)
+        case "answer":
+          return told(said.id, session.answer(said))
         case "grant":
-        case "end": {
-          const wrong = said.type === "grant" ? session.grant(said.id, said.granted) : session.end(said.id)
-          return wrong === undefined ? undefined : session.fail(said.id, wrong)
-        }
+          return told(said.id, session.grant(said))
+        case "end":
+          return told(said.id, session.end(said.id))
       }
     })
 
@@ -167,7 +191,7 @@ export const makeTopicSockets = Effect.gen(function* () {
       yield* paced(identity, Math.ceil(bytes.length / PER_TOKEN), session)
       const said = yield* saidIn(bytes, session)
       if (said === undefined) continue
-      yield* paced(identity, costs[said.type], session)
+      yield* paced(identity, costOf(said), session)
       yield* take(said, bytes.length)
     }
     if (session.isOver) return
@@ -218,8 +242,9 @@ export const makeTopicSockets = Effect.gen(function* () {
     run(
       Effect.flatMap(Effect.exit(whole), (exit) =>
         Effect.sync(() => {
-          session.over()
-          if (Exit.isFailure(exit)) closeFor(socket, errorIn(exit))
+          const error = Exit.isFailure(exit) ? errorIn(exit) : undefined
+          session.over(error)
+          if (error !== undefined) closeFor(socket, error)
         })
       )
     )

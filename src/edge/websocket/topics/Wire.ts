@@ -5,13 +5,12 @@ import { PARTITIONS } from "../../../topics/Topic.ts"
 import { EventBody, Filter, From } from "../../http/topics/EventWire.ts"
 import { Partition, Producer } from "../../http/topics/Wire.ts"
 import { TopicName, Whole } from "../../http/Wire.ts"
+import { Answers, Consume, Id } from "./ConsumeWire.ts"
 
 /** The subprotocol. */
 export const PROTOCOL = "herald.topics.v1"
 export const PATH = "/v1/topics/stream"
 
-/** Names what is under way on a socket; chosen by the client. */
-const Id = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(64))
 /** Of one projection: `src/filters` says more of them. */
 const FIELDS = 64
 
@@ -49,10 +48,25 @@ const Publish = Schema.Struct({
 export type Publish = typeof Publish.Type
 
 const Open = Schema.Struct({ type: Schema.Literal("open"), id: Id, topic: TopicName, producer: Producer })
-const Grant = Schema.Struct({ type: Schema.Literal("grant"), id: Id, granted: Whole })
+/** Bytes that a reader may be sent; events and bytes, of a consumer. */
+const Grant = Schema.Struct({
+  type: Schema.Literal("grant"),
+  id: Id,
+  granted: Whole,
+  grantedBytes: Schema.optionalKey(Whole)
+})
+export type Grant = typeof Grant.Type
 const End = Schema.Struct({ type: Schema.Literal("end"), id: Id })
 
-const said = { read: Read, publish: Publish, open: Open, grant: Grant, end: End } as const
+const said = {
+  read: Read,
+  publish: Publish,
+  open: Open,
+  grant: Grant,
+  end: End,
+  consume: Consume,
+  answer: Answers
+} as const
 export type Said = { [Type in keyof typeof said]: (typeof said)[Type]["Type"] }[keyof typeof said]
 
 /** The schema of a message by its `type`; undefined: there is none. */
