@@ -19,8 +19,12 @@ create table topics (
   created_at bigint not null,
   created_by text not null,
   updated_at bigint not null,
+  -- How Kafka knows the topic that it made for this one; null: the log is here, or the topic is still being made there and nobody sees it.
+  made text,
   check (retention_millis is not null or retention_bytes is not null)
 );
+-- Names in Kafka have no slashes.
+create unique index topics_in_kafka on topics (replace(name, '/', '.')) where log = 'kafka';
 
 -- Of topics whose log is here. Times are milliseconds since 1970.
 create table topic_partitions (
@@ -183,6 +187,12 @@ create function herald_topic_json(t topics) returns jsonb language sql immutable
     'retention', jsonb_build_object('millis', t.retention_millis, 'bytes', t.retention_bytes), 'log', t.log, 'compression', t.compression,
     'schema', t.schema, 'schemaVersion', greatest(0, t.schema_version), 'enabled', t.enabled, 'description', t.description, 'version', t.version,
     'createdAt', t.created_at, 'createdBy', t.created_by, 'updatedAt', t.updated_at)
+    || case when t.made is null then '{}' else jsonb_build_object('madeAs', t.made) end
+$$;
+
+-- Whether it is to be seen. TS6
+create function herald_topic_is_made(t topics) returns boolean language sql immutable as $$
+  select t.log <> 'kafka' or t.made is not null
 $$;
 
 -- Whether so many more fit. Whoever asks is alone until the transaction ends.
@@ -197,18 +207,29 @@ create function herald_topic_create(definition jsonb, actor text) returns jsonb 
 declare
   made topics;
   now constant bigint := herald_now();
+  one text;
 begin
+  -- TS6: nobody makes them any more.
+  for one in select name from topics t where not herald_topic_is_made(t) and created_at < now - 60000 and (name = definition->>'name'
+      or definition->>'log' = 'kafka' and replace(name, '/', '.') = replace(definition->>'name', '/', '.')) loop
+    perform herald_topic_remove(one);
+  end loop;
   if not herald_topic_fits(1, (definition->>'partitions')::integer) then return '{"problem": "full"}'; end if;
   insert into topics (name, partitions, retention_millis, retention_bytes, log, compression, schema, schema_version, enabled, description, created_at,
       created_by, updated_at)
     values (definition->>'name', (definition->>'partitions')::integer, (definition#>>'{retention,millis}')::bigint,
       (definition#>>'{retention,bytes}')::bigint, definition->>'log', definition->>'compression', definition->>'schema',
       (definition->>'schema' is not null)::integer, (definition->>'enabled')::boolean, definition->>'description', now, actor, now)
-    on conflict (name) do nothing returning * into made;
+    on conflict do nothing returning * into made;
   if not found then return '{"problem": "exists"}'; end if;
   if made.log = 'postgres' then perform herald_topic_parts(made.id, made.partitions); end if;
   return herald_topic_json(made);
 end $$;
+
+-- What Kafka made for a topic, which is seen from now on. Null: there is no such topic.
+create function herald_topic_made(of_topic integer, made_as text) returns jsonb language sql as $$
+  update topics t set made = made_as where id = of_topic and log = 'kafka' returning herald_topic_json(t)
+$$;
 
 -- A topic as it is then; null: there is none of that name; or {"problem": "conflict" | "fewer" | "full", "version"}.
 create function herald_topic_update(of_name text, change jsonb, expected bigint) returns jsonb language plpgsql as $$
@@ -216,7 +237,7 @@ declare
   held topics;
 begin
   if change ? 'partitions' then perform pg_advisory_xact_lock(7234737); end if;
-  select * into held from topics where name = of_name for update;
+  select * into held from topics t where name = of_name and herald_topic_is_made(t) for update;
   if not found then return null; end if;
   if expected is not null and expected <> held.version then
     return jsonb_build_object('problem', 'conflict', 'version', held.version);

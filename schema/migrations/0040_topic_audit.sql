@@ -36,3 +36,12 @@ begin
   if note is not null then perform herald_topic_note('topic.delete', held, note, '{}'); end if;
   return true;
 end $$;
+
+-- Ends one that Kafka does not make. False: there is none, or it was made. TS6
+create function herald_topic_unmade(of_topic integer, note jsonb) returns boolean language plpgsql as $$
+declare
+  one text;
+begin
+  select name into one from topics t where id = of_topic and not herald_topic_is_made(t) for update;
+  return found and herald_topic_removed(one, note);
+end $$;

@@ -78,8 +78,9 @@ export const errors = {
   KafkaTopicExists: {
     code: "HRLD-4042",
     title: "Kafka has a topic of that name",
-    cause: "The topic's name with dots instead of slashes is its name in Kafka, and something else has that already.",
-    fix: "Choose another name; or delete the topic in Kafka, when nobody needs it.",
+    cause:
+      "The topic's name with dots instead of slashes is its name in Kafka, and a topic that Herald did not make for this one has that. Herald never changes or deletes such.",
+    fix: "Choose another name; or delete the topic in Kafka, when nobody needs it, and try again.",
     grpc: 6,
     http: 409,
     exit: 5

@@ -30,6 +30,9 @@ export const LARGEST_RETENTION = 2 ** 50
 export const LOGS = ["postgres", "ephemeral", "kafka"] as const
 export type LogKind = (typeof LOGS)[number]
 
+/** A topic's name in Kafka, which has no slashes. */
+export const kafkaName = (name: string): string => name.replaceAll("/", ".")
+
 export const COMPRESSIONS = ["zstd", "none"] as const
 export type Compression = (typeof COMPRESSIONS)[number]
 
@@ -65,6 +68,8 @@ export interface Topic extends Definition {
   readonly version: number
   /** Counts the schemas that it had, from 1; 0: it has none. */
   readonly schemaVersion: number
+  /** Where another system holds the log: how that knows what it made for this topic. */
+  readonly madeAs?: string
   /** Milliseconds since 1970. */
   readonly createdAt: number
   readonly createdBy: string

@@ -30,11 +30,13 @@ export interface ReadOptions {
 
 /** How a log follows what is done to topics, where another system holds it. */
 export interface LogTopics {
-  /** Fails `KafkaTopicExists`, `TopicLogRefused`, `TopicLogUnavailable`. */
-  readonly create: (topic: Topic) => Effect.Effect<void, HeraldError>
-  /** To what it has now. May be done again. Fails as `create`. */
-  readonly change: (topic: Topic) => Effect.Effect<void, HeraldError>
-  /** With all events. Nothing to do where it is gone. Fails as `create`. */
+  /** What is wrong with a name there, as a sentence; undefined: nothing is known. */
+  readonly wrongName: (name: string) => string | undefined
+  /** Returns how it is known there. Fails `KafkaTopicExists`, `TopicLogRefused`, `TopicLogUnavailable`: nothing of it is left then, or it is said. */
+  readonly create: (topic: Topic) => Effect.Effect<string, HeraldError>
+  /** What was made for it, to what it has now; made anew where it is gone. Returns how it is known by now. May be done again. Fails as `create`. */
+  readonly change: (topic: Topic) => Effect.Effect<string, HeraldError>
+  /** What was made for it, with all events. Nothing to do where that is gone. Fails as `create`. */
   readonly remove: (topic: Topic) => Effect.Effect<void, HeraldError>
   /** After `TopicStore.open`: ends what older epochs have under way, and returns how far each partition is. */
   readonly open: (topic: number, producer: string) => Effect.Effect<Opened["sequences"], HeraldError>

@@ -5,6 +5,8 @@
  *        is another, with another id and other epochs.
  *   TS2  Whoever opens a producer has the only epoch that may append: what came of an earlier one is in the log by then, or never will be.
  *   TS3  A producer is remembered as long as the topic keeps its events, and at least seven days after it was last heard of. (held by test/contracts/TopicFaults.test.ts)
+ *   TS6  Where another system holds the log, a topic is seen by nobody before it was made there; that of a name which is one there is nobody else's here. One that
+ *        nobody has made for a minute gives way to the next of its name.
  *   TS4  With a note, what is created, changed or removed is in the audit log, in the same transaction.
  *   TS5  Of the producers that a topic may have no principal has more than four fifths. (held by test/contracts/TopicFaults.test.ts)
  */
@@ -76,6 +78,10 @@ export class TopicStore extends Context.Service<
     ) => Effect.Effect<Topic | undefined, HeraldError>
     /** False: there was none. What it held is removed by `TopicSweep`. TS1 */
     readonly remove: (name: string, note?: Note) => Effect.Effect<boolean, HeraldError>
+    /** It is there, as this, from now on: TS6. Undefined: there is no such topic, or not any more. */
+    readonly made: (id: number, as: string) => Effect.Effect<Topic | undefined, HeraldError>
+    /** It will not be made. False: there is none, or it was. TS6 */
+    readonly unmade: (id: number, note?: Note) => Effect.Effect<boolean, HeraldError>
     /** How many producers the topic remembers. */
     readonly producers: (topic: number) => Effect.Effect<number, HeraldError>
     /** Ids of all topics of that log, and how long each keeps its events. */

@@ -4,7 +4,8 @@
  *   YT1  Whoever may not use a topic is not told whether it is there; a list has what its reader may read.
  *   YT2  A schema is one that can be used, before any event is checked by it.
  *   YT3  A creation that comes again with an idempotency key finds what the first one made, as long as nobody changed that.
- *   YT4  Where another system holds the log, a topic is there and here, or it is told what is left: what failed half-way is ended by doing it again.
+ *   YT4  Where another system holds the log, a topic is there and here, or nobody sees it; only what was made there for a topic is changed or removed with it. A change that failed half-way is
+ *        ended by doing it again.
  */
 import { Context, Effect, Layer, Result } from "effect"
 import type { Identity } from "../access/Identity.ts"
@@ -24,7 +25,7 @@ import { Logs, noLog } from "./Logs.ts"
 import type { Bounds } from "./Piece.ts"
 import type { Waits } from "./Pressure.ts"
 import { type Changeable, type Definition, type Topic, wrongChangeable, wrongDefinition } from "./Topic.ts"
-import type { Log } from "./TopicLog.ts"
+import type { LogTopics } from "./TopicLog.ts"
 import { MOST_TOPICS, type Note, TopicStore } from "./TopicStore.ts"
 import { TopicUsers } from "./TopicUsers.ts"
 
@@ -129,18 +130,27 @@ const make = Effect.gen(function* () {
   })
 
   /** To what it is now, where another system holds its log. */
-  const follows = (topic: Topic): Effect.Effect<void, HeraldError> =>
-    logs.of(topic.log)?.elsewhere?.change(topic) ?? Effect.void
+  const follows = Effect.fnUntraced(function* (topic: Topic) {
+    const elsewhere = logs.of(topic.log)?.elsewhere
+    if (elsewhere === undefined) return topic
+    const as = yield* elsewhere.change(topic)
+    return as === topic.madeAs ? topic : ((yield* store.made(topic.id, as)) ?? topic)
+  })
 
-  /** Where another system holds the log; a topic that it does not make is none. YT4 */
-  const elsewhere = (log: Log, topic: Topic, note: Note): Effect.Effect<void, HeraldError> => {
-    const making: Effect.Effect<void, HeraldError> = log.elsewhere?.create(topic) ?? Effect.void
-    return Effect.onError(making, () =>
-      Effect.catch(store.remove(topic.name, note), (error) =>
-        Effect.logWarning(`${topic.name} is left without a log: ${error.message}. \`herald topic update\` makes it`)
-      )
-    )
-  }
+  /** Where another system holds the log; a topic that it does not make is none, and nobody saw it. YT4 */
+  const making = (log: LogTopics, topic: Topic, note: Note): Effect.Effect<Topic, HeraldError> =>
+    Effect.gen(function* () {
+      const left = (what: string) => (error: HeraldError) =>
+        Effect.logWarning(`${topic.name}: ${what}: ${error.message}`)
+      const unmade = Effect.catch(store.unmade(topic.id, note), left("what was begun is left for a minute"))
+      const as = yield* Effect.onError(log.create(topic), () => unmade)
+      const removed = Effect.catch(log.remove({ ...topic, madeAs: as }), left("its topic is left in Kafka"))
+      const noted = store.made(topic.id, as).pipe(Effect.retry({ times: 2 }))
+      const made = yield* Effect.onError(noted, () => Effect.andThen(unmade, removed))
+      if (made !== undefined) return made
+      yield* removed // it took more than a minute, and its name may be another one's
+      return yield* failure("TopicExists", `${topic.name} was given up meanwhile`)
+    }).pipe(Effect.uninterruptible)
 
   const create = Effect.fn("Topics.create")(function* (draft: TopicDraft, options: CommitOptions) {
     const identity = yield* permitted("topics.manage", draft.name)
@@ -151,21 +161,20 @@ const make = Effect.gen(function* () {
     if (wrong !== undefined) return yield* invalid(wrong)
     const log = logs.of(wanted.log)
     if (log === undefined) return yield* noLog(wanted.log)
+    const unnamable = log.elsewhere?.wrongName(draft.name)
+    if (unnamable !== undefined) return yield* invalid(`name: ${unnamable}`)
     const definition = { ...wanted, schema: yield* schemaOf(draft.schema) }
     const note = noteOf(identity, options)
     const creating: Effect.Effect<Topic, HeraldError> = Effect.gen(function* () {
       const topic = yield* store.create(definition, identity.name, note)
-      yield* elsewhere(log, topic, note)
-      return topic
+      return log.elsewhere === undefined ? topic : yield* making(log.elsewhere, topic, note)
     })
     const made = yield* Effect.catchIf(
       creating,
       (error) => error.refused && options.idempotencyKey !== undefined,
       (error) =>
         Effect.flatMap(store.get(definition.name), (topic) =>
-          topic !== undefined && isMadeSo(topic, definition, identity.name)
-            ? Effect.as(follows(topic), topic)
-            : Effect.fail(error)
+          topic !== undefined && isMadeSo(topic, definition, identity.name) ? Effect.succeed(topic) : Effect.fail(error)
         ) // YT3
     )
     known.changed(made.name, made)
@@ -196,8 +205,9 @@ const make = Effect.gen(function* () {
     const changed = yield* store.update(name, its, expected, noteOf(identity, options))
     if (changed === undefined) return yield* noSuchTopic(name)
     known.changed(name, changed)
-    yield* follows(changed)
-    return changed
+    const followed = yield* follows(changed)
+    known.changed(name, followed)
+    return followed
   })
 
   const remove = Effect.fn("Topics.remove")(function* (name: string, options: CommitOptions) {

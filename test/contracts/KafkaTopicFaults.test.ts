@@ -128,14 +128,6 @@ describe("topics in Kafka, with faults", () => {
     assert.isUndefined(nobody)
   })
 
-  it("KM1 a topic that Kafka has is not taken over, and stays", async () => {
-    const name = fresh("theirs")
-    await admin((its) => its.createTopics({ topics: [{ topic: name }] }))
-    const told = await one.runPromise(Effect.flip(newTopic({ name })))
-    assert.strictEqual(told.name, "KafkaTopicExists")
-    assert.isTrue(await kafka.has(name))
-  })
-
   it("KP4 what Kafka does not take fails alone, and says that it never comes", async () => {
     const { id, name } = await one.runPromise(newTopic({ compression: "none" }))
     await admin((its) =>

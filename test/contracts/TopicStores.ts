@@ -47,6 +47,33 @@ export const topicStoresContract = (test: Test) => {
       assert.isUndefined(yield* update(name, { enabled: true }))
     }))
 
+  test("TS6 a topic that another system has to make is seen once it was made, and no other has its name there", () =>
+    Effect.gen(function* () {
+      const { create, get, list, update, made, unmade } = yield* TopicStore
+      const name = fresh("t/a")
+      const wish = definition({ name, log: "kafka" })
+      const { id } = yield* create(wish, "ann")
+      assert.isUndefined(yield* get(name))
+      assert.isUndefined(yield* update(name, { enabled: false }))
+      assert.deepStrictEqual((yield* list(name, "", 10)).topics, [])
+      const dotted = name.replaceAll("/", ".")
+      for (const other of [definition({ name }), wish, { ...wish, name: dotted }])
+        assert.strictEqual(yield* nameOf(create(other, "ben")), "TopicExists")
+      yield* create(definition({ name: dotted, log: "ephemeral" }), "ben")
+      assert.isTrue(yield* unmade(id))
+      assert.isFalse(yield* unmade(id))
+      assert.isUndefined(yield* made(id, "x"))
+      const second = yield* create(wish, "ann")
+      const seen = (yield* made(second.id, "x"))!
+      assert.deepInclude(seen, { id: second.id, madeAs: "x", version: 1 })
+      assert.deepStrictEqual(yield* get(name), seen)
+      assert.isFalse(yield* unmade(second.id))
+      assert.deepStrictEqual((yield* update(name, { enabled: false }))!.madeAs, "x")
+      const here = yield* create(definition({ log: "ephemeral" }), "ann")
+      assert.isUndefined(yield* made(here.id, "x"))
+      assert.isFalse(yield* unmade(here.id))
+    }))
+
   test("TS1 schemas are counted, over none", () =>
     Effect.gen(function* () {
       const { update } = yield* TopicStore

@@ -29,7 +29,9 @@ const store = Layer.effect(
       ...its,
       create: (definition, by, note) =>
         definition.log === "postgres"
-          ? Effect.tap(its.create({ ...definition, log: "kafka" }, by, note), (topic) => elsewhere.create(topic))
+          ? Effect.flatMap(its.create({ ...definition, log: "kafka" }, by, note), (topic) =>
+              Effect.flatMap(elsewhere.create(topic), (as) => Effect.map(its.made(topic.id, as), (made) => made!))
+            )
           : its.create(definition, by, note),
       update: (...wish) =>
         Effect.tap(its.update(...wish), (topic) => (topic === undefined ? Effect.void : elsewhere.change(topic))),

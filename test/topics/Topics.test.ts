@@ -5,10 +5,7 @@ import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { AuditLog } from "../../src/access/AuditLog.ts"
 import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
-import { failure } from "../../src/errors/HeraldError.ts"
 import { Activity } from "../../src/topics/Activity.ts"
-import { KafkaLog } from "../../src/topics/KafkaLog.ts"
-import { TopicLog } from "../../src/topics/TopicLog.ts"
 import { Topics } from "../../src/topics/Topics.ts"
 import { TopicUsers } from "../../src/topics/TopicUsers.ts"
 import { access, below, topics } from "../support/Twins.ts"
@@ -106,46 +103,6 @@ describe("topics", () => {
       assert.strictEqual(activity.of(19_000).in, 0)
     }).pipe(Effect.provide(Activity.layer))
   )
-
-  it.effect("YT4 a topic that Kafka does not make is none here either, and one that Kafka keeps is not deleted", () => {
-    const did: Array<string> = []
-    let works = false
-    const answer = (what: string) => (topic: { readonly name: string }) =>
-      Effect.suspend(() => {
-        did.push(`${what} ${topic.name}`)
-        return works ? Effect.void : Effect.fail(failure("TopicLogUnavailable", "away"))
-      })
-    const kafka = Layer.effect(
-      KafkaLog,
-      Effect.map(TopicLog, (log) =>
-        KafkaLog.of({
-          ...log,
-          elsewhere: {
-            create: answer("create"),
-            change: answer("change"),
-            remove: answer("remove"),
-            open: () => Effect.succeed([])
-          }
-        })
-      )
-    )
-    const stores = Layer.provideMerge(kafka, Memory.layer)
-    const all = topics.pipe(Layer.provideMerge(access), Layer.provideMerge(below(stores, {})))
-    return Effect.gen(function* () {
-      const { create, update, remove, get } = yield* Topics
-      assert.strictEqual((yield* Effect.flip(create({ name: "t", log: "kafka" }, why))).name, "TopicLogUnavailable")
-      assert.strictEqual((yield* Effect.flip(get("t"))).name, "NoSuchTopic")
-      works = true
-      assert.strictEqual((yield* create({ name: "t", log: "kafka" }, why)).log, "kafka")
-      yield* update("t", { partitions: 3 }, why)
-      works = false
-      assert.strictEqual((yield* Effect.flip(remove("t", why))).name, "TopicLogUnavailable")
-      assert.strictEqual((yield* get("t")).partitions, 3)
-      works = true
-      yield* remove("t", why)
-      assert.deepStrictEqual(did, ["create t", "create t", "change t", "remove t", "remove t"])
-    }).pipe(as(system), Effect.provide(all))
-  })
 
   it.effect("YT4 without a Kafka a topic in it is refused, with what to do", () =>
     Effect.gen(function* () {

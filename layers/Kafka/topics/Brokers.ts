@@ -7,12 +7,15 @@
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Kafka } from "kafkajs"
+import { type Cluster, cluster } from "./Administering.ts"
 import { Reader } from "./Bytes.ts"
 import { type Call, codes, type Leaders, metadata, Refused } from "./Protocol.ts"
 import { coordinator } from "./Transactions.ts"
 
 /** Milliseconds until an answer. */
 export const PATIENCE = 4_000
+/** For what Kafka itself has seconds. */
+const LONG_PATIENCE = 12_000
 /** Topics whose leaders are remembered. */
 const MOST_TOPICS = 10_000
 
@@ -43,7 +46,7 @@ interface Broker {
 }
 
 /** What is used of kafkajs behind its public door. It is held by tests, and by the exact version in package.json. */
-interface Cluster {
+interface Inside {
   readonly rootLogger: unknown
   readonly connectionPoolBuilder: {
     readonly build: (at?: { readonly host: string; readonly port: number }) => Promise<Pool>
@@ -53,11 +56,11 @@ interface Cluster {
   }
 }
 
-const clusterOf = (kafka: Kafka): Cluster => {
+const clusterOf = (kafka: Kafka): Inside => {
   const door = Object.getOwnPropertySymbols(kafka).find(
     ({ description }) => description === "private:Kafka:createCluster"
   )
-  const make = door && (kafka as unknown as Record<symbol, (options: object) => Cluster>)[door]
+  const make = door && (kafka as unknown as Record<symbol, (options: object) => Inside>)[door]
   if (make === undefined) throw new Error("this version of kafkajs makes connections in another way")
   return make.call(kafka, { allowAutoTopicCreation: false })
 }
@@ -96,7 +99,7 @@ const again = async <A>(run: () => Promise<A>): Promise<A> => {
 }
 
 export class Brokers {
-  readonly #cluster: Cluster
+  readonly #cluster: Inside
   readonly #brokers = new Map<string, Promise<Broker>>()
   readonly #leaders = new Map<string, Leaders>()
 
@@ -210,6 +213,21 @@ export class Brokers {
       this.#leaders.delete(topic)
       throw cause
     }
+  }
+
+  /** Asks any of those that are set. */
+  askAny<A>(call: Call<A>): Promise<A> {
+    return again(() => this.#ask(undefined, call, PATIENCE))
+  }
+
+  cluster(): Promise<Cluster> {
+    return this.askAny(cluster)
+  }
+
+  /** Asks who makes and removes topics, once. */
+  async askController<A>(call: Call<A>): Promise<A> {
+    const { controller } = await this.cluster()
+    return await this.#ask(controller, call, LONG_PATIENCE)
   }
 
   /** Asks who keeps a transactional id. */

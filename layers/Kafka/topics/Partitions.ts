@@ -4,12 +4,12 @@ import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import type { History, LogState, LogTopic } from "../../../src/topics/LogState.ts"
 import type { Place } from "../../../src/topics/MessageId.ts"
 import { type Bounds, type PartitionId, type Piece, partitionKey, type Read } from "../../../src/topics/Piece.ts"
+import { kafkaName } from "../../../src/topics/Topic.ts"
 import { type Brokers, isRefused } from "./Brokers.ts"
 import { markAt, marked, startOf, verified } from "./Histories.ts"
 import { Opening } from "./Opening.ts"
 import { codes, EARLIEST, type Fetched, fetch, LATEST, offsets } from "./Protocol.ts"
 import { committedOf, decodeBatches } from "./RecordBatch.ts"
-import { kafkaName } from "./Records.ts"
 import { away } from "./Waiting.ts"
 
 const MOST = 50_000

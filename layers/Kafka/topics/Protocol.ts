@@ -21,6 +21,7 @@ export const codes = {
   RECORD_LIST_TOO_LARGE: 18,
   NOT_ENOUGH_REPLICAS_AFTER_APPEND: 20,
   TOPIC_AUTHORIZATION_FAILED: 29,
+  TOPIC_ALREADY_EXISTS: 36,
   CLUSTER_AUTHORIZATION_FAILED: 31,
   OUT_OF_ORDER_SEQUENCE: 45,
   DUPLICATE_SEQUENCE: 46,
@@ -31,7 +32,8 @@ export const codes = {
   TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 53,
   UNKNOWN_PRODUCER_ID: 59,
   INVALID_RECORD: 87,
-  PRODUCER_FENCED: 90
+  PRODUCER_FENCED: 90,
+  UNKNOWN_TOPIC_ID: 100
 } as const
 
 const named = new Map<number, string>(Object.entries(codes).map(([name, code]) => [code, name]))

@@ -32,9 +32,6 @@ const TIME = "herald-event-time"
 const KEY = "herald-key"
 const OWN = [PRODUCER, TIME, KEY]
 
-/** The name of the topic in Kafka, which has no slashes. */
-export const kafkaName = (topic: string): string => topic.replaceAll("/", ".")
-
 /** A header that can't be published, as it would be taken for what Herald says. `KEY` is none: that of an event whose key is text is read as it was. KR3 */
 export const ownHeader = ({ headers }: Message): string | undefined =>
   [PRODUCER, TIME].find((name) => headers.has(name))

@@ -10,14 +10,16 @@ import { KafkaLog } from "../../../src/topics/KafkaLog.ts"
 import { LogState } from "../../../src/topics/LogState.ts"
 import type { Message } from "../../../src/topics/Message.ts"
 import { type Bounds, type PartitionId, partitionKey, type Read } from "../../../src/topics/Piece.ts"
+import { kafkaName } from "../../../src/topics/Topic.ts"
 import { MOST_READ } from "../../../src/topics/TopicLog.ts"
 import { connectionOf, farewell, type KafkaOptions } from "../connection/Connection.ts"
+import { deadLetters } from "../connection/Topic.ts"
 import { Brokers } from "./Brokers.ts"
 import { Lane } from "./Lane.ts"
 import { makeManaging } from "./Managing.ts"
 import { Partitions } from "./Partitions.ts"
 import { deleteBefore, EARLIEST, LATEST, offsets } from "./Protocol.ts"
-import { kafkaName, ownHeader } from "./Records.ts"
+import { ownHeader } from "./Records.ts"
 import { away, never, tooLate, unknown, Waiting } from "./Waiting.ts"
 
 /** How long whoever appends waits for Kafka; and how long an answer that was lost is asked for after that. */
@@ -212,7 +214,10 @@ export const layer = (options: KafkaOptions) =>
             )
           ),
         elsewhere: {
-          ...makeManaging(kafka, reads, partitions.forget),
+          ...makeManaging({
+            ...{ kafka, brokers: reads, changed: partitions.forget },
+            own: [options.topic, deadLetters(options.topic).topic]
+          }),
           open: Effect.fnUntraced(function* (topic, producer) {
             const sequences: Array<{ partition: number; sequence: number }> = []
             for (const partition of yield* state.partitionsOf(topic, producer)) {

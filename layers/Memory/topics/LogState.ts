@@ -18,7 +18,8 @@ export const layer = Layer.effect(
     const state = yield* State.service
     const topics = state.tables(TopicTables)
     const { held, histories } = state.tables(LogTables)
-    const topicOf = (id: number) => [...topics.topics.values()].find((one) => one.id === id)
+    const topicOf = (id: number) =>
+      [...topics.topics.values()].find((one) => one.id === id && (one.log !== "kafka" || one.madeAs !== undefined))
     const epochOf = (topic: number, producer: string) => topics.producers.get(topic)?.get(producer)
     const of = (id: PartitionId) => {
       const its = held.get(partitionKey(id)) ?? new Map()

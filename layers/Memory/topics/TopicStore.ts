@@ -3,11 +3,14 @@ import { Clock, Effect, Layer } from "effect"
 import { failure } from "../../../src/errors/HeraldError.ts"
 import { ownerOf } from "../../../src/topics/Owned.ts"
 import { partitionKey } from "../../../src/topics/Piece.ts"
-import { PARTITIONS_IN_ALL, TOPICS, type Topic } from "../../../src/topics/Topic.ts"
+import { kafkaName, PARTITIONS_IN_ALL, TOPICS, type Topic } from "../../../src/topics/Topic.ts"
 import { type Note, PRODUCERS, PRODUCERS_OF_ONE, producersFull, TopicStore } from "../../../src/topics/TopicStore.ts"
 import { AccessTables } from "../access/AccessTables.ts"
 import { State } from "../State.ts"
 import { TopicTables } from "./TopicTables.ts"
+
+/** Milliseconds. TS6 */
+const GIVEN_UP = 60_000
 
 export const layer = Layer.effect(
   TopicStore,
@@ -33,12 +36,29 @@ export const layer = Layer.effect(
       access.append({ configId: "", action, performedBy: by, details, createdAt: now() })
     }
 
+    /** TS6 */
+    const seen = (topic: Topic | undefined): Topic | undefined =>
+      topic?.log === "kafka" && topic.madeAs === undefined ? undefined : topic
+    const drop = (held: Topic, note: Note | undefined): boolean => {
+      topics.delete(held.name)
+      tell(held, "topic.delete", note, {})
+      producers.delete(held.id)
+      for (const { id } of tables.of([held.id])) partitions.delete(partitionKey(id))
+      return true
+    }
+    const heldById = (id: number) => [...topics.values()].find((topic) => topic.id === id && topic.log === "kafka")
+
     return TopicStore.of({
       create: (definition, by, note) =>
         Effect.suspend(() => {
           const { name, schema } = definition
+          const isSame = (other: Topic) =>
+            other.name === name ||
+            (other.log === "kafka" && definition.log === "kafka" && kafkaName(other.name) === kafkaName(name))
+          for (const other of topics.values())
+            if (isSame(other) && seen(other) === undefined && other.createdAt < now() - GIVEN_UP) drop(other, undefined)
           if (!fits(1, definition.partitions)) return Effect.fail(full(name))
-          if (topics.has(name)) return Effect.fail(failure("TopicExists", `there is a topic ${name}`))
+          if ([...topics.values()].some(isSame)) return Effect.fail(failure("TopicExists", `there is a topic ${name}`))
           const at = now()
           const schemaVersion = schema === null ? 0 : 1
           const made: Topic = {
@@ -60,17 +80,17 @@ export const layer = Layer.effect(
           })
           return Effect.succeed(made)
         }),
-      get: (name) => Effect.sync(() => topics.get(name)),
+      get: (name) => Effect.sync(() => seen(topics.get(name))),
       list: (prefix, after, limit) =>
         Effect.sync(() => {
           const found = [...topics.values()]
-            .filter(({ name }) => name.startsWith(prefix) && name > after)
+            .filter((topic) => topic.name.startsWith(prefix) && topic.name > after && seen(topic) !== undefined)
             .sort((a, b) => (a.name < b.name ? -1 : 1))
           return { topics: found.slice(0, limit), more: found.length > limit }
         }),
       update: (name, change, expected, note) =>
         Effect.suspend(() => {
-          const held = topics.get(name)
+          const held = seen(topics.get(name))
           if (held === undefined) return Effect.undefined
           const { version } = held
           if (expected !== undefined && expected !== version)
@@ -94,12 +114,21 @@ export const layer = Layer.effect(
       remove: (name, note) =>
         Effect.sync(() => {
           const held = topics.get(name)
-          if (held === undefined) return false
-          topics.delete(name)
-          tell(held, "topic.delete", note, {})
-          producers.delete(held.id)
-          for (const { id } of tables.of([held.id])) partitions.delete(partitionKey(id))
-          return true
+          return held !== undefined && drop(held, note)
+        }),
+      made: (id, as) =>
+        Effect.sync(() => {
+          const held = heldById(id)
+          if (held === undefined) return undefined
+          const made = { ...held, madeAs: as }
+          had.set(made, had.get(held) ?? held.schemaVersion)
+          topics.set(made.name, made)
+          return made
+        }),
+      unmade: (id, note) =>
+        Effect.sync(() => {
+          const held = heldById(id)
+          return held !== undefined && seen(held) === undefined && drop(held, note)
         }),
       producers: (topic) => Effect.sync(() => producers.get(topic)?.size ?? 0),
       kept: (log) =>

@@ -51,7 +51,8 @@ export const layer = Layer.effect(
     LogState.of({
       topic: (id) =>
         guarded("read the topic")(
-          sql<LogTopic>`select name, partitions, compression from topics where id = ${id}::int`
+          sql<LogTopic>`select name, partitions, compression from topics t
+            where id = ${id}::int and herald_topic_is_made(t)`
         ).pipe(Effect.map(([row]) => row)),
       find: ({ topic, partition }, producer) =>
         guarded("read how far a producer has come")(sql<{ held: HeldRow | null }>`

@@ -57,12 +57,13 @@ export const layer = Layer.effect(
       }),
       get: (name) =>
         guarded("read the topic")(reads<{ topic: Topic }>`
-          select herald_topic_json(t) as topic from topics t where name = ${name}`).pipe(
+          select herald_topic_json(t) as topic from topics t where name = ${name} and herald_topic_is_made(t)`).pipe(
           Effect.map(([row]) => row?.topic)
         ),
       list: (prefix, after, limit) =>
         guarded("list topics")(reads<{ topic: Topic }>`
           select herald_topic_json(t) as topic from topics t where starts_with(name, ${prefix}) and name > ${after}
+            and herald_topic_is_made(t)
           order by name limit ${limit + 1}`).pipe(
           Effect.map(
             (rows): TopicPage => ({
@@ -79,6 +80,14 @@ export const layer = Layer.effect(
         guarded("delete the topic")(
           sql<{ went: boolean }>`select herald_topic_removed(${name}, ${noteText(note)}::text::jsonb) as went`
         ).pipe(Effect.map(([row]) => row!.went)),
+      made: (id, as) =>
+        guarded("note what Kafka made")(sql<{ topic: Topic | null }>`
+          select herald_topic_made(${id}::int, ${as}) as topic`).pipe(Effect.map(([row]) => row!.topic ?? undefined)),
+      unmade: (id, note) =>
+        guarded("forget a topic that Kafka did not make")(sql<{ went: boolean | null }>`
+          select herald_topic_unmade(${id}::int, ${noteText(note)}::text::jsonb) as went`).pipe(
+          Effect.map(([row]) => row?.went === true)
+        ),
       producers: (topic) =>
         guarded("count the topic's producers")(
           reads<{ count: number }>`select count(*)::int as count from topic_producers where topic_id = ${topic}::int`

@@ -13,7 +13,6 @@ import {
   type KafkaRecord
 } from "../../../../layers/Kafka/topics/RecordBatch.ts"
 import {
-  kafkaName,
   messageOfRecord,
   ownHeader,
   producingOf,
@@ -24,6 +23,7 @@ import { inSteps } from "../../../../layers/Kafka/topics/Steps.ts"
 import { opened } from "../../../../layers/Kafka/topics/Unpacking.ts"
 import { MARKS } from "../../../../src/topics/LogState.ts"
 import type { Message } from "../../../../src/topics/Message.ts"
+import { kafkaName } from "../../../../src/topics/Topic.ts"
 import { textsOf } from "../../../support/Topics.ts"
 
 const stamp = { producerId: 7n, producerEpoch: 2, sequence: 9 }
