@@ -3,12 +3,14 @@
  *
  *   MZ2  An event is decoded once on a node, however many listen, and what all readers of a group are told is one object. What is no tick is counted, and told
  *        to nobody.
- *   MZ5  What was decoded is kept while it is new: so much as one round of sending needs, however much the topics keep.
+ *   MZ5  What was decoded is kept while it is new: so much as one round of sending needs, bounded in events and in bytes, however much the topics keep. It
+ *        is found by its place and its bytes, and holds nothing of the batch that it came in. What is longer than a tick may be isn't looked at.
  */
 import type { Batch } from "../fanout/Batch.ts"
+import { eventsOf } from "../fanout/Picking.ts"
 import { eventIn } from "../fanout/Rows.ts"
 import { messageOf } from "../topics/Message.ts"
-import { readTick } from "./ReadTick.ts"
+import { LONGEST_TICK, readTick } from "./ReadTick.ts"
 import type { Tick } from "./Tick.ts"
 
 export interface Told {
@@ -31,33 +33,31 @@ export interface Data {
   readonly ticks: ReadonlyArray<Told>
 }
 
-const offsetsOf = ({ first, count, steps }: Batch): ReadonlyArray<number> => {
-  let at = first
-  return Array.from({ length: count }, (_, n) => {
-    at += steps === undefined ? (n === 0 ? 0 : 1) : steps[n]!
-    return at
-  })
-}
-
 /** MZ5 */
-const BATCHES = 64
-const EVENTS = 8_192
+export const BATCHES = 64
+export const EVENTS = 8_192
+/** Of events, and of what is made of them. */
+export const BYTES = 16_777_216
+/** What one is counted as besides twice its bytes: once as they are, once as what was made of them. */
+const BESIDE = 256
 
-/** Puts it in, and the oldest out. */
-const keep = <K, V>(known: Map<K, V>, key: K, value: V, most: number): void => {
-  known.set(key, value)
-  if (known.size > most) known.delete(known.keys().next().value!)
+interface Kept {
+  readonly payload: Uint8Array
+  /** False: it is no tick. */
+  readonly told: Told | false
 }
 
 export class Decoding {
   readonly #skipped: () => void
-  /** By an event's bytes; false: it is no tick. */
-  readonly #ticks = new Map<Uint8Array, Told | false>()
-  readonly #batches = new Map<Batch, Data>()
+  /** By topic and place, oldest first. */
+  readonly #ticks = new Map<string, Kept>()
+  #bytes = 0
+  readonly #data = new WeakMap<Batch, Data>()
+  readonly #batches: Array<WeakRef<Batch>> = []
 
-  /** Events that are kept. MZ5 */
-  get size(): number {
-    return this.#ticks.size
+  /** Events that are kept, and bytes that they count as. MZ5 */
+  get size(): { readonly events: number; readonly bytes: number } {
+    return { events: this.#ticks.size, bytes: this.#bytes }
   }
 
   constructor(skipped: () => void) {
@@ -66,29 +66,51 @@ export class Decoding {
 
   /** MZ2 */
   of(topic: string, batch: Batch): Data {
-    const known = this.#batches.get(batch)
+    const known = this.#data.get(batch)
     if (known !== undefined) return known
-    const { partition, epoch, next, leftOut, at, count, rows } = batch
-    const offsets = offsetsOf(batch)
-    // Rows of one event each are the same objects for all groups.
-    const entries = rows.length === count ? rows : [...batch.entries()]
+    const { partition, epoch, next, leftOut, at } = batch
     const ticks: Array<Told> = []
-    for (const [n, entry] of entries.entries()) {
-      const one = this.#tick(entry, offsets[n]!)
+    for (const { entry, offset } of eventsOf(batch)) {
+      const one = this.#tick(`${topic} ${partition} ${epoch} ${offset}`, entry, offset)
       if (one !== false) ticks.push(one)
     }
     const data: Data = { kind: "data", topic, partition, epoch, next, leftOut, at, ticks }
-    keep(this.#batches, batch, data, BATCHES)
+    this.#data.set(batch, data)
+    // Readers hold a batch for as long as they need it.
+    if (this.#batches.push(new WeakRef(batch)) > BATCHES) {
+      const oldest = this.#batches.shift()?.deref()
+      if (oldest !== undefined) this.#data.delete(oldest)
+    }
     return data
   }
 
-  #tick(entry: Uint8Array, offset: number): Told | false {
-    const known = this.#ticks.get(entry)
-    if (known !== undefined) return known
-    const tick = readTick(messageOf(eventIn(entry)).payload)
-    const made = typeof tick === "string" ? false : { tick, offset }
-    if (made === false) this.#skipped()
-    keep(this.#ticks, entry, made, EVENTS)
-    return made
+  #tick(place: string, entry: Uint8Array, offset: number): Told | false {
+    const { payload } = messageOf(eventIn(entry))
+    const isLong = payload.length > LONGEST_TICK
+    const known = this.#ticks.get(place)
+    if (known !== undefined && (isLong ? known.payload.length === 0 : same(known.payload, payload))) return known.told
+    const tick = isLong ? "too long" : readTick(payload)
+    const told = typeof tick === "string" ? false : { tick, offset }
+    if (told === false) this.#skipped()
+    this.#keep(place, { payload: isLong ? NOTHING : Uint8Array.from(payload), told })
+    return told
+  }
+
+  #keep(place: string, kept: Kept): void {
+    this.#forget(place)
+    this.#ticks.set(place, kept)
+    this.#bytes += weightOf(kept)
+    while (this.#ticks.size > EVENTS || this.#bytes > BYTES) this.#forget(this.#ticks.keys().next().value!)
+  }
+
+  #forget(place: string): void {
+    const kept = this.#ticks.get(place)
+    if (kept === undefined) return
+    this.#ticks.delete(place)
+    this.#bytes -= weightOf(kept)
   }
 }
+
+const NOTHING = new Uint8Array(0)
+const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0
+const weightOf = ({ payload }: Kept): number => 2 * payload.length + BESIDE

@@ -4,7 +4,8 @@
  *   MZ1  Whoever listens is told of what `Criteria` says, of the topics that were named or of all with market data that they may read, and of nothing else.
  *   MZ3  That it is live is told once, when all of its topics are. Where one of them ends, all end, with the reason.
  *   MZ4  Who can't take more is not written to by any of its topics but once; each goes on when there is room. BX12
- *   MZ2 in Decoding.ts
+ *   MZ6  When the node leaves, those who listen to market data end, with an error that asks them to come back; other readers of topics are not its own.
+ *   MZ2 and MZ5 in Decoding.ts
  */
 import { Context, Effect, Layer } from "effect"
 import { requireTopic } from "../access/RequireTopic.ts"
@@ -50,6 +51,7 @@ export class MarketStreams extends Context.Service<
   {
     /** Gives what closes it. Fails `InvalidInput`, `NoMarketData`, and as `Fanout.open`. MZ1 */
     readonly open: (wish: Wish, listener: Listener) => Effect.Effect<() => void, HeraldError>
+    /** Ends all and refuses new ones. MZ6 */
     readonly drain: Effect.Effect<void>
   }
 >()("herald/marketdata/MarketStreams") {
@@ -57,6 +59,8 @@ export class MarketStreams extends Context.Service<
 }
 
 const invalid = (message: string) => failure("InvalidInput", message)
+
+const leaving = () => failure("Draining", "this server is leaving: go on with another")
 
 /** One listener's readers. */
 class Several {
@@ -67,8 +71,11 @@ class Several {
   #notLive: number
   over = false
 
-  constructor(listener: Listener, topics: number, decoding: Decoding) {
+  readonly #left: (one: Several) => void
+
+  constructor(listener: Listener, topics: number, decoding: Decoding, left: (one: Several) => void) {
     this.#listener = listener
+    this.#left = left
     this.#decoding = decoding
     this.#notLive = topics
   }
@@ -83,12 +90,14 @@ class Several {
           for (const each of this.#waiting.splice(0)) each() // MZ4
         })
       },
-      end: (error) => {
-        if (this.over) return
-        this.close()
-        this.#listener.end(error) // MZ3
-      }
+      end: (error) => this.end(error)
     }
+  }
+
+  end(error: HeraldError): void {
+    if (this.over) return
+    this.close()
+    this.#listener.end(error) // MZ3
   }
 
   #write(topic: string, told: Read): boolean {
@@ -110,6 +119,7 @@ class Several {
 
   close(): void {
     this.over = true
+    this.#left(this)
     for (const close of this.#closes.splice(0)) close()
   }
 }
@@ -119,6 +129,8 @@ const make = Effect.fnUntraced(function* ({ topics: pattern }: { readonly topics
   const store = yield* TopicStore
   const { prefix, covers } = coveredBy(pattern)
   const context = yield* Effect.context<never>()
+  const listening = new Set<Several>()
+  let draining = false
   const decoding = new Decoding(() => skippedTotal.updateUnsafe(1, context))
 
   /** MZ1 */
@@ -153,7 +165,9 @@ const make = Effect.fnUntraced(function* ({ topics: pattern }: { readonly topics
     if ("wrong" in made) return yield* invalid(made.wrong)
     const { filter } = made
     const topics = yield* topicsFor(asked)
-    const several = new Several(listener, topics.length, decoding)
+    if (draining) return yield* leaving()
+    const several = new Several(listener, topics.length, decoding, (one) => listening.delete(one))
+    listening.add(several)
     const each = Effect.forEach(
       topics,
       (topic) => {
@@ -166,7 +180,12 @@ const make = Effect.fnUntraced(function* ({ topics: pattern }: { readonly topics
     return () => several.close()
   })
 
-  return MarketStreams.of({ open, drain: fanout.drain })
+  const drain = Effect.sync(() => {
+    draining = true
+    for (const one of [...listening]) one.end(leaving()) // MZ6
+  })
+
+  return MarketStreams.of({ open, drain })
 })
 
 const skippedTotal = counter(

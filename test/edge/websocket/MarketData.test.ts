@@ -49,7 +49,7 @@ describe("the WebSocket of market data", () => {
   it("YM1 YM2 tells each subscription what it asked for, with all digits, and ends it when it is told to", async () => {
     const [one, other] = [await client(), await client("/v1/market-data/stream")]
     one.say(subscribe({ id: "all" }))
-    one.say(subscribe({ id: "some", symbols: ["MSFT"], data_types: ["trade"], min_price: "400" }))
+    one.say(subscribe({ id: "some", symbols: ["MSFT"], data_types: ["trade"], min_price: 400, max_price: "1000" }))
     other.say(subscribe({}))
     await Promise.all([live(one, "all"), live(one, "some"), live(other, "")])
     await publish(
@@ -83,6 +83,12 @@ describe("the WebSocket of market data", () => {
       [{ type: "shout" }, ""],
       [subscribe({ id: "right" }), "right"],
       [subscribe({ id: "symbol", symbols: ["no symbol"] }), "symbol"],
+      [subscribe({ id: "kinds", data_types: ["trades"] }), "kinds"],
+      [subscribe({ id: "field", symbol: "AAPL" }), "field"],
+      [subscribe({ id: "price", min_price: true }), "price"],
+      [subscribe({ id: "decimal", min_price: "much" }), "decimal"],
+      [{ type: "unsubscribe", payload: { id: "un", all: true } }, "un"],
+      [{ type: "subscribe", payload: { id: 7 } }, ""],
       [subscribe({ id: "topic", topics: ["market-data/none"] }), "topic"]
     ] as const) {
       one.said.length = 0

@@ -1,7 +1,7 @@
 /**
  * Serves the WebSocket of market data: who is there, what it subscribes to, and the end of it.
  *
- *   YM3  A message that is none, or a subscription that can't be, is answered by an error, and ends nothing else of the socket.
+ *   YM3  A message that is none, or a subscription that can't be, is answered by an error with the id that it named, and ends nothing else of the socket.
  *   YM4  A socket has at most `SUBSCRIPTIONS`, each with an id; what is slow waits below, and is told the newest of each symbol unless it asked for more.
  *   YI1, YI2 in SignIn.ts
  */
@@ -17,7 +17,7 @@ import { problemText } from "../../http/topics/StreamText.ts"
 import { textFrame } from "../Frame.ts"
 import { makeSignIn } from "../SignIn.ts"
 import { closeFor, type Socket, type SocketRoute } from "../Socket.ts"
-import { framesOf, PATHS, PROTOCOL, Said, type Subscribe, wishOf } from "./Wire.ts"
+import { framesOf, idIn, PATHS, PROTOCOL, Said, type Subscribe, wishOf } from "./Wire.ts"
 
 /** YM4 */
 export const SUBSCRIPTIONS = 8
@@ -26,7 +26,8 @@ const LARGEST = 65_536
 /** Requests that a message counts as. */
 const COST = 4
 
-const saidOf = Schema.decodeUnknownResult(Schema.fromJsonString(Said), { onExcessProperty: "error" })
+const jsonOf = Schema.decodeUnknownResult(Schema.fromJsonString(Schema.Unknown))
+const saidOf = Schema.decodeUnknownResult(Said, { onExcessProperty: "error" })
 const invalid = (message: string) => failure("InvalidInput", message)
 
 /** What one socket has. */
@@ -86,11 +87,13 @@ export const makeMarketSockets = Effect.gen(function* () {
   /** YM3 */
   const take = Effect.fnUntraced(function* (held: Held, identity: Identity, bytes: Buffer) {
     const spent = yield* Effect.exit(access.spend(identity, COST))
-    if (Exit.isFailure(spent)) return fail(held, "", errorIn(spent))
-    const said = saidOf(bytes.toString())
-    if (Result.isFailure(said)) return fail(held, "", schemaFailure("message", said.failure))
+    const json = jsonOf(bytes.toString())
+    const id = Result.isSuccess(json) ? idIn(json.success) : ""
+    if (Exit.isFailure(spent)) return fail(held, id, errorIn(spent))
+    if (Result.isFailure(json)) return fail(held, id, schemaFailure("message", json.failure))
+    const said = saidOf(json.success)
+    if (Result.isFailure(said)) return fail(held, id, schemaFailure("message", said.failure))
     if (said.success.type === "subscribe") return yield* subscribe(held, said.success)
-    const { id = "" } = said.success.payload ?? {}
     if (!held.subscriptions.has(id)) return fail(held, id, invalid(`payload.id: ${excerpt(id)} is not subscribed`))
     return leave(held, id)
   })

@@ -19,6 +19,8 @@ export const PATHS = ["/v1/market-data/stream", "/api/v1/market-data/stream"] as
 
 const text = Schema.String.check(Schema.isMaxLength(64))
 const names = Schema.optionalKey(Schema.Array(text).check(Schema.isMaxLength(MOST_NAMES)))
+/** A decimal, as a text or as JSON's number. */
+const bound = Schema.optionalKey(Schema.Union([text, Schema.Finite]))
 /** Names a subscription of the socket; chosen by the client. */
 const Id = Schema.optionalKey(text)
 /** Nobody looks at it. */
@@ -32,9 +34,9 @@ const Subscribe = Schema.Struct({
     data_types: Schema.optionalKey(Schema.Array(Schema.Literals(KINDS)).check(Schema.isMaxLength(KINDS.length))),
     exchanges: names,
     currencies: names,
-    min_price: Schema.optionalKey(text),
-    max_price: Schema.optionalKey(text),
-    min_volume: Schema.optionalKey(text),
+    min_price: bound,
+    max_price: bound,
+    min_volume: bound,
     topics: Schema.optionalKey(Schema.Array(TopicName).check(Schema.isMaxLength(MOST_TOPICS))),
     from: Schema.optionalKey(Schema.Literals(["latest", "earliest"])),
     overflow: Schema.optionalKey(Schema.Literals(["conflate", "block", "drop-oldest", "disconnect"]))
@@ -47,6 +49,13 @@ const Unsubscribe = Schema.Struct({
   timestamp
 })
 export const Said = Schema.Union([Subscribe, Unsubscribe])
+/** The subscription that a message names, whatever else it says; "": none. */
+export const idIn = (message: unknown): string => {
+  const payload =
+    typeof message === "object" && message !== null ? (message as { payload?: unknown }).payload : undefined
+  const id = typeof payload === "object" && payload !== null ? (payload as { id?: unknown }).id : undefined
+  return typeof id === "string" && id.length <= 64 ? id : ""
+}
 export type Said = typeof Said.Type
 export type Subscribe = typeof Subscribe.Type
 
@@ -66,7 +75,7 @@ export const wishOf = ({ payload }: Subscribe): Wish => {
     min_volume: minVolume = "",
     overflow = "conflate"
   } = payload
-  const bounds = { minPrice, maxPrice, minVolume }
+  const bounds = { minPrice: String(minPrice), maxPrice: String(maxPrice), minVolume: String(minVolume) }
   const criteria: Criteria = { symbols, kinds, exchanges, currencies, ...bounds }
   return { criteria, topics, start: () => ({ from }), overflow: overflow === "drop-oldest" ? "drop oldest" : overflow }
 }
