@@ -1,8 +1,12 @@
 /** Topics alone, for browsers as for Node and Deno: `import { Topics } from "@herald/client/topics"`. */
 export * from "../ClientError.ts"
 export type { Token } from "../Options.ts"
+export type { Consumed, ConsumeOptions, FailOptions } from "./Consumed.ts"
+export type { Consumer } from "./Consumer.ts"
 export type { Placed, Received, TopicEvent, TopicOffset } from "./Event.ts"
 export type { From } from "./From.ts"
+export type { HandleOptions, Handler, Handling } from "./Handling.ts"
+export { Reject } from "./Handling.ts"
 export type { ProducerOptions, SendOptions } from "./OpenProducer.ts"
 export type { Producer } from "./Producer.ts"
 export type { TopicReader } from "./Reader.ts"

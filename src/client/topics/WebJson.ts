@@ -18,7 +18,7 @@ import type {
 import { bufferOf, fromBase64, toBase64, utf8 } from "../Platform.ts"
 import type { Ended } from "../Transport.ts"
 
-interface SaidEvent {
+export interface SaidEvent {
   readonly offset: number
   readonly key?: string
   readonly value?: string
@@ -46,6 +46,20 @@ export interface Said {
   readonly type: string
   readonly problem?: SaidProblem
   readonly [name: string]: unknown
+}
+
+/** What is heard of a socket. */
+export interface Hearing {
+  /** The server knows who it is. */
+  readonly welcome: () => void
+  readonly said: (said: Said, bytes: number) => void
+  readonly ended: (ended: Ended) => void
+}
+/** Opens a socket. `say`: false when much waits to be sent. */
+export type Dial = (hearing: Hearing) => {
+  readonly say: (message: unknown) => boolean
+  /** Cuts it; nothing is heard of it any more. */
+  readonly drop: () => void
 }
 
 const textOf = (payload: Uint8Array): string | undefined => {
@@ -105,7 +119,7 @@ export const readSaid = (id: string, request: ReadRequest, granted: number) => {
 }
 
 /** XB2 */
-const eventOf = ({ key = "", value, base64 = "", headers = {}, occurredAt = 0 }: SaidEvent): Event => ({
+export const eventOf = ({ key = "", value, base64 = "", headers = {}, occurredAt = 0 }: SaidEvent): Event => ({
   key,
   payload: bufferOf(value ?? fromBase64(base64)),
   timeMs: BigInt(occurredAt),

@@ -22,9 +22,11 @@ import type { Token } from "../Options.ts"
 import { bytesOf, systemClock } from "../Platform.ts"
 import type { Call, CallEvents, Ended } from "../Transport.ts"
 import type { TopicTransport } from "./TopicTransport.ts"
+import { consumeOver } from "./WebConsuming.ts"
 import {
   closedOf,
   endedOf,
+  type Hearing,
   openedOf,
   problemOf,
   publishedOf,
@@ -51,7 +53,6 @@ const WAITING = 1_048_576
 const CREDIT = 8_388_608n
 /** Milliseconds. */
 const [ASK, TOKEN] = [30_000, 10_000]
-const UNIMPLEMENTED = 12
 
 const addressesOf = (address: string | ReadonlyArray<string>) => (typeof address === "string" ? [address] : address)
 
@@ -62,20 +63,16 @@ const failed = (message: string, status = 14): Ended => ({
   ...{ status, message, code: undefined, hopeless: false, reconnectAfterMillis: undefined }
 })
 
-interface Hearing {
-  /** The server knows who it is. */
-  readonly welcome: () => void
-  readonly said: (said: Said, bytes: number) => void
-  readonly ended: (ended: Ended) => void
-}
-
 /** A socket that has said hello. */
 class Socket {
   readonly #socket: WebSocket
   readonly #leaving = new AbortController()
+  readonly #forget: () => void
   #over = false
 
-  constructor(url: string, bearer: Bearer, tokenMillis: number, hearing: Hearing) {
+  /** `forget`: it is over, whoever ended it. */
+  constructor(url: string, bearer: Bearer, tokenMillis: number, hearing: Hearing, forget: () => void) {
+    this.#forget = forget
     this.#socket = new WebSocket(url, PROTOCOL)
     const end = (ended: Ended) => {
       if (this.#over) return
@@ -113,6 +110,7 @@ class Socket {
 
   drop(): void {
     this.#over = true
+    this.#forget()
     this.#leaving.abort(new ClosedError())
     if (this.#socket.readyState < 2) this.#socket.close()
   }
@@ -197,14 +195,8 @@ export class WebSocketTopics implements TopicTransport {
     return { send, hold: () => {}, drop: () => socket.drop(), finish: goodbye(socket) }
   }
 
-  consume(_: number, __: ConsumeRequest, events: CallEvents<ConsumeResponse>): Call<ConsumeRequest> {
-    const message = "subscriptions are consumed over gRPC, and not over a WebSocket"
-    let over = false
-    systemClock.soon(() => over || events.ended(failed(message, UNIMPLEMENTED)))
-    const drop = () => {
-      over = true
-    }
-    return { send: () => true, hold: () => {}, drop, finish: async () => drop() }
+  consume(attempt: number, first: ConsumeRequest, events: CallEvents<ConsumeResponse>): Call<ConsumeRequest> {
+    return consumeOver((hearing) => this.#dial(attempt, hearing), first, events)
   }
 
   async openProducer(attempt: number, { topic, producerId: producer }: OpenProducerRequest) {
@@ -223,20 +215,15 @@ export class WebSocketTopics implements TopicTransport {
 
   #end(socket: Socket, events: { readonly ended: (ended: Ended) => void }, ended: Ended): void {
     socket.drop()
-    this.#open.delete(socket)
     events.ended(ended)
   }
 
   /** XB5 */
   #dial(attempt: number, hearing: Hearing): Socket {
     if (this.#closed) throw new ClosedError()
-    const socket: Socket = new Socket(this.#urls[attempt % this.#urls.length]!, this.#bearer, this.#tokenMillis, {
-      ...hearing,
-      ended: (ended) => {
-        this.#open.delete(socket)
-        hearing.ended(ended)
-      }
-    })
+    const url = this.#urls[attempt % this.#urls.length]!
+    const forget = () => this.#open.delete(socket)
+    const socket: Socket = new Socket(url, this.#bearer, this.#tokenMillis, hearing, forget)
     this.#open.add(socket)
     return socket
   }
@@ -249,7 +236,6 @@ export class WebSocketTopics implements TopicTransport {
       const done = (tell: () => void) => {
         late()
         socket.drop()
-        this.#open.delete(socket)
         tell()
       }
       const socket = this.#dial(attempt, {
