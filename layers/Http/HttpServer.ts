@@ -31,12 +31,13 @@ import { connections, exempting, type GateOptions, gate } from "../Sockets/Gate.
 import { Unread, type UnreadOptions } from "../Sockets/Unread.ts"
 import { openRequests } from "./OpenRequests.ts"
 import { Streams, type StreamTimes } from "./Streams.ts"
-import { Sockets } from "./websocket/Sockets.ts"
+import { type SocketLimits, Sockets, socketLimits } from "./websocket/Sockets.ts"
 
 /** Milliseconds for a TLS handshake. */
 const HANDSHAKE = 10_000
 
 export interface HttpOptions extends Partial<GateOptions>, Partial<UnreadOptions> {
+  readonly sockets?: Partial<SocketLimits>
   readonly host: string
   /** 0: any free one. */
   readonly port: number
@@ -91,7 +92,7 @@ const guard = (
   const unread = new Unread(options, refuse)
   const isExempt = exempting(options.exempt)
   const streams = new Streams(unread, isExempt, refuse, options.times)
-  const sockets = new Sockets(unread, refuse)
+  const sockets = new Sockets(unread, refuse, { isExempt, ...socketLimits, ...options.sockets })
   shortcut.sockets = sockets
   const look = () => {
     const now = performance.now()
@@ -109,12 +110,12 @@ const guard = (
     if (!isHttp2(asked))
       return (
         unread.admit(asked, answer) &&
-        open(asked, answer) &&
+        open.admit(asked, answer) &&
         shortcut.quick?.(asked as Source, answering(answer), () => goOn("request", asked, answer)) !== true
       )
     // node:http2 tells nobody that the client of such a request went away.
     if (asked.method === "HEAD") asked.stream.once("close", () => answer.writableEnded || answer.emit("close"))
-    if (open(asked as unknown as IncomingMessage, answer)) return true
+    if (open.admit(asked as unknown as IncomingMessage, answer)) return true
     streams.refused(asked.stream.session as ServerHttp2Session | undefined)
     return false
   }

@@ -55,7 +55,8 @@ const isOpen = (path: string, request: IncomingMessage): boolean =>
 export const openRequests = (options: OpenRequestOptions, refuse: Refuse) => {
   const rates = new RateLimits(options)
   const metrics = new RateLimits(options) // HS7
-  return (request: IncomingMessage, response: ServerResponse): boolean => {
+  /** False: it was answered. */
+  const admit = (request: IncomingMessage, response: ServerResponse): boolean => {
     const address = addressOf(request.socket)
     if (options.isExempt(address)) return true
     const path = request.url?.split(QUERY)[0] ?? ""
@@ -80,4 +81,9 @@ export const openRequests = (options: OpenRequestOptions, refuse: Refuse) => {
     response.end(JSON.stringify(problem))
     return false
   }
+  /** Of what is no longer a request: a WebSocket. */
+  const wrongToken = (address: string): void => {
+    if (!options.isExempt(address)) rates.take(address, performance.now(), WRONG_TOKEN)
+  }
+  return { admit, wrongToken }
 }

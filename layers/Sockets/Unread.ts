@@ -5,7 +5,8 @@
  *        the time again.
  *   HS4  A connection has at most 64 requests under way (100 of HTTP/2), and begins none while more than 1 MiB (8 MiB of HTTP/2) of its answers
  *        are unread.
- *   HS5  No more than `maxUnread` bytes wait in all, to be read by clients, or by us: the connections that have waited longest are cut first.
+ *   HS5  No more than `maxUnread` bytes wait in all, to be read by clients, or by us: those go first that hold the most for the longest. What is not whole
+ *        yet waits, too, since it began.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Socket } from "node:net"
@@ -30,6 +31,8 @@ export interface Reader {
   readonly ahead: () => number
   /** Of requests that we did not read yet. */
   readonly kept: () => number
+  /** Messages of it that came whole, where `kept` is of one that did not. Left out: what is kept has not waited. HS5 */
+  readonly heard?: () => number
   /** What it has read so far. */
   readonly taken: () => number
   /** False: it is gone already. HS3 cuts as little as it may, HS5 what gives the memory back for sure. */
@@ -45,7 +48,12 @@ interface Waiting {
   since: number
   /** Bytes that it had taken by then. */
   taken: number
+  /** Messages that had come whole by then. */
+  heard: number
 }
+
+/** Milliseconds that weigh as much as the bytes alone, of who holds them since this moment. HS5 */
+const AT_ONCE = 1_000
 
 /** A connection of HTTP/1.1: the answers of its requests go out one after another. */
 class Pipeline implements Reader {
@@ -90,7 +98,7 @@ export class Unread {
   }
 
   add(reader: Reader): void {
-    this.#waiting.set(reader, { since: performance.now(), taken: reader.taken() })
+    this.#waiting.set(reader, { since: performance.now(), taken: reader.taken(), heard: reader.heard?.() ?? 0 })
   }
 
   remove(reader: Reader): void {
@@ -130,26 +138,30 @@ export class Unread {
   look(now: number): void {
     this.#lookedAt = now
     const { patience, bytesPerSecond, maxUnread } = this.#options
-    const held: Array<{ readonly reader: Reader; readonly bytes: number; readonly since: number }> = []
+    const held: Array<{ readonly reader: Reader; readonly bytes: number; readonly weight: number }> = []
     let all = 0
     for (const [reader, waiting] of this.#waiting) {
       const bytes = reader.unread()
       const taken = reader.taken()
-      if (bytes === 0 || taken - waiting.taken >= PROGRESS) {
+      const kept = reader.kept()
+      const heard = reader.heard?.()
+      const unfinished = kept > 0 && heard === waiting.heard
+      if ((bytes === 0 && !unfinished) || taken - waiting.taken >= PROGRESS) {
         waiting.since = now
         waiting.taken = taken
+        waiting.heard = heard ?? 0
       }
-      const whole = bytes + reader.kept()
+      const whole = bytes + kept
       if (whole === 0) continue
       if (bytes > 0 && now - waiting.since >= patience + (reader.ahead() / bytesPerSecond) * 1_000) {
         reader.cut("unread_time")
         waiting.since = now
       }
       all += whole
-      held.push({ reader, bytes: whole, since: waiting.since })
+      held.push({ reader, bytes: whole, weight: whole * (now - waiting.since + AT_ONCE) })
     }
     if (all <= maxUnread) return
-    for (const { reader, bytes } of held.sort((a, b) => a.since - b.since)) {
+    for (const { reader, bytes } of held.sort((a, b) => b.weight - a.weight)) {
       reader.cut("unread_in_all")
       all -= bytes
       if (all <= maxUnread) return

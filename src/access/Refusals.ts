@@ -34,6 +34,7 @@ export const reasonsOf: Readonly<Record<DoorName, ReadonlyArray<string>>> = {
     "resets",
     "settings",
     "silence",
+    "slow_message",
     "unread_in_all",
     "unread_of_connection",
     "unread_time"

@@ -4,11 +4,13 @@
  *   YC1  Who sends nothing for `SILENT`, neither a message nor the answer to a ping, is gone: its connection is cut.
  *   YC2  While a message waits to be asked for nothing more is read; so no more than one, and what came with it, is kept.
  *   YC3  Whoever ends it: its peer has `GOODBYE` to take what was sent and to answer, and then the socket is cut.
+ *   YC4  A message that was begun comes whole within `WHOLE`, and a second for each `BYTES_A_SECOND` of it that came; then the connection is cut.
  */
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http"
 import type { Socket as NodeSocket } from "node:net"
 import { closeFrame, frame, PING, PONG } from "../../../src/edge/websocket/Frame.ts"
-import { CLOSE, type Socket, type SocketListener } from "../../../src/edge/websocket/Socket.ts"
+import { CLOSE, FIRST_BYTES, type Socket, type SocketListener } from "../../../src/edge/websocket/Socket.ts"
+import type { HeraldError } from "../../../src/errors/HeraldError.ts"
 import { addressOf } from "../../Sockets/Gate.ts"
 import type { Reader } from "../../Sockets/Unread.ts"
 import { type Heard, Parser } from "./Parser.ts"
@@ -17,17 +19,29 @@ import { type Heard, Parser } from "./Parser.ts"
 const WAITING = 262_144
 /** Milliseconds between two pings, without a word until it is gone, and to say goodbye in. YC1, YC3 */
 const [ALIVE, SILENT, GOODBYE] = [20_000, 60_000, 2_000]
+/** Milliseconds; bytes. YC4 */
+const [WHOLE, BYTES_A_SECOND] = [30_000, 65_536]
 /** Answers to pings that may wait. */
 const PONGS = 4_096
 
 const pinging = frame(PING, new Uint8Array(0))
+
+/** What a connection asks of those who have all of them. */
+export interface Door {
+  /** Bytes of the largest message of whom is known. */
+  readonly largest: number
+  readonly refuse: (reason: string) => void
+  /** YS3 */
+  readonly signedIn: (principal: string) => HeraldError | undefined
+  readonly wrongToken: () => void
+}
 
 export class Connection implements Socket, Reader {
   readonly address: string
   readonly headers: IncomingHttpHeaders & Readonly<Record<string, string | undefined>>
   readonly #socket: NodeSocket
   readonly #parser: Parser
-  readonly #refuse: (reason: string) => void
+  readonly #door: Door
   #listener: SocketListener | undefined
   #asked = false
   #reading = false
@@ -35,14 +49,17 @@ export class Connection implements Socket, Reader {
   #closing: number | undefined
   #heardAt = performance.now()
   #pingedAt = performance.now()
+  /** Since when a message is on its way; undefined: none is. */
+  #begunAt: number | undefined
+  #whole = 0
   readonly #waiting: Array<() => void> = []
 
-  constructor(request: IncomingMessage, socket: NodeSocket, largest: number, refuse: (reason: string) => void) {
+  constructor(request: IncomingMessage, socket: NodeSocket, door: Door) {
     this.#socket = socket
-    this.#refuse = refuse
+    this.#door = door
     this.address = addressOf(socket)
     this.headers = request.headers as typeof this.headers
-    this.#parser = new Parser(largest)
+    this.#parser = new Parser(Math.min(FIRST_BYTES, door.largest))
     socket.setTimeout(0)
     socket.on("error", () => {}) // `close` follows
     socket.on("close", () => this.#over())
@@ -52,7 +69,19 @@ export class Connection implements Socket, Reader {
       this.#heardAt = performance.now()
       this.#parser.add(chunk)
       this.#advance()
+      if (this.#parser.bytes === 0) this.#begunAt = undefined
+      else this.#begunAt ??= this.#heardAt
     })
+  }
+
+  signedIn(principal: string): HeraldError | undefined {
+    const full = this.#isOver ? undefined : this.#door.signedIn(principal)
+    if (full === undefined) this.#parser.largest = this.#door.largest
+    return full
+  }
+
+  wrongToken(): void {
+    this.#door.wrongToken()
   }
 
   hear(listener: SocketListener): void {
@@ -96,7 +125,11 @@ export class Connection implements Socket, Reader {
     if (this.#isOver) return
     if (this.#closing !== undefined) {
       if (now - this.#closing >= GOODBYE) this.#socket.destroy()
-    } else if (this.#socket.isPaused()) this.#heardAt = now
+    } else if (this.#socket.isPaused()) {
+      this.#heardAt = now
+      this.#begunAt = now // it is we who let it wait
+    } else if (now - (this.#begunAt ?? now) >= WHOLE + (this.#parser.bytes / BYTES_A_SECOND) * 1_000)
+      this.cut("slow_message") // YC4
     else if (now - this.#heardAt >= SILENT) this.cut("silence")
     else if (now - this.#pingedAt >= ALIVE) {
       this.#pingedAt = now
@@ -115,10 +148,11 @@ export class Connection implements Socket, Reader {
   readonly unread = () => (this.#socket.destroyed ? 0 : this.#socket.writableLength)
   readonly ahead = this.unread
   readonly kept = () => this.#parser.bytes
+  readonly heard = () => this.#whole
   readonly taken = () => this.#socket.bytesWritten - this.#socket.writableLength
   readonly cut = (reason: string): boolean => {
     if (this.#socket.destroyed) return false
-    this.#refuse(reason)
+    this.#door.refuse(reason)
     this.#socket.destroy()
     return true
   }
@@ -146,6 +180,8 @@ export class Connection implements Socket, Reader {
     switch (heard.is) {
       case "message":
         this.#asked = false
+        this.#whole++
+        this.#begunAt = undefined
         this.#listener?.message(heard.bytes)
         break
       case "ping":
@@ -157,7 +193,7 @@ export class Connection implements Socket, Reader {
         if (this.#closing === undefined) this.close(heard.code ?? CLOSE.normal, "")
         break
       case "wrong":
-        this.#refuse("protocol")
+        this.#door.refuse("protocol")
         this.close(heard.code, heard.why)
     }
   }

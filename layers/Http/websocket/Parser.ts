@@ -36,7 +36,8 @@ interface Head {
 }
 
 export class Parser {
-  readonly #largest: number
+  /** Bytes of a message. YP2 */
+  largest: number
   #chunks: Array<Buffer> = []
   #held = 0
   #head: Head | undefined
@@ -46,9 +47,8 @@ export class Parser {
   #over = false
   #gathering = { block: NOTHING, used: 0 }
 
-  /** `largest`: bytes of a message. YP2 */
   constructor(largest: number) {
-    this.#largest = largest
+    this.largest = largest
   }
 
   /** Bytes that came and were not given yet. */
@@ -128,8 +128,8 @@ export class Parser {
     const length = extra === 0 ? short : extra === 2 ? bytes.readUInt16BE(2) : Number(bytes.readBigUInt64BE(2))
     if ((extra === 2 && length < 126) || (extra === 8 && length < 65_536))
       return wrong("a length is written longer than it needs")
-    if (opcode < CLOSE_FRAME && this.#size + length > this.#largest)
-      return wrong(`a message has more than ${this.#largest} bytes`, CLOSE.tooLarge) // YP2
+    if (opcode < CLOSE_FRAME && this.#size + length > this.largest)
+      return wrong(`a message has more than ${this.largest} bytes`, CLOSE.tooLarge) // YP2
     this.#take(size)
     return { last, opcode, length, mask: bytes.readUInt32BE(size - 4) }
   }

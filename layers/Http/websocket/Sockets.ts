@@ -8,35 +8,58 @@
 import { createHash } from "node:crypto"
 import { type IncomingMessage, ServerResponse } from "node:http"
 import type { Socket as NodeSocket } from "node:net"
+import { Places } from "../../../src/access/Places.ts"
 import type { Refuse } from "../../../src/access/Refusals.ts"
 import { problemOf } from "../../../src/edge/http/Problem.ts"
 import type { SocketRoute } from "../../../src/edge/websocket/Socket.ts"
-import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import { failure, HeraldError } from "../../../src/errors/HeraldError.ts"
+import { addressOf } from "../../Sockets/Gate.ts"
 import type { Unread } from "../../Sockets/Unread.ts"
+import type { openRequests } from "../OpenRequests.ts"
 import { Connection } from "./Connection.ts"
 
 /** RFC 6455 §1.3 */
 const MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 const KEY = /^[A-Za-z0-9+/]{22}==$/
-/** WebSockets of a node. */
-const MOST = 1_000
+
+/** WebSockets of a node. YS3 */
+export interface SocketLimits {
+  readonly inAll: number
+  readonly ofPrincipal: number
+  /** Of whom nobody knows yet: in all, and of an address. */
+  readonly unknown: number
+  readonly unknownOfAddress: number
+}
+
+export const socketLimits: SocketLimits = { inAll: 1_000, ofPrincipal: 800, unknown: 200, unknownOfAddress: 50 }
+
+interface Options extends SocketLimits {
+  /** An address that many share. */
+  readonly isExempt: (address: string) => boolean
+}
 
 const namesIn = (header: string | undefined): ReadonlyArray<string> =>
   header === undefined ? [] : header.split(",").map((name) => name.trim())
 
-/** What may be answered before it is opened; true: go on. */
-type Admit = (request: IncomingMessage, response: ServerResponse) => boolean
+/** What requests without a token have to do with. */
+type Open = ReturnType<typeof openRequests>
 
 export class Sockets {
   readonly #unread: Unread
   readonly #refuse: Refuse
   readonly #open = new Set<Connection>()
   #routes: ReadonlyArray<SocketRoute> = []
+  readonly #options: Options
+  readonly #known: Places
+  readonly #unknown: Places
   #leaving = false
 
-  constructor(unread: Unread, refuse: Refuse) {
+  constructor(unread: Unread, refuse: Refuse, options: Options) {
     this.#unread = unread
     this.#refuse = refuse
+    this.#options = options
+    this.#known = new Places([options.ofPrincipal])
+    this.#unknown = new Places([options.unknown, options.unknownOfAddress])
   }
 
   get size(): number {
@@ -52,18 +75,20 @@ export class Sockets {
     method === "GET" && headers.upgrade?.toLowerCase() === "websocket" && this.#routeOf(url) !== undefined
 
   /** YO2 */
-  upgrade(request: IncomingMessage, socket: NodeSocket, head: Buffer, admit: Admit): void {
+  upgrade(request: IncomingMessage, socket: NodeSocket, head: Buffer, open: Open): void {
     socket.on("error", () => {})
     const route = this.#routeOf(request.url)
     const response = new ServerResponse(request)
     response.assignSocket(socket)
     response.shouldKeepAlive = false
     response.once("finish", () => socket.end())
-    if (!admit(request, response)) return
+    if (!open.admit(request, response)) return
     const wrong =
       route === undefined ? failure("NoSuchRoute", "no WebSocket is served there") : this.#wrong(route, request)
-    if (route === undefined || wrong !== undefined) {
-      refuse(response, wrong!)
+    const address = addressOf(socket)
+    const place = wrong ?? this.#unknownPlace(address)
+    if (route === undefined || place instanceof HeraldError) {
+      refuse(response, place as HeraldError)
       return
     }
     response.detachSocket(socket)
@@ -80,10 +105,27 @@ export class Sockets {
       ].join("\r\n")
     )
     if (head.length > 0) socket.unshift(head)
-    const made = new Connection(request, socket, route.largest, (reason) => this.#refuse(reason, made.address))
+    let leave = place
+    const made = new Connection(request, socket, {
+      largest: route.largest,
+      refuse: (reason) => this.#refuse(reason, address),
+      signedIn: (principal) => {
+        const known = this.#known.take(principal)
+        if (typeof known === "number")
+          return failure(
+            "ServerFull",
+            `${principal} has all ${this.#options.ofPrincipal} WebSockets that one principal may have`
+          )
+        leave()
+        leave = known
+        return undefined
+      },
+      wrongToken: () => open.wrongToken(address)
+    })
     this.#open.add(made)
     this.#unread.add(made)
     socket.once("close", () => {
+      leave()
       this.#open.delete(made)
       this.#unread.remove(made)
     })
@@ -110,6 +152,14 @@ export class Sockets {
     return this.#routes.find((route) => route.path === path)
   }
 
+  /** YS3 */
+  #unknownPlace(address: string): (() => void) | HeraldError {
+    const place = this.#unknown.take("", this.#options.isExempt(address) ? undefined : address)
+    return typeof place === "number"
+      ? failure("ServerFull", "too many WebSockets are open whose first message, which says who is there, has not come")
+      : place
+  }
+
   #wrong({ protocol }: SocketRoute, { headers }: IncomingMessage): HeraldError | undefined {
     const named = namesIn(headers["sec-websocket-protocol"])
     if (headers["sec-websocket-version"] !== "13" || !KEY.test(headers["sec-websocket-key"] ?? ""))
@@ -117,7 +167,10 @@ export class Sockets {
     if (named.length > 0 && !named.includes(protocol))
       return failure("InvalidInput", `this path speaks the subprotocol ${protocol}, and none that the client named`)
     if (this.#leaving) return failure("Draining", "this server is leaving; come back to another")
-    return this.#open.size < MOST ? undefined : failure("ServerFull", `all ${MOST} WebSockets of this server are taken`)
+    const { inAll } = this.#options
+    return this.#open.size < inAll
+      ? undefined
+      : failure("ServerFull", `all ${inAll} WebSockets of this server are taken`)
   }
 }
 

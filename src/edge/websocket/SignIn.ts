@@ -11,15 +11,13 @@ import type { Identity } from "../../access/Identity.ts"
 import { makeRefusals } from "../../access/Refusals.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import { afterEvery } from "../../telemetry/Every.ts"
-import type { Socket } from "./Socket.ts"
+import { FIRST_BYTES, type Socket } from "./Socket.ts"
 
 /** YI1 */
 const Hello = Schema.Struct({ type: Schema.Literal("hello"), token: Schema.String })
 const helloOf = Schema.decodeUnknownResult(Schema.fromJsonString(Hello), { onExcessProperty: "error" })
 
 const FIRST = "5 seconds"
-/** Bytes of a first message. */
-const HELLO_BYTES = 8_448
 const CHECK = "2 seconds"
 
 const unsaid = failure(
@@ -29,7 +27,7 @@ const unsaid = failure(
 
 /** The token that the first message has. */
 const tokenIn = (bytes: Buffer): string | HeraldError => {
-  const found = bytes.length > HELLO_BYTES ? undefined : helloOf(bytes.toString())
+  const found = bytes.length > FIRST_BYTES ? undefined : helloOf(bytes.toString())
   return found !== undefined && Result.isSuccess(found)
     ? found.success.token
     : failure("Unauthenticated", 'the first message has to be {"type":"hello","token":"…"}')
@@ -56,7 +54,11 @@ export const makeSignIn = Effect.gen(function* () {
         if (typeof found !== "string") return yield* found
         token = `Bearer ${found}`
       }
-      return yield* access.authenticate(token)
+      const identity = yield* Effect.tapError(access.authenticate(token), ({ name }) =>
+        Effect.sync(() => name === "Unauthenticated" && socket.wrongToken())
+      )
+      const full = socket.signedIn(identity.name)
+      return full === undefined ? identity : yield* full
     },
     Effect.tapError(({ name }) =>
       Effect.sync(() =>

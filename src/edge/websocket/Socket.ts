@@ -3,9 +3,14 @@
  *
  *   YS1  Messages are heard one after the other, each when it was asked for: who is not asked sends against a closed window.
  *   YS2  Who sends is told when too much waits, and those who wait are told in turn when there is room.
+ *   YS3  Until it is said who is there a message has at most `FIRST_BYTES`; of those who are known no principal has more than its share of all, and few of an
+ *        address are unknown at a time. A wrong token counts against its address.
  */
 import { Context } from "effect"
 import type { HeraldError } from "../../errors/HeraldError.ts"
+
+/** Bytes of a message of whom nobody knows yet: a token, and what is around it. YS3 */
+export const FIRST_BYTES = 8_448
 
 export interface SocketListener {
   /** A whole message; its bytes are well-formed UTF-8. */
@@ -21,6 +26,10 @@ export interface Socket {
   readonly address: string
   /** Headers of the request that opened it. Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>
+  /** Who is there: from now on messages may be as large as the route says. An error: all that this principal may have are taken. YS3 */
+  readonly signedIn: (principal: string) => HeraldError | undefined
+  /** The token that was shown is none. YS3 */
+  readonly wrongToken: () => void
   /** From now on this one is told. Of a socket that is over it hears so, in another turn. */
   readonly hear: (listener: SocketListener) => void
   /** Asks for one message. YS1 */

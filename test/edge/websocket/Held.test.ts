@@ -17,6 +17,8 @@ class Fake implements Socket {
   readonly hear = () => {}
   readonly read = () => {}
   readonly close = () => {}
+  readonly signedIn = () => undefined
+  readonly wrongToken = () => {}
   readonly send = (...frames: ReadonlyArray<Uint8Array>) => {
     this.sent.push(frames.map((one) => Buffer.from(one.subarray(2)).toString()).join(""))
     return this.isClear
