@@ -224,7 +224,7 @@ describe("a service that installed @herald/client", patience, () => {
     const failed = await service
       .run([process.execPath, "--enable-source-maps", "wrong.js"])
       .then(() => "nothing failed", String)
-    const [, file, line] = /(src\/client\/CheckedOptions\.ts):(\d+)/.exec(failed) ?? []
+    const [, file, line] = /(src\/client\/[\w/]+\.ts):(\d+)/.exec(failed) ?? []
     assert.isDefined(file, failed)
     assert.include(readFileSync(join(root, file!), "utf8").split("\n")[Number(line) - 1], "OptionError")
   })
