@@ -11,7 +11,7 @@
 import { Clock, Effect, Metric, Result } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Unkeepable } from "../errors/Unkeepable.ts"
-import { type ClientEvent, clientTypes, isUpdate } from "../outbox/Event.ts"
+import { type ClientEvent, clientTypes, distributedType, isUpdate } from "../outbox/Event.ts"
 import { makeGenuine } from "../outbox/Sealed.ts"
 import { notice } from "../telemetry/Degraded.ts"
 import { counter, histogram } from "../telemetry/Metrics.ts"
@@ -56,7 +56,10 @@ export const runGroup = Effect.fnUntraced(function* (options: GroupOptions) {
   yield* Metric.update(Metric.withAttributes(consumed, { group }), 0) // MT1
   for (const reason of REASONS) yield* Metric.update(Metric.withAttributes(deadLetters, { group, reason }), 0)
   const { types } = options
-  const others = new Set<string>(clientTypes.filter((type) => types === "changes" || !types.includes(type)))
+  const others = new Set<string>([
+    distributedType,
+    ...clientTypes.filter((type) => types === "changes" || !types.includes(type))
+  ])
   const isOther = (type: string) => others.has(type) || (types !== "changes" && isUpdate(type))
 
   const bury = (letters: ReadonlyArray<Omit<DeadLetter, "group" | "target">>) =>

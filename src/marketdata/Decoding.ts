@@ -31,6 +31,8 @@ export interface Data {
   /** When Herald had the first, milliseconds since 1970. */
   readonly at: number
   readonly ticks: ReadonlyArray<Told>
+  /** Who listens and was told of it, and when the first was, milliseconds since 1970. */
+  readonly notified: { count: number; at: number }
 }
 
 /** MZ5 */
@@ -74,7 +76,17 @@ export class Decoding {
       const one = this.#tick(`${topic} ${partition} ${epoch} ${offset}`, entry, offset)
       if (one !== false) ticks.push(one)
     }
-    const data: Data = { kind: "data", topic, partition, epoch, next, leftOut, at, ticks }
+    const data: Data = {
+      kind: "data",
+      topic,
+      partition,
+      epoch,
+      next,
+      leftOut,
+      at,
+      ticks,
+      notified: { count: 0, at: 0 }
+    }
     this.#data.set(batch, data)
     // Readers hold a batch for as long as they need it.
     if (this.#batches.push(new WeakRef(batch)) > BATCHES) {

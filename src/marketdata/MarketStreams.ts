@@ -7,7 +7,7 @@
  *   MZ6  When the node leaves, those who listen to market data end, with an error that asks them to come back; other readers of topics are not its own.
  *   MZ2 and MZ5 in Decoding.ts
  */
-import { Context, Effect, Layer } from "effect"
+import { Clock, Context, Effect, Layer } from "effect"
 import { requireTopic } from "../access/RequireTopic.ts"
 import { mayTopic } from "../access/TopicRights.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
@@ -20,6 +20,7 @@ import { MOST_TOPICS as PAGE, TopicStore } from "../topics/TopicStore.ts"
 import { coveredBy } from "./Covered.ts"
 import { type Criteria, filterOf } from "./Criteria.ts"
 import { type Data, Decoding } from "./Decoding.ts"
+import { Distributed } from "./Distributed.ts"
 
 /** Topics of one listener. */
 export const MOST_TOPICS = 16
@@ -71,10 +72,18 @@ class Several {
   #notLive: number
   over = false
 
+  readonly #first: (data: Data) => void
   readonly #left: (one: Several) => void
 
-  constructor(listener: Listener, topics: number, decoding: Decoding, left: (one: Several) => void) {
+  /** `first`: called with what nobody was told before; `left`: when it is over. */
+  constructor(
+    listener: Listener,
+    topics: number,
+    decoding: Decoding,
+    { first, left }: { readonly first: (data: Data) => void; readonly left: (one: Several) => void }
+  ) {
     this.#listener = listener
+    this.#first = first
     this.#left = left
     this.#decoding = decoding
     this.#notLive = topics
@@ -103,13 +112,18 @@ class Several {
   #write(topic: string, told: Read): boolean {
     switch (told.kind) {
       case "batch":
-        return this.#listener.write(this.#decoding.of(topic, told))
+        return this.#batch(this.#decoding.of(topic, told))
       case "live":
         this.#notLive--
         return this.#notLive > 0 || this.#listener.write(told) // MZ3
       default:
         return this.#listener.write({ ...told, topic })
     }
+  }
+
+  #batch(data: Data): boolean {
+    if (data.ticks.length > 0 && data.notified.count++ === 0) this.#first(data) // MO1
+    return this.#listener.write(data)
   }
 
   opened(close: () => void): void {
@@ -129,9 +143,16 @@ const make = Effect.fnUntraced(function* ({ topics: pattern }: { readonly topics
   const store = yield* TopicStore
   const { prefix, covers } = coveredBy(pattern)
   const context = yield* Effect.context<never>()
+  const clock = yield* Clock.Clock
+  const distributed = yield* Distributed
   const listening = new Set<Several>()
   let draining = false
   const decoding = new Decoding(() => skippedTotal.updateUnsafe(1, context))
+
+  const first = (data: Data): void => {
+    data.notified.at = clock.currentTimeMillisUnsafe()
+    distributed.note(data)
+  }
 
   /** MZ1 */
   const topicsFor = Effect.fnUntraced(function* (asked: ReadonlyArray<string>) {
@@ -166,7 +187,7 @@ const make = Effect.fnUntraced(function* ({ topics: pattern }: { readonly topics
     const { filter } = made
     const topics = yield* topicsFor(asked)
     if (draining) return yield* leaving()
-    const several = new Several(listener, topics.length, decoding, (one) => listening.delete(one))
+    const several = new Several(listener, topics.length, decoding, { first, left: (one) => listening.delete(one) })
     listening.add(several)
     const each = Effect.forEach(
       topics,

@@ -14,7 +14,8 @@ const UPDATE = new RegExp(`^([a-z][a-z0-9_]{0,60}?)_(${happenings.join("|")})$`)
 export const isUpdate = (type: string): type is UpdateType => UPDATE.test(type)
 
 export const clientTypes = ["client_connect", "client_disconnect", "client_timeout"] as const
-export type EventType = UpdateType | (typeof clientTypes)[number]
+export const distributedType = "market_data_distributed"
+export type EventType = UpdateType | (typeof clientTypes)[number] | typeof distributedType
 
 /** The word of a kind that has changed, such as `config`, and what happened. */
 export const partsOf = (type: UpdateType): readonly [word: string, happened: Happened] => {
@@ -26,7 +27,7 @@ export const partsOf = (type: UpdateType): readonly [word: string, happened: Hap
 export interface LogEvent {
   readonly id: string
   readonly type: EventType
-  /** The key of what changed, or the service name of a client event. */
+  /** The key of what changed, the service name of a client event, or the symbol of market data. */
   readonly key: string
   /** JSON. */
   readonly body: string
@@ -137,5 +138,48 @@ export const clientEvent = (id: string, node: string, event: ClientEvent): LogEv
       reason
     }),
     headers: headersOf(id, type, "/herald", `${environment}/${service}/${instance}`, timestamp, "")
+  }
+}
+
+/** An event of a topic with market data that was told to those who listen on a node. */
+export interface Distribution {
+  readonly topic: string
+  readonly partition: number
+  readonly epoch: number
+  readonly offset: number
+  /** Who listened, and was told. */
+  readonly subscribers: number
+  /** From when Herald had it until the first of them was told. */
+  readonly latencyMillis: number
+  /** trade, quote, cancel or correction. */
+  readonly type: string
+  readonly symbol: string
+  readonly exchange: string
+  /** By the venue's clock, milliseconds since 1970. */
+  readonly at: number
+  /** As text, with all digits; null: it has none. */
+  readonly price: string | null
+  readonly volume: string | null
+}
+
+/** `id` must be unique. What is at least once is the topic, whose positions a listener goes on from. */
+export const distributionEvent = (id: string, told: Distribution): LogEvent => {
+  const { topic, partition, epoch, offset, subscribers, latencyMillis, type, symbol, exchange, at, price, volume } =
+    told
+  const timestamp = new Date(at).toISOString()
+  return {
+    id,
+    type: distributedType,
+    key: symbol,
+    body: JSON.stringify({
+      event_type: distributedType,
+      distribution: {
+        ...{ topic, partition, offset, message_id: `${topic}:${partition}:${epoch}:${offset}` },
+        ...{ subscribers_notified: subscribers, distribution_latency_ms: latencyMillis }
+      },
+      data: { type, symbol, exchange, timestamp, price, volume },
+      routing: { routing_key: symbol, target_workflows: [], delivery_guarantees: "at_least_once" }
+    }),
+    headers: headersOf(id, distributedType, "/herald", `${topic}/${symbol}`, timestamp, "")
   }
 }

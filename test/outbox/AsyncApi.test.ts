@@ -4,7 +4,7 @@ import { Ajv2020 } from "ajv/dist/2020.js"
 import formats from "ajv-formats"
 import { parse } from "yaml"
 import { written } from "../../src/consumers/DeadLetters.ts"
-import { clientEvent, eventsOf, type LogEvent } from "../../src/outbox/Event.ts"
+import { clientEvent, distributionEvent, eventsOf, type LogEvent } from "../../src/outbox/Event.ts"
 import { configuration } from "../support/Configuration.ts"
 import { featureFlag } from "../support/FeatureFlag.ts"
 import { rollout } from "../support/Rollouts.ts"
@@ -40,6 +40,15 @@ describe("schema/asyncapi.yaml", () => {
     const gadget = { kind: "gadget", environment: "production", key: "staff" }
     const others = [gadget, featureFlag("checkout", 12), rollout()]
     for (const event of eventsOf(known, { ...revision, changes: others })) fits(event, messages.update.payload)
+    const distributed = {
+      ...{ topic: "market-data/normalized/us", partition: 1, epoch: 2, offset: 3, subscribers: 4, latencyMillis: 0.5 },
+      ...{ symbol: "AAPL", exchange: "NASDAQ", at: 5 }
+    }
+    for (const told of [
+      { type: "trade", price: "187.23", volume: "10" },
+      { type: "quote", price: null, volume: null }
+    ])
+      fits(distributionEvent("n1/2", { ...distributed, ...told }), messages.marketDataDistributed.payload)
     for (const type of ["client_connect", "client_disconnect", "client_timeout"] as const)
       fits(
         clientEvent("n1/1", "n1", {

@@ -27,6 +27,7 @@ export const samples: Readonly<Record<string, string>> = {
   "topics.ringBytes": "131072",
   "topics.ringsBytes": "2097152",
   "marketData.daysTime": "1000d",
+  "marketData.distributed": "complete",
   "marketData.stale": "5s",
   "marketData.time": "30d",
   "marketData.topics": "ticks/eu",
