@@ -21,11 +21,15 @@ create table subscriptions (
   paused_until timestamptz,
   -- Grows whenever its position is set anew.
   epoch bigint not null default 1,
+  -- Counts changes of what is said of it.
+  version bigint not null default 1,
   created_at timestamptz not null default clock_timestamp(),
   created_by text not null,
   last_activity timestamptz not null default clock_timestamp(),
   unique (topic_name, subscription_name)
 ) with (fillfactor = 80);
+
+create index subscriptions_dead_letter_topic on subscriptions (dead_letter_topic) where dead_letter_topic <> '';
 
 -- What of it one node at a time hands out. A token is never given twice.
 create table subscription_shares (
@@ -112,7 +116,7 @@ begin
 end $$;
 
 create function herald_subscription_json(s subscriptions) returns jsonb language sql stable as $$
-  select jsonb_build_object('id', s.id::text, 'epoch', s.epoch, 'topicId', s.topic_id, 'topicName', s.topic_name,
+  select jsonb_build_object('id', s.id::text, 'epoch', s.epoch, 'version', s.version, 'topicId', s.topic_id, 'topicName', s.topic_name,
     'subscriptionName', s.subscription_name, 'type', s.subscription_type, 'consumerGroup', s.consumer_group, 'filter', s.filter,
     'startPosition', s.start_position, 'slices', s.slices, 'maxAttempts', s.max_attempts, 'deadLetterTopic', s.dead_letter_topic,
     'ackTimeoutMillis', s.ack_timeout_millis, 'backoffMillis', s.backoff_millis, 'maxInFlight', s.max_in_flight, 'status', s.status,

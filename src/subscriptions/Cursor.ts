@@ -14,7 +14,7 @@ import { hashOfOffset, type Slice } from "./Share.ts"
 export interface CursorOptions {
   readonly slice: Slice
   readonly share: number
-  readonly maxAttempts: number
+  maxAttempts: number
   /** Events without a key keep their order among each other; of those with one it is always so, but for `unordered`. */
   readonly order: "unordered" | "keys" | "all"
   /** Offset behind the last event that there was when it was read: later ones were with nobody. */
@@ -58,7 +58,7 @@ export class Cursor<B> {
   #stalled = false
 
   constructor(options: CursorOptions, saved: SavedCursor) {
-    this.#options = options
+    this.#options = { ...options }
     this.slice = options.slice
     this.share = options.share
     this.logEpoch = saved.logEpoch
@@ -70,6 +70,11 @@ export class Cursor<B> {
     this.mark = this.durableMark = saved.clean ? saved.floor : Math.max(saved.mark, saved.floor)
     this.#suspect = saved.clean ? 0 : Math.min(saved.mark, options.end)
     this.#gone = saved.floor
+  }
+
+  /** SI4 */
+  set maxAttempts(most: number) {
+    this.#options.maxAttempts = most
   }
 
   get floor(): number {

@@ -16,6 +16,7 @@ import { Handed } from "./Handed.ts"
 import { type Item, placeOf, type Read } from "./Item.ts"
 import type { DispatchOptions, Polled, Recall } from "./Polled.ts"
 import { CAUSE } from "./SavedCursor.ts"
+import { stopText } from "./Stopped.ts"
 import { backoffOf, type Subscription, type SubscriptionStatus, statusAt } from "./Subscription.ts"
 import { noTally, type Tally } from "./Tally.ts"
 import { Turn } from "./Turn.ts"
@@ -34,7 +35,7 @@ export class Dispatch<B> {
   maxInFlight: number
   version = 0
   durable = 0
-  readonly subscription: Subscription
+  subscription: Subscription
   readonly #handed: Handed<B>
   readonly #buried = new Map<Item<B>, Cursor<B>>()
   readonly #budget: number
@@ -46,6 +47,7 @@ export class Dispatch<B> {
     this.subscription = subscription
     this.status = subscription.status
     this.pausedUntil = subscription.pausedUntil
+    this.reason = subscription.reason
     this.maxInFlight = subscription.maxInFlight
     this.consumers = new Consumers(subscription.type)
     this.#handed = new Handed(subscription.ackTimeoutMillis)
@@ -59,9 +61,22 @@ export class Dispatch<B> {
   }
 
   get bytes(): number {
-    let bytes = 0
-    for (const cursor of this.cursors) bytes += cursor.bytes
-    return bytes
+    return [...this.cursors].reduce((sum, { bytes }) => sum + bytes, 0)
+  }
+
+  /** As it is said to be from now on. SI4 */
+  change(subscription: Subscription): void {
+    this.subscription = subscription
+    this.#handed.lasts(subscription.ackTimeoutMillis)
+    for (const cursor of this.cursors) {
+      cursor.maxAttempts = subscription.maxAttempts
+      for (const item of [...cursor.items.values()]) if (item.stage === "waiting") this.#dieIfSpent(cursor, item)
+    }
+  }
+
+  #dieIfSpent(cursor: Cursor<B>, item: Item<B>): void {
+    const { maxAttempts, deadLetterTopic } = this.subscription
+    if (item.attempts >= maxAttempts && deadLetterTopic !== "") this.#die(cursor, item)
   }
 
   /** False: somebody else has an exclusive subscription. `counts`: what one of that name had that is there, as in `leave`. */
@@ -87,10 +102,7 @@ export class Dispatch<B> {
   }
 
   offer(cursor: Cursor<B>, from: number, to: number, reads: ReadonlyArray<Read<B>>): void {
-    for (const item of cursor.offer(from, to, reads, ++this.version)) {
-      const { maxAttempts, deadLetterTopic } = this.subscription
-      if (item.attempts >= maxAttempts && deadLetterTopic !== "") this.#die(cursor, item)
-    }
+    for (const item of cursor.offer(from, to, reads, ++this.version)) this.#dieIfSpent(cursor, item)
   }
 
   /** There is nothing of [from, to) any more. */
@@ -233,7 +245,7 @@ export class Dispatch<B> {
     }
     cursor.back(item)
     this.status = "error"
-    this.reason = `the event ${cursor.slice.partition}/${item.offset} was tried ${item.attempts} times, and there is no dead-letter topic`
+    this.reason = stopText(this.subscription, cursor, item)
   }
 
   /** It is written among the dead letters with the state that is saved next, or not at all. */
@@ -275,12 +287,7 @@ export class Dispatch<B> {
         this.#handed.take(cursor, item, session, token, now)
       }
     })
-    if (statusAt(this, now) === "active") {
-      const cursors = [...this.cursors]
-      for (let at = 0; at < cursors.length; at++) turn.look(cursors[(this.#first + at) % cursors.length]!)
-      this.#first++
-      turn.end(cursors)
-    }
+    if (statusAt(this, now) === "active") turn.lookAll([...this.cursors], this.#first++)
     const wakes = [turn.wake, this.#handed.next, this.status === "paused" ? this.pausedUntil : undefined]
     const later = wakes.filter((at) => typeof at === "number" && at > now) as Array<number>
     return {

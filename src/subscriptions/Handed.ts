@@ -15,13 +15,18 @@ export interface Handing<B> {
 }
 
 export class Handed<B> {
-  readonly #timeout: number
+  #timeout: number
   /** In the order of their ends. */
   readonly #leases = new Map<Item<B>, Cursor<B>>()
   readonly #byToken = new Map<number, Handing<B>>()
 
   constructor(timeoutMillis: number) {
     this.#timeout = timeoutMillis
+  }
+
+  /** Milliseconds. A shorter one counts for who is served anew: consumers that are here extend by what they were told. */
+  lasts(timeoutMillis: number): void {
+    this.#timeout = Math.max(this.#timeout, timeoutMillis)
   }
 
   /** Events that are with consumers. */

@@ -112,8 +112,14 @@ export class Serving {
     this.#now = now
     for (const node of nodes) if (node.run !== run) this.absent.seen(node.lives)
     if (subscription.epoch !== this.subscription.epoch) for (const share of [...this.held.keys()]) this.lose(share)
-    this.subscription = subscription
-    Object.assign(this.machine, { status, reason, pausedUntil })
+    const before = this.subscription
+    // What was read before this node wrote that it is in error says nothing of it.
+    const untold = this.machine.status === "error" && before.status !== "error" && before.epoch === subscription.epoch
+    if (subscription.lastActivity >= before.lastActivity) {
+      this.subscription = subscription
+      if (!untold) Object.assign(this.machine, { status, reason, pausedUntil })
+      if (subscription.version !== before.version) this.machine.change(subscription) // SI4
+    }
     for (const { share, run: holder, token } of shares) {
       const held = this.held.get(share)
       if (held !== undefined && (holder !== run || token !== held.token)) this.lose(share)

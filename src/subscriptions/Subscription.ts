@@ -3,6 +3,8 @@
  *
  *   SI1  Where it starts is fixed when it is created, and kept: consumers that come and go later change nothing of it.
  *   SI2  An event is tried at least once and at most `maxAttempts` times; there is no limit that stands for none.
+ *   SI4  What is changed of it while it is there takes nothing back: no event that counts as done or failed counts otherwise, and one that has used up
+ *        its attempts is among the dead letters as soon as there is a topic for them.
  *   SI3  Its shares are fixed by its type and the partitions of its topic: each event is in exactly one, and partitions that are added add shares.
  */
 import { exceeds, textProblem } from "../values/Value.ts"
@@ -47,6 +49,16 @@ export interface Definition {
   readonly maxInFlight: number
 }
 
+/**
+ * What may be changed while it is there. Its type and where it begins decide what was shared out to whom, its filter what of the past is done: who
+ * wants another makes another.
+ */
+export type Changeable = Pick<
+  Definition,
+  "consumerGroup" | "maxAttempts" | "deadLetterTopic" | "ackTimeoutMillis" | "backoffMillis" | "maxInFlight"
+>
+export type SubscriptionChange = Partial<Changeable>
+
 export interface Subscription extends Definition {
   /** Never given to another one, not even to one of the same name. */
   readonly id: string
@@ -55,6 +67,8 @@ export interface Subscription extends Definition {
   readonly slices: number
   /** Grows whenever its position is set anew: what was delivered before is refused. */
   readonly epoch: number
+  /** Counts changes of what is said of it, from 1. */
+  readonly version: number
   readonly status: SubscriptionStatus
   /** Why it is in error; "" when it is not. */
   readonly reason: string
@@ -114,6 +128,14 @@ export const definitionProblem = (it: Definition): string | undefined => {
   if (!isWhole(it.maxInFlight, 1, limits.inFlight)) return `1 to ${limits.inFlight} events may be unanswered`
   if (it.deadLetterTopic === it.topicName) return "a topic can't be its own dead-letter topic"
   return undefined
+}
+
+/** What can't be changed so; undefined: nothing. A dead-letter topic may be another, and is not taken away: what waits for it would stop nothing. */
+export const changeProblem = (now: Subscription, change: SubscriptionChange): string | undefined => {
+  if (Object.keys(change).length === 0) return "nothing is to be changed"
+  if (change.deadLetterTopic === "" && now.deadLetterTopic !== "")
+    return "deadLetterTopic: it can be another one, and not none"
+  return definitionProblem({ ...now, ...change })
 }
 
 /** Milliseconds until the next attempt, after so many failures; 0 before the first. */

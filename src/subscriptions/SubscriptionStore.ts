@@ -4,6 +4,7 @@
  *   SM1  A subscription and where it begins are written together: from then on it misses nothing, whether anybody consumes or not.
  *   SM2  Who sets the position anew ends all that was: nobody who hands it out, or writes how far it is, may do so any more without claiming it again.
  *   SM3  A dead letter is kept until somebody removes it, with all that is needed to publish it again.
+ *   SM5  What is said of it is changed by whoever knows its version, one after the other: none is lost.
  *   SM4  What somebody does is in the audit log with it: both, or neither. `note`: who and why; what the system does by itself has none.
  */
 import { Context, type Effect } from "effect"
@@ -11,7 +12,8 @@ import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Note } from "../topics/TopicStore.ts"
 import type { DeadLetter } from "./DeadLetter.ts"
 import type { Begin } from "./Place.ts"
-import type { Definition, Subscription, SubscriptionStatus } from "./Subscription.ts"
+import type { Failed } from "./SavedCursor.ts"
+import type { Definition, Subscription, SubscriptionChange, SubscriptionStatus } from "./Subscription.ts"
 
 export interface NewSubscription extends Definition {
   readonly topicId: number
@@ -29,6 +31,12 @@ export interface Progress {
   readonly ranges: Uint8Array
   /** Events that failed and are not done. */
   readonly failed: number
+}
+
+/** An event that failed and is tried again, as it was written last. */
+export interface Retrying extends Failed {
+  readonly partition: number
+  readonly logEpoch: number
 }
 
 export interface SubscriptionCounts {
@@ -71,6 +79,12 @@ export class SubscriptionStore extends Context.Service<
       change: StatusChange,
       note?: Note
     ) => Effect.Effect<Subscription | undefined, HeraldError>
+    /** Undefined: there is none, or its version is another by now. */
+    readonly update: (
+      subscription: Pick<Subscription, "id" | "version">,
+      change: SubscriptionChange,
+      note?: Note
+    ) => Effect.Effect<Subscription | undefined, HeraldError>
     /** Undefined: there is none. Partitions that are left out stay where they are. SM2 */
     readonly seek: (
       topicName: string,
@@ -85,6 +99,13 @@ export class SubscriptionStore extends Context.Service<
     ) => Effect.Effect<void, HeraldError>
     /** In the order of partition and slice. */
     readonly progress: (id: string) => Effect.Effect<ReadonlyArray<Progress>, HeraldError>
+    /** Those that are due first, at most so many; then in the order of their places. */
+    readonly retrying: (id: string, limit: number) => Effect.Effect<ReadonlyArray<Retrying>, HeraldError>
+    /** Whose dead letters go to the topic of that name, at most so many, in the order of topic and name. */
+    readonly deadLettersTo: (
+      topicName: string,
+      limit: number
+    ) => Effect.Effect<ReadonlyArray<Subscription>, HeraldError>
     /** Of all nodes. */
     readonly counts: (id: string) => Effect.Effect<SubscriptionCounts, HeraldError>
     /**

@@ -23,10 +23,18 @@ import { permitted } from "../topics/Topics.ts"
 import { TopicUsers } from "../topics/TopicUsers.ts"
 import { backlogOf, type PartitionBacklog } from "./Backlog.ts"
 import { beginningOf } from "./Beginning.ts"
+import { changesOf } from "./Changes.ts"
 import { findSubscription } from "./Found.ts"
 import { slicesOf } from "./Share.ts"
-import { type Definition, defaults, definitionProblem, limits, type Subscription } from "./Subscription.ts"
-import { type StatusChange, SubscriptionStore } from "./SubscriptionStore.ts"
+import {
+  type Definition,
+  defaults,
+  definitionProblem,
+  limits,
+  type Subscription,
+  type SubscriptionChange
+} from "./Subscription.ts"
+import { type Retrying, SubscriptionStore } from "./SubscriptionStore.ts"
 import { startOf, type Wanted } from "./Wanted.ts"
 
 /** What is left out is as `defaults` has it; `start`: latest. */
@@ -53,10 +61,8 @@ export interface SubscriptionList {
 
 /** Subscriptions of one page. */
 export const MOST_SUBSCRIPTIONS = 1_000
-/** Milliseconds of the longest pause with an end. */
-export const LONGEST_PAUSE = 90 * 86_400_000
-/** How often a change is tried that another one came before. */
-const TRIES = 5
+/** Events that are tried again, of one answer. */
+export const MOST_RETRYING = 1_000
 /** Topics that are looked up at the same time. */
 const AT_ONCE = 8
 
@@ -72,6 +78,18 @@ export class Subscriptions extends Context.Service<
       topicName: string,
       options: { readonly limit: number; readonly after: Named | undefined }
     ) => Effect.Effect<SubscriptionList, HeraldError>
+    /**
+     * What is left out stays; of it, `version` says that it must be this one. Fails besides `InvalidInput`, `SubscriptionConflict`, and `NoSuchTopic` for
+     * a dead-letter topic. OB2, SI4
+     */
+    readonly update: (
+      named: Named,
+      change: SubscriptionChange,
+      options: CommitOptions,
+      expected?: number
+    ) => Effect.Effect<Subscription, HeraldError>
+    /** Events that failed and are tried again: those that are due first, at most `MOST_RETRYING`, as it was written last. */
+    readonly retrying: (named: Named, limit: number) => Effect.Effect<ReadonlyArray<Retrying>, HeraldError>
     readonly remove: (named: Named, options: CommitOptions) => Effect.Effect<void, HeraldError>
     readonly stats: (named: Named) => Effect.Effect<SubscriptionStats, HeraldError>
     /** Ends what was delivered and not answered. Fails besides `InvalidInput`. */
@@ -140,6 +158,7 @@ const make = Effect.gen(function* () {
     return { by: identity.name, keyId: identity.keyId, message: options.message } satisfies Note
   })
 
+  /** OB2 */
   const deadLetterProblem = Effect.fnUntraced(function* (name: string) {
     if (name === "") return undefined
     yield* permitted("topics.publish", name)
@@ -208,6 +227,12 @@ const make = Effect.gen(function* () {
     }
   })
 
+  const retrying = Effect.fn("Subscriptions.retrying")(function* (named: Named, limit: number) {
+    yield* permitted("topics.read", named.topicName)
+    const { subscription } = yield* found(named)
+    return yield* store.retrying(subscription.id, Math.min(limit, MOST_RETRYING))
+  })
+
   const remove = Effect.fn("Subscriptions.remove")(function* (named: Named, options: CommitOptions) {
     const note = yield* changing(named, options)
     const { subscription } = yield* found(named)
@@ -237,40 +262,6 @@ const make = Effect.gen(function* () {
     return moved
   })
 
-  /** `from`: in which states it may be. */
-  const changed = Effect.fnUntraced(function* (
-    named: Named,
-    change: StatusChange,
-    mayBe: (one: Subscription) => string | undefined,
-    note: Note
-  ) {
-    for (let tries = 0; tries < TRIES; tries++) {
-      const { subscription } = yield* found(named)
-      const wrong = mayBe(subscription)
-      if (wrong !== undefined) return yield* failure("SubscriptionConflict", wrong)
-      const now = yield* store.change(subscription, change, note)
-      if (now !== undefined) return now
-    }
-    return yield* failure("SubscriptionConflict", `${named.subscriptionName} is being moved by somebody else`)
-  })
-
-  const pause = Effect.fn("Subscriptions.pause")(function* (
-    named: Named,
-    millis: number | null,
-    options: CommitOptions
-  ) {
-    const note = yield* changing(named, options)
-    if (millis !== null && !(Number.isInteger(millis) && millis >= 1 && millis <= LONGEST_PAUSE))
-      return yield* invalid(`a pause with an end has 1 to ${LONGEST_PAUSE} milliseconds`)
-    const inError = ({ status, reason }: Subscription) =>
-      status === "error" ? `it is in error, and hands out nothing: ${reason}` : undefined // OB5
-    return yield* changed(named, { status: "paused", reason: "", pausedMillis: millis }, inError, note)
-  })
-
-  const resume = Effect.fn("Subscriptions.resume")(function* (named: Named, options: CommitOptions) {
-    const note = yield* changing(named, options)
-    return yield* changed(named, { status: "active", reason: "", pausedMillis: null }, () => undefined, note)
-  })
-
-  return Subscriptions.of({ create, get, list, remove, stats, seek, pause, resume })
+  const { update, pause, resume } = changesOf({ store, found, changing, deadLetterProblem })
+  return Subscriptions.of({ create, get, list, update, retrying, remove, stats, seek, pause, resume })
 })

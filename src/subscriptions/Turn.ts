@@ -59,6 +59,12 @@ export class Turn<B> {
     }
   }
 
+  /** Each, beginning with another one every time. */
+  lookAll(cursors: ReadonlyArray<Cursor<B>>, first: number): void {
+    for (let at = 0; at < cursors.length; at++) this.look(cursors[(first + at) % cursors.length]!)
+    this.end(cursors)
+  }
+
   look(cursor: Cursor<B>): void {
     if (cursor.draining) return
     const { dispatch, budget } = this.#options

@@ -104,6 +104,44 @@ export const subscriptionsContract = (test: Test) => {
       assert.isUndefined(yield* store.seek(made.topicName, "none", to))
     }))
 
+  test("SM5 SI4 what is said of it is changed by whoever knows its version, and what is left out stays", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const made = yield* make("key_shared", { filter: "a == 1" })
+      assert.strictEqual(made.version, 1)
+      const change = { maxAttempts: 5, backoffMillis: [7, 70], deadLetterTopic: `dead.${made.topicName}` }
+      const changed = (yield* store.update(made, change))!
+      assert.deepStrictEqual({ ...changed, lastActivity: 0 }, { ...made, ...change, version: 2, lastActivity: 0 })
+      assert.deepStrictEqual(yield* store.get(made.topicName, "s"), changed)
+      assert.isUndefined(yield* store.update(made, { maxInFlight: 3 }))
+      assert.isUndefined(yield* store.update({ ...made, id: "999999999" }, { maxInFlight: 3 }))
+      const rest = { maxInFlight: 3, ackTimeoutMillis: 5_000, consumerGroup: "team" }
+      assert.deepInclude((yield* store.update(changed, rest))!, { ...change, ...rest, version: 3, epoch: 1 })
+      const to = yield* store.deadLettersTo(change.deadLetterTopic, 9)
+      assert.deepStrictEqual(
+        to.map(({ id }) => id),
+        [made.id]
+      )
+      assert.isEmpty(yield* store.deadLettersTo("", 9))
+    }))
+
+  test("SM5 what is tried again is told, what is due first at first", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const cursors = yield* CursorStore
+      const made = yield* make("failover")
+      const [claimed] = yield* cursors.claim("run", [{ id: made.id, share: 0 }], 60_000)
+      const one = { attempts: 2, alone: false, cause: "'\"\\ \ufffd" }
+      const failed = [3, 1, 2].map((due, n) => ({ ...one, offset: 21 + n, due }))
+      yield* cursors.flush([flush(claimed!, { saved: saved({ failed }) })])
+      const told = yield* store.retrying(made.id, 2)
+      assert.deepStrictEqual(told, [
+        { partition: 0, logEpoch: 3, ...one, offset: 22, due: 1 },
+        { partition: 0, logEpoch: 3, ...one, offset: 23, due: 2 }
+      ])
+      assert.isEmpty(yield* store.retrying("999999999", 2))
+    }))
+
   test("SM4 what somebody does is in the audit log with it, and what failed is not", () =>
     Effect.gen(function* () {
       const store = yield* SubscriptionStore
@@ -113,6 +151,8 @@ export const subscriptionsContract = (test: Test) => {
       const made = yield* store.create(its, begins, "ann", note("new"))
       const { topicName } = made
       yield* Effect.flip(store.create(its, begins, "ann", note("twice")))
+      yield* store.update(made, { maxAttempts: 4 }, note("fewer"))
+      yield* store.update(made, { maxAttempts: 5 }, note("late"))
       yield* store.change(made, { status: "paused", reason: "", pausedMillis: 5 }, note(""))
       yield* store.change({ ...made, epoch: 9 }, { status: "active", reason: "", pausedMillis: null }, note("late"))
       yield* store.seek(topicName, "s", begins, note("again"))
@@ -126,6 +166,7 @@ export const subscriptionsContract = (test: Test) => {
         entries.map(({ action, performedBy, details }) => ({ action, performedBy, details })).toReversed(),
         [
           { action: "subscription.create", details: { ...whole, message: "new", type: "shared" } },
+          { action: "subscription.update", details: { ...whole, message: "fewer", change: { maxAttempts: 4 } } },
           { action: "subscription.paused", details: { ...whole, pausedMillis: 5 } },
           { action: "subscription.seek", details: { ...whole, message: "again", begins } },
           { action: "subscription.delete", details: { ...whole, message: "gone" } }

@@ -10,6 +10,7 @@ export const subscriptionOf = (type: SubscriptionType, change: Partial<Subscript
     topicId: 1,
     slices: 1,
     epoch: 1,
+    version: 1,
     status: "active",
     reason: "",
     pausedUntil: null,

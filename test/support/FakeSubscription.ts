@@ -65,6 +65,7 @@ export class FakeSubscription {
         ...defaults,
         id: name,
         epoch: 1,
+        version: 1,
         topicId: 1,
         slices: 1,
         topicName: "t",

@@ -42,6 +42,7 @@ export const rightBodies: Readonly<Record<string, Readonly<Record<string, unknow
   "/v1/routes": { name: "rou", source: "from/*", target: "top", condition: "total > 1", key: "{customer}" },
   "/v1/routes/{route}": { enabled: false },
   "/v1/subscriptions": { topic: "top", name: "sub", type: "shared", from: "earliest" },
+  "/v1/subscriptions/{topic}/{subscription}": { maxAttempts: 3 },
   "/v1/subscriptions/{topic}/{subscription}/seek": { to: "earliest" },
   "/v1/subscriptions/{topic}/{subscription}/pause": { forMillis: 1 },
   "/v1/subscriptions/{topic}/{subscription}/resume": { message: "why" },

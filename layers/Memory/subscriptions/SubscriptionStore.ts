@@ -5,7 +5,7 @@ import type { DeadLetter } from "../../../src/subscriptions/DeadLetter.ts"
 import { placesOf } from "../../../src/subscriptions/Place.ts"
 import { beginAt } from "../../../src/subscriptions/SavedCursor.ts"
 import { limits, type Subscription } from "../../../src/subscriptions/Subscription.ts"
-import { SubscriptionStore } from "../../../src/subscriptions/SubscriptionStore.ts"
+import { type Retrying, SubscriptionStore } from "../../../src/subscriptions/SubscriptionStore.ts"
 import type { Note } from "../../../src/topics/TopicStore.ts"
 import { AccessTables } from "../access/AccessTables.ts"
 import { State } from "../State.ts"
@@ -44,7 +44,15 @@ export const layer = Layer.effect(
           if (there.length >= limits.perTopic)
             return failure("SubscriptionsFull", `${topicName} has ${limits.perTopic} subscriptions already`)
           const subscription: Subscription = {
-            ...{ ...made, id: String(++tables.ids), epoch: 1, status: "active", reason: "", pausedUntil: null },
+            ...{
+              ...made,
+              id: String(++tables.ids),
+              epoch: 1,
+              version: 1,
+              status: "active",
+              reason: "",
+              pausedUntil: null
+            },
             ...{ createdAt: now(), createdBy: by, lastActivity: now() }
           }
           const maps = { cursors: new Map(), shares: new Map(), nodes: new Map(), letters: new Map() }
@@ -81,6 +89,14 @@ export const layer = Layer.effect(
           noted(`subscription.${status}`, note, rows.subscription, { id, pausedMillis })
           return rows.subscription
         }),
+      update: ({ id, version }, change, note) =>
+        Effect.sync(() => {
+          const rows = tables.all.get(id)
+          if (rows === undefined || rows.subscription.version !== version) return undefined
+          rows.subscription = { ...rows.subscription, ...change, version: version + 1, lastActivity: now() }
+          noted("subscription.update", note, rows.subscription, { id, change })
+          return rows.subscription
+        }),
       seek: (topicName, subscriptionName, begins, note) =>
         Effect.sync(() => {
           const rows = tables.named(topicName, subscriptionName)
@@ -113,6 +129,23 @@ export const layer = Layer.effect(
             .map(({ slice, share, saved: { logEpoch, floor, ranges, failed } }) => ({
               ...{ ...slice, share, logEpoch, floor, ranges, failed: failed.length }
             }))
+        ),
+      retrying: (id, limit) =>
+        Effect.sync(() =>
+          [...(tables.all.get(id)?.cursors.values() ?? [])]
+            .flatMap(({ slice: { partition }, saved: { logEpoch, failed } }) =>
+              failed.map((one): Retrying => ({ partition, logEpoch, ...one }))
+            )
+            .sort((a, b) => a.due - b.due || a.partition - b.partition || a.offset - b.offset)
+            .slice(0, limit)
+        ),
+      deadLettersTo: (topicName, limit) =>
+        Effect.sync(() =>
+          [...tables.all.values()]
+            .map(({ subscription }) => subscription)
+            .filter((one) => topicName !== "" && one.deadLetterTopic === topicName)
+            .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
+            .slice(0, limit)
         ),
       counts: (id) =>
         Effect.sync(() => {

@@ -7,6 +7,7 @@ import { failedOf } from "../../../src/subscriptions/SavedCursor.ts"
 import { limits, type Subscription } from "../../../src/subscriptions/Subscription.ts"
 import {
   type Progress,
+  type Retrying,
   type SubscriptionCounts,
   SubscriptionStore
 } from "../../../src/subscriptions/SubscriptionStore.ts"
@@ -79,6 +80,24 @@ export const layer = Layer.effect(
               ${JSON.stringify({ pausedMillis })}::text::jsonb) from changed`),
           ([row]) => row?.it
         ),
+      update: ({ id, version }, change, note) =>
+        Effect.map(
+          guarded("change what is said of a subscription")(sql<{ it: Subscription }>`
+            with said as materialized (select ${JSON.stringify(change)}::text::jsonb as c),
+            changed as (
+              update subscriptions s set version = version + 1, last_activity = clock_timestamp(),
+                consumer_group = coalesce(c->>'consumerGroup', consumer_group),
+                max_attempts = coalesce((c->>'maxAttempts')::integer, max_attempts),
+                dead_letter_topic = coalesce(c->>'deadLetterTopic', dead_letter_topic),
+                ack_timeout_millis = coalesce((c->>'ackTimeoutMillis')::bigint, ack_timeout_millis),
+                backoff_millis = coalesce(c->'backoffMillis', backoff_millis),
+                max_in_flight = coalesce((c->>'maxInFlight')::integer, max_in_flight)
+              from said where id = ${id}::text::bigint and version = ${String(version)}::text::bigint
+              returning herald_subscription_json(s) as it)
+            select it, herald_subscription_note('subscription.update', it, ${noteText(note)}::text::jsonb,
+              jsonb_build_object('change', (select c from said))) from changed`),
+          ([row]) => row?.it
+        ),
       seek: (topicName, subscriptionName, begins, note) =>
         Effect.gen(function* () {
           // Its type never changes.
@@ -112,6 +131,20 @@ export const layer = Layer.effect(
               ranges: new Uint8Array(Buffer.from(row.ranges, "base64")),
               failed: failedOf(row.failed).length
             }))
+        ),
+      retrying: (id, limit) =>
+        guarded("read what a subscription tries again")(sql<Retrying>`
+          select partition, log_epoch::float8 as "logEpoch", (f->>0)::float8 as "offset", (f->>1)::integer as attempts,
+            (f->>2)::float8 as due, (f->>3)::boolean as alone, f->>4 as cause
+          from subscription_cursors, jsonb_array_elements(failed::jsonb) f where subscription_id = ${id}::text::bigint
+          order by 5, 1, 3 limit ${limit}`),
+      deadLettersTo: (topicName, limit) =>
+        Effect.map(
+          guarded("find subscriptions by their dead-letter topic")(sql<{ it: Subscription }>`
+            select herald_subscription_json(s) as it from subscriptions s
+            where dead_letter_topic = ${topicName} and dead_letter_topic <> ''
+            order by topic_name, subscription_name limit ${limit}`),
+          (rows) => rows.map(({ it }) => it)
         ),
       counts: (id) =>
         Effect.map(

@@ -108,6 +108,12 @@ export const checkedRead = (options: ReadOptions, topic: string): CheckedRead =>
   }
 }
 
+/** Of a subscription. Throws `OptionError`. */
+export const checkedName = (name: unknown): string =>
+  typeof name === "string" && name !== "" && name.length <= 128
+    ? name
+    : refuse("a subscription's name is a text of 1 to 128 characters.")
+
 const consumeNames = ["consumer", "prefetch", "limitMillis", "onGap", "onState", "onReconnect"] as const
 
 /** Throws `OptionError`. */

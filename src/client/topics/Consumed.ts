@@ -34,7 +34,10 @@ export interface ConsumeOptions {
   /** Milliseconds that the application may take for one: its lease is extended for so long. 600,000. */
   readonly limitMillis?: number | undefined
   readonly onGap?: ((gap: TopicGap) => void) | undefined
-  /** The subscription is "active", "paused", "error" or "stopped"; `blocked`: why nothing comes although there is something. */
-  readonly onState?: ((status: string, blocked: string) => void) | undefined
+  /**
+   * The subscription is "active", "paused", "error" or "stopped"; `blocked`: why nothing comes although there is something; `reason`: why it is in
+   * error. Left out: that it is in error is said to the logger.
+   */
+  readonly onState?: ((status: string, blocked: string, reason: string) => void) | undefined
   readonly onReconnect?: ((why: Ended) => void) | undefined
 }

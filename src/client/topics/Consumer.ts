@@ -11,15 +11,16 @@ import {
   type ConsumeRequest,
   type ConsumeResponse
 } from "../../../proto/generated/herald/topics/v1/topics.ts"
-import { messageOf, OptionError } from "../ClientError.ts"
+import { messageOf } from "../ClientError.ts"
 import type { Ended } from "../Transport.ts"
-import { checkedConsume } from "./CheckedTopics.ts"
+import { checkedConsume, checkedName } from "./CheckedTopics.ts"
 import type { Consumed, ConsumeOptions } from "./Consumed.ts"
 import { given } from "./Given.ts"
 import { Hands } from "./Hands.ts"
 import type { TopicHome } from "./Home.ts"
 import { type InHand, partsOf, type Said } from "./InHand.ts"
 import { errorOf, isFinal, isTaken, Lasting } from "./Lasting.ts"
+import { stateTold } from "./StateTold.ts"
 
 const mostBytes = 32 * 1_048_576
 /** Milliseconds, until the server said how long a lease is. */
@@ -30,6 +31,7 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
   readonly subscription: string
   readonly #home: TopicHome
   readonly #options: ReturnType<typeof checkedConsume>
+  readonly #state: ReturnType<typeof stateTold>
   readonly #prefetch: number
   readonly #limit: number
   readonly #hands = new Hands()
@@ -53,12 +55,11 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
   constructor(home: TopicHome, topic: string, subscription: string, options: ConsumeOptions = {}) {
     const checked = checkedConsume(options)
     const { prefetch, limitMillis, consumer } = checked
-    if (typeof subscription !== "string" || subscription === "")
-      throw new OptionError("a subscription's name is a text of 1 to 128 characters.")
     this.topic = topic
-    this.subscription = subscription
+    this.subscription = checkedName(subscription)
     this.#home = home
     this.#options = checked
+    this.#state = stateTold(this, checked, home)
     this.#prefetch = prefetch
     this.#limit = limitMillis
     this.#name = consumer
@@ -195,7 +196,7 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
         return
       }
       case "state":
-        this.#call(() => this.#options.onState?.(what.value.status, what.value.blocked))
+        this.#call(() => this.#state(what.value))
         return
     }
     this.#later()

@@ -65,8 +65,10 @@ export const consumedOf = (said: Said): ConsumeResponse | undefined => {
       const value = { ...place, from: bigIn(said, "from"), to: bigIn(said, "to"), why: textIn(said, "why") }
       return { what: { $case: "gap", value } }
     }
-    case "state":
-      return { what: { $case: "state", value: { status: textIn(said, "status"), blocked: textIn(said, "blocked") } } }
+    case "state": {
+      const value = { status: textIn(said, "status"), blocked: textIn(said, "blocked") }
+      return { what: { $case: "state", value: { ...value, reason: String(said["reason"] ?? "") } } }
+    }
     case "refused": {
       const value = { token: bigIn(said, "token"), firstOffset: bigIn(said, "first"), lastOffset: bigIn(said, "last") }
       return { what: { $case: "refused", value: { ...value, why: textIn(said, "why") } } }

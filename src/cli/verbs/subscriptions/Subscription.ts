@@ -1,38 +1,35 @@
-/** `herald subscription create|list|show|stats|seek|pause|resume|delete`: who consumes the events of a topic, and how far they are. */
+/** `herald subscription create|list|show|stats|update|seek|pause|resume|delete`: who consumes the events of a topic, and how far they are. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { RetryingList } from "../../../edge/http/subscriptions/Retrying.ts"
 import type { Subscription, SubscriptionList, SubscriptionStats } from "../../../edge/http/subscriptions/Wire.ts"
 import { defaults, types } from "../../../subscriptions/Subscription.ts"
-import { spanOf } from "../../../text/Amounts.ts"
 import { printable } from "../../../text/Printable.ts"
 import { usage } from "../../CliFailure.ts"
 import { idempotencyKey, invocation, message, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
 import { ago, table } from "../../Table.ts"
-import { factsOf, nameOf, paintOf, pathOf, statsOf, statusText, subscription, topic } from "./Told.ts"
+import {
+  factsOf,
+  given,
+  nameOf,
+  paintOf,
+  pathOf,
+  retryingOf,
+  spanned,
+  statsOf,
+  statusText,
+  subscription,
+  topic
+} from "./Told.ts"
+import { update } from "./Update.ts"
 
 const PAGE = 1_000
 /** Subscriptions that are listed in all. */
 const MOST = 10_000
-
-/** "500ms", or as `spanOf`. */
-const millisOf = (text: string): number | string => {
-  const found = /^(\d{1,9})ms$/.exec(text.trim())
-  return found === null ? spanOf(text) : Number(found[1])
-}
-
-const spanned = (name: string, text: string) => {
-  const millis = millisOf(text)
-  return typeof millis === "number"
-    ? Effect.succeed(millis)
-    : Effect.fail(usage(`--${name}: ${millis}`, `Write it as --${name} 30s; below a second as 500ms.`))
-}
-
-const given = (fields: Readonly<Record<string, unknown>>) =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
 const create = Command.make(
   "create",
@@ -152,16 +149,27 @@ const show = Command.make(
 
 const stats = Command.make(
   "stats",
-  { topic, subscription },
-  Effect.fn("Subscription.stats")(function* ({ topic, subscription }) {
+  { topic, subscription, retrying: yes("retrying", "Instead: which events failed and are tried again, and why") },
+  Effect.fn("Subscription.stats")(function* ({ topic, subscription, retrying }) {
     const here = yield* invocation
+    if (retrying) {
+      const query = { limit: PAGE }
+      const found = yield* here.call({ method: "GET", path: pathOf(topic, subscription, "/retrying"), query })
+      return yield* here.emit(found.body, (paint) => retryingOf(found.body as RetryingList, paint, here.room))
+    }
     const { body } = yield* here.call({ method: "GET", path: pathOf(topic, subscription, "/stats") })
     yield* here.emit(body, (paint) => statsOf(body as SubscriptionStats, paint, here.room))
   })
 ).pipe(
   Command.withDescription("Show how far a subscription is: backlog, retries, dead letters, consumers"),
   Command.withShortDescription("Show how far a subscription is"),
-  Command.withExamples([{ command: "herald subscription stats orders billing", description: "By partition" }])
+  Command.withExamples([
+    { command: "herald subscription stats orders billing", description: "By partition" },
+    {
+      command: "herald subscription stats orders billing --retrying",
+      description: "Events that failed, with what was said last"
+    }
+  ])
 )
 
 const changing = (name: string, verb: string, description: string, example: string) =>
@@ -273,5 +281,5 @@ const remove = Command.make(
 export const subscriptionVerb = Command.make("subscription").pipe(
   Command.withDescription("Subscriptions: who consumes the events of a topic, and how far they are"),
   Command.withShortDescription("Who consumes the events of a topic"),
-  Command.withSubcommands([create, list, show, stats, seek, pause, resume, remove])
+  Command.withSubcommands([create, list, show, stats, update, seek, pause, resume, remove])
 )

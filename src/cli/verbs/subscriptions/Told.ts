@@ -1,8 +1,11 @@
 /** What is told of subscriptions and of their dead letters. */
 import * as Argument from "effect/cli/Argument"
+import * as Effect from "effect/Effect"
+import type { RetryingList } from "../../../edge/http/subscriptions/Retrying.ts"
 import type { DeadLetter, Subscription, SubscriptionStats } from "../../../edge/http/subscriptions/Wire.ts"
-import { spanText } from "../../../text/Amounts.ts"
+import { spanOf, spanText } from "../../../text/Amounts.ts"
 import { printable } from "../../../text/Printable.ts"
+import { usage } from "../../CliFailure.ts"
 import { segment } from "../../Http.ts"
 import type { Paint } from "../../Paint.ts"
 import { facts, table, time } from "../../Table.ts"
@@ -11,6 +14,22 @@ export const topic = Argument.String("topic").pipe(Argument.withDescription("The
 export const subscription = Argument.String("subscription").pipe(
   Argument.withDescription("Its name (herald subscription list <topic>)")
 )
+
+/** "500ms", or as `spanOf`. */
+const millisOf = (text: string): number | string => {
+  const found = /^(\d{1,9})ms$/.exec(text.trim())
+  return found === null ? spanOf(text) : Number(found[1])
+}
+
+export const spanned = (name: string, text: string) => {
+  const millis = millisOf(text)
+  return typeof millis === "number"
+    ? Effect.succeed(millis)
+    : Effect.fail(usage(`--${name}: ${millis}`, `Write it as --${name} 30s; below a second as 500ms.`))
+}
+
+export const given = (fields: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
 export const pathOf = (topic: string, subscription: string, rest = ""): string =>
   `/v1/subscriptions/${segment(topic)}/${segment(subscription)}${rest}`
@@ -43,6 +62,7 @@ export const factsOf = (found: Subscription, paint: Paint): string =>
       ["in flight", `at most ${found.maxInFlight}`],
       ["created", `${time(found.createdAt)} by ${found.createdBy}`],
       ["last active", time(found.lastActivityAt)],
+      ["version", String(found.version)],
       ["id", found.id]
     ],
     paint
@@ -76,6 +96,22 @@ export const statsOf = (found: SubscriptionStats, paint: Paint, room: number): s
       room
     )
   ].join("\n")
+
+export const retryingOf = ({ retrying }: RetryingList, paint: Paint, room: number): string =>
+  retrying.length === 0
+    ? "nothing is tried again"
+    : table(
+        retrying,
+        [
+          { title: "EVENT", value: (row) => row.eventId },
+          { title: "ATTEMPTS", value: (row) => String(row.attempts), right: true },
+          { title: "DUE", value: (row) => time(row.dueAt) },
+          { title: "NEXT IS LAST", value: (row) => (row.lastAttempt ? "yes" : "") },
+          { title: "SAID LAST", value: (row) => row.cause, paint: () => paint.dim }
+        ],
+        paint,
+        room
+      )
 
 const payloadText = ({ value, base64 }: DeadLetter): string =>
   base64 !== undefined ? base64 : typeof value === "string" ? value : JSON.stringify(value)

@@ -39,6 +39,27 @@ const make = Effect.gen(function* () {
         return yield* told(yield* subscriptions.create(draft, options))
       })
     }),
+    updateSubscription: answering({
+      definition: definition.updateSubscription,
+      decode: Decode.updateSubscriptionRequest,
+      cost: WRITE,
+      handle: (request) => {
+        const { message, expectedVersion } = request
+        const expected = expectedVersion === undefined ? undefined : Number(expectedVersion)
+        const its = Wire.changeOf(request)
+        return Effect.flatMap(subscriptions.update(Wire.namedBy(request), its, { message }, expected), told)
+      }
+    }),
+    listRetrying: answering({
+      definition: definition.listRetrying,
+      decode: Decode.listRetryingRequest,
+      cost: LIST,
+      handle: (request) =>
+        Effect.map(
+          subscriptions.retrying(Wire.namedBy(request), request.limit === 0 ? PAGE : request.limit),
+          Wire.retryingOf
+        )
+    }),
     deleteSubscription: answering({
       definition: definition.deleteSubscription,
       decode: Decode.deleteSubscriptionRequest,

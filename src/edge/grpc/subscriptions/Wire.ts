@@ -1,12 +1,20 @@
 /** Translates between herald.topics.v1.SubscriptionManager and the model. Pure. */
 import type {
   CreateSubscriptionRequest,
+  ListRetryingResponse,
   Subscription,
-  SubscriptionStats
+  SubscriptionStats,
+  UpdateSubscriptionRequest
 } from "../../../../proto/generated/herald/topics/v1/managers.ts"
 import { SubscriptionType as OnWire, type Start } from "../../../../proto/generated/herald/topics/v1/topics.ts"
 import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
-import { type Subscription as Model, type SubscriptionType, statusAt } from "../../../subscriptions/Subscription.ts"
+import {
+  type Subscription as Model,
+  type SubscriptionChange,
+  type SubscriptionType,
+  statusAt
+} from "../../../subscriptions/Subscription.ts"
+import type { Retrying } from "../../../subscriptions/SubscriptionStore.ts"
 import type { Named, SubscriptionStats as Stats, SubscriptionDraft } from "../../../subscriptions/Subscriptions.ts"
 import type { Wanted } from "../../../subscriptions/Wanted.ts"
 import { EPOCHS, type Place } from "../../../topics/MessageId.ts"
@@ -83,6 +91,26 @@ export const draftOf = (request: CreateSubscriptionRequest): SubscriptionDraft |
   }
 }
 
+/** What is left out stays. */
+export const changeOf = (request: UpdateSubscriptionRequest): SubscriptionChange => {
+  const { maxAttempts, deadLetterTopic, ackTimeoutMs, backoffMs, maxInFlight, consumerGroup } = request
+  return {
+    ...(maxAttempts === undefined ? {} : { maxAttempts }),
+    ...(deadLetterTopic === undefined ? {} : { deadLetterTopic }),
+    ...(ackTimeoutMs === undefined ? {} : { ackTimeoutMillis: whole(ackTimeoutMs) }),
+    ...(backoffMs.length === 0 ? {} : { backoffMillis: backoffMs.map(whole) }),
+    ...(maxInFlight === undefined ? {} : { maxInFlight }),
+    ...(consumerGroup === undefined ? {} : { consumerGroup })
+  }
+}
+
+export const retryingOf = (found: ReadonlyArray<Retrying>): ListRetryingResponse => ({
+  events: found.map(({ partition, logEpoch: epoch, offset, attempts, alone: lastAttempt, cause, due }) => ({
+    ...{ partition, epoch, offset: BigInt(offset), attempts, lastAttempt, cause },
+    dueMs: millis(due)
+  }))
+})
+
 const millis = (at: number): bigint => BigInt(Math.trunc(at))
 
 /** `now`: milliseconds since 1970. */
@@ -95,6 +123,7 @@ export const subscriptionOf = (it: Model, now: number): Subscription => {
     ...{ backoffMs: it.backoffMillis.map(BigInt), maxInFlight: it.maxInFlight, createdMs: millis(it.createdAt) },
     ...{ lastActivityMs: millis(it.lastActivity), consumerGroup: it.consumerGroup, createdBy: it.createdBy },
     epoch: BigInt(it.epoch),
+    version: BigInt(it.version),
     pausedUntilMs: status === "paused" && it.pausedUntil !== null ? millis(it.pausedUntil) : 0n
   }
 }

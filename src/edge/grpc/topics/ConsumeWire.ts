@@ -129,7 +129,10 @@ export const toldOnWire = (output: Told): Buffer => {
       return encoded({ $case: "gap", value: { partition, epoch, from: BigInt(from), to: BigInt(to), why } })
     }
     case "state":
-      return encoded({ $case: "state", value: { status: output.status, blocked: output.blocked } })
+      return encoded({
+        $case: "state",
+        value: { status: output.status, blocked: output.blocked, reason: output.reason }
+      })
     case "refused": {
       const { token, first, last, why } = output.refused
       const value = { token: BigInt(token), firstOffset: BigInt(first), lastOffset: BigInt(last), why }

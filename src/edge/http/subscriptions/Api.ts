@@ -5,9 +5,10 @@ import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Needs, need } from "../Needs.ts"
 import { Id, IdempotencyKey, Limit, Message, problems, TopicName } from "../Wire.ts"
+import { RetryingList } from "./Retrying.ts"
 import * as Wire from "./Wire.ts"
 
-const { get, post } = HttpApiEndpoint
+const { get, patch, post } = HttpApiEndpoint
 const error = problems
 const headers = { "idempotency-key": IdempotencyKey }
 const one = "/v1/subscriptions/:topic/:subscription"
@@ -42,6 +43,30 @@ export class SubscriptionsGroup extends HttpApiGroup.make("subscriptions")
     get("get", one, { params: Wire.Target, success: Wire.Subscription, error })
       .annotate(Needs, need("topics.read", "somewhere"))
       .annotateMerge(about("Read what a subscription is")),
+    patch("update", one, {
+      params: Wire.Target,
+      headers,
+      payload: Wire.SubscriptionChangeBody,
+      success: Wire.Subscription,
+      error
+    })
+      .annotate(Needs, need("topics.consume", "somewhere", 4))
+      .annotateMerge(
+        about(
+          "Change a subscription",
+          "What is left out stays. Its type, its filter and where it began are never changed; a pause or an error is ended by resuming it."
+        )
+      ),
+    get("retrying", `${one}/retrying`, {
+      params: Wire.Target,
+      query: { limit: Schema.optionalKey(Limit) },
+      success: RetryingList,
+      error
+    })
+      .annotate(Needs, need("topics.read", "somewhere", 4))
+      .annotateMerge(
+        about("List events that are tried again", "They failed: how often, what was said last, and when they are due.")
+      ),
     HttpApiEndpoint.delete("delete", one, {
       params: Wire.Target,
       query: { message: Schema.optionalKey(Message) },

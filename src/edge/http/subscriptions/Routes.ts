@@ -15,6 +15,7 @@ import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer } from "../Problem.ts"
 import { SubscriptionsGroup } from "./Api.ts"
+import { retrying } from "./Retrying.ts"
 import * as Wire from "./Wire.ts"
 
 const PAGE = 100
@@ -47,6 +48,7 @@ const routes = HttpApiBuilder.group(
     const deadLetters = yield* DeadLetters
     const bodyReader = yield* makeBodyReader
     const readSubscription = bodyReader(Wire.SubscriptionBody, bodyLimits.small)
+    const readChange = bodyReader(Wire.SubscriptionChangeBody, bodyLimits.small)
     const readSeek = bodyReader(Wire.SeekBody, bodyLimits.small)
     const readPause = bodyReader(Wire.PauseBody, bodyLimits.small, "nothing", {})
     const readResume = bodyReader(Wire.ResumeBody, bodyLimits.small, "nothing", {})
@@ -92,6 +94,21 @@ const routes = HttpApiBuilder.group(
             const found = yield* subscriptions.stats(namedBy(params))
             return json(Wire.stats(found, yield* Clock.currentTimeMillis))
           })
+        )
+      )
+      .handleRaw("update", ({ request, params, headers }) =>
+        answer(
+          Effect.gen(function* () {
+            yield* permitted("topics.consume", params.topic) // B5
+            const { message, expectedVersion, ...change } = yield* readChange(request)
+            const its = options(message, headers)
+            return yield* told(yield* subscriptions.update(namedBy(params), change, its, expectedVersion))
+          })
+        )
+      )
+      .handle("retrying", ({ params, query: { limit = PAGE } }) =>
+        answer(
+          Effect.map(subscriptions.retrying(namedBy(params), limit), (found) => json(retrying(found, params.topic)))
         )
       )
       .handleRaw("seek", ({ request, params, headers }) =>

@@ -1,14 +1,11 @@
 /** Subscriptions and their dead letters as JSON. */
 import { Schema } from "effect"
 import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
+import { LONGEST_PAUSE } from "../../../subscriptions/Changes.ts"
 import type { DeadLetter as Letter } from "../../../subscriptions/DeadLetter.ts"
 import { MOST_LETTERS, type Replayed, type Which } from "../../../subscriptions/DeadLetters.ts"
 import * as Model from "../../../subscriptions/Subscription.ts"
-import {
-  LONGEST_PAUSE,
-  type SubscriptionStats as Stats,
-  type SubscriptionDraft
-} from "../../../subscriptions/Subscriptions.ts"
+import type { SubscriptionStats as Stats, SubscriptionDraft } from "../../../subscriptions/Subscriptions.ts"
 import { type Wanted, wantedOf } from "../../../subscriptions/Wanted.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { messageOf } from "../../../topics/Message.ts"
@@ -54,6 +51,23 @@ export const SubscriptionBody = Schema.Struct({
   examples: [{ topic: "orders", name: "billing", type: "key_shared", from: "earliest" }]
 })
 
+const Changeable = SubscriptionBody.fields
+
+/** What is left out stays. `expectedVersion`: fails unless this is its version. */
+export const SubscriptionChangeBody = Schema.Struct({
+  consumerGroup: Changeable.consumerGroup,
+  maxAttempts: Changeable.maxAttempts,
+  deadLetterTopic: Changeable.deadLetterTopic,
+  ackTimeoutMillis: Changeable.ackTimeoutMillis,
+  backoffMillis: Changeable.backoffMillis,
+  maxInFlight: Changeable.maxInFlight,
+  expectedVersion: Schema.optionalKey(Whole),
+  message: Changeable.message
+}).annotate({
+  identifier: "SubscriptionChangeBody",
+  examples: [{ maxAttempts: 5, message: "the bank is slow" }]
+})
+
 export const SeekBody = Schema.Struct({ to: From, message: Schema.optionalKey(Message) }).annotate({
   identifier: "SeekBody",
   examples: [{ to: "2026-11-27T06:00:00Z", message: "the bug is fixed" }]
@@ -82,7 +96,10 @@ export const LettersBody = Schema.Struct({
   all: Schema.optionalKey(Schema.Literal(true))
 }).annotate({ identifier: "LettersBody", examples: [{ ids: [17] }] })
 
-/** `status`: as it is now. `from`: where it began when it was created. `epoch` counts how often its position was set. */
+/**
+ * `status`: as it is now. `from`: where it began when it was created. `epoch` counts how often its position was set, `version` how often what is said
+ * of it was changed.
+ */
 export const Subscription = Schema.Struct({
   id: Schema.String,
   topic: Schema.String,
@@ -101,6 +118,7 @@ export const Subscription = Schema.Struct({
   backoffMillis: Schema.Array(Whole),
   maxInFlight: Whole,
   epoch: Whole,
+  version: Whole,
   createdAt: Schema.Finite,
   createdTime: Stamp,
   createdBy: Schema.String,
@@ -219,7 +237,13 @@ export const subscription = (it: Model.Subscription, now: number): Subscription 
     ...{ pausedUntil, pausedUntilTime: stampOr(pausedUntil), from: startText(it.startPosition), filter: it.filter },
     ...{ consumerGroup: it.consumerGroup, maxAttempts: it.maxAttempts, deadLetterTopic: it.deadLetterTopic },
     ...{ ackTimeoutMillis: it.ackTimeoutMillis, backoffMillis: it.backoffMillis, maxInFlight: it.maxInFlight },
-    ...{ epoch: it.epoch, createdAt: it.createdAt, createdTime: stamp(it.createdAt), createdBy: it.createdBy },
+    ...{
+      epoch: it.epoch,
+      version: it.version,
+      createdAt: it.createdAt,
+      createdTime: stamp(it.createdAt),
+      createdBy: it.createdBy
+    },
     ...{ lastActivityAt: it.lastActivity, lastActivityTime: stamp(it.lastActivity) }
   }
 }

@@ -166,6 +166,8 @@ export interface Subscription {
   createdBy: string;
   /** Counts how often its position was set: what was delivered before is refused. */
   epoch: bigint;
+  /** Counts how often what is said of it was changed. */
+  version: bigint;
 }
 
 export interface CreateSubscriptionRequest {
@@ -184,6 +186,60 @@ export interface CreateSubscriptionRequest {
   message: string;
   /** A creation that comes again with one finds what the first made. Empty: none. */
   idempotencyKey: string;
+}
+
+/** What is left out stays. Its type, its filter and where it began are never changed. */
+export interface UpdateSubscriptionRequest {
+  topic: string;
+  name: string;
+  maxAttempts?:
+    | number
+    | undefined;
+  /** Another one, or one where there is none. */
+  deadLetterTopic?:
+    | string
+    | undefined;
+  /** A longer one counts at once, a shorter one for consumers that come to a node which serves none of it. */
+  ackTimeoutMs?:
+    | bigint
+    | undefined;
+  /** Empty: as they are. */
+  backoffMs: bigint[];
+  maxInFlight?: number | undefined;
+  consumerGroup?:
+    | string
+    | undefined;
+  /** Fails unless this is its version. */
+  expectedVersion?:
+    | bigint
+    | undefined;
+  /** Why, for the audit log. */
+  message: string;
+}
+
+export interface ListRetryingRequest {
+  topic: string;
+  name: string;
+  /** 100 when it is 0; 1,000 at most. */
+  limit: number;
+}
+
+/** Those that are due first, as it was written last. */
+export interface ListRetryingResponse {
+  events: RetryingEvent[];
+}
+
+export interface RetryingEvent {
+  partition: number;
+  epoch: number;
+  offset: bigint;
+  attempts: number;
+  /** The next attempt is its last. */
+  lastAttempt: boolean;
+  /** What was said last. */
+  cause: string;
+  /** Not before it. */
+  dueMs: bigint;
 }
 
 export interface GetSubscriptionRequest {
@@ -1888,6 +1944,7 @@ function createBaseSubscription(): Subscription {
     consumerGroup: "",
     createdBy: "",
     epoch: 0n,
+    version: 0n,
   };
 }
 
@@ -1968,6 +2025,12 @@ export const Subscription: MessageFns<Subscription> = {
         throw new globalThis.Error("value provided for field message.epoch of type uint64 too large");
       }
       writer.uint32(144).uint64(message.epoch);
+    }
+    if (message.version !== 0n) {
+      if (BigInt.asUintN(64, message.version) !== message.version) {
+        throw new globalThis.Error("value provided for field message.version of type uint64 too large");
+      }
+      writer.uint32(152).uint64(message.version);
     }
     return writer;
   },
@@ -2139,6 +2202,14 @@ export const Subscription: MessageFns<Subscription> = {
             message.epoch = reader.uint64() as bigint;
             continue;
           }
+          case 19: {
+            if (tag !== 152) {
+              break;
+            }
+
+            message.version = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2215,6 +2286,7 @@ export const Subscription: MessageFns<Subscription> = {
         ? globalThis.String(object.created_by)
         : "",
       epoch: isSet(object.epoch) ? BigInt(object.epoch) : 0n,
+      version: isSet(object.version) ? BigInt(object.version) : 0n,
     };
   },
 
@@ -2274,6 +2346,9 @@ export const Subscription: MessageFns<Subscription> = {
     if (message.epoch !== 0n) {
       obj.epoch = message.epoch.toString();
     }
+    if (message.version !== 0n) {
+      obj.version = message.version.toString();
+    }
     return obj;
   },
 
@@ -2306,6 +2381,7 @@ export const Subscription: MessageFns<Subscription> = {
     message.consumerGroup = object.consumerGroup ?? "";
     message.createdBy = object.createdBy ?? "";
     message.epoch = (object.epoch !== undefined && object.epoch !== null) ? BigInt(object.epoch) : 0n;
+    message.version = (object.version !== undefined && object.version !== null) ? BigInt(object.version) : 0n;
     return message;
   },
 };
@@ -2631,6 +2707,630 @@ export const CreateSubscriptionRequest: MessageFns<CreateSubscriptionRequest> = 
     message.consumerGroup = object.consumerGroup ?? "";
     message.message = object.message ?? "";
     message.idempotencyKey = object.idempotencyKey ?? "";
+    return message;
+  },
+};
+
+function createBaseUpdateSubscriptionRequest(): UpdateSubscriptionRequest {
+  return {
+    topic: "",
+    name: "",
+    maxAttempts: undefined,
+    deadLetterTopic: undefined,
+    ackTimeoutMs: undefined,
+    backoffMs: [],
+    maxInFlight: undefined,
+    consumerGroup: undefined,
+    expectedVersion: undefined,
+    message: "",
+  };
+}
+
+export const UpdateSubscriptionRequest: MessageFns<UpdateSubscriptionRequest> = {
+  encode(message: UpdateSubscriptionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.maxAttempts !== undefined) {
+      writer.uint32(24).uint32(message.maxAttempts);
+    }
+    if (message.deadLetterTopic !== undefined) {
+      writer.uint32(34).string(message.deadLetterTopic);
+    }
+    if (message.ackTimeoutMs !== undefined) {
+      if (BigInt.asUintN(64, message.ackTimeoutMs) !== message.ackTimeoutMs) {
+        throw new globalThis.Error("value provided for field message.ackTimeoutMs of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.ackTimeoutMs);
+    }
+    if (message.backoffMs.length !== 0) {
+      writer.uint32(50).fork();
+      for (const v of message.backoffMs) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field backoffMs of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    if (message.maxInFlight !== undefined) {
+      writer.uint32(56).uint32(message.maxInFlight);
+    }
+    if (message.consumerGroup !== undefined) {
+      writer.uint32(66).string(message.consumerGroup);
+    }
+    if (message.expectedVersion !== undefined) {
+      if (BigInt.asUintN(64, message.expectedVersion) !== message.expectedVersion) {
+        throw new globalThis.Error("value provided for field message.expectedVersion of type uint64 too large");
+      }
+      writer.uint32(72).uint64(message.expectedVersion);
+    }
+    if (message.message !== "") {
+      writer.uint32(82).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdateSubscriptionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdateSubscriptionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.maxAttempts = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.deadLetterTopic = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.ackTimeoutMs = reader.uint64() as bigint;
+            continue;
+          }
+          case 6: {
+            if (tag === 48) {
+              message.backoffMs.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 50) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.backoffMs.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.maxInFlight = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.consumerGroup = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.expectedVersion = reader.uint64() as bigint;
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UpdateSubscriptionRequest {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      maxAttempts: isSet(object.maxAttempts)
+        ? globalThis.Number(object.maxAttempts)
+        : isSet(object.max_attempts)
+        ? globalThis.Number(object.max_attempts)
+        : undefined,
+      deadLetterTopic: isSet(object.deadLetterTopic)
+        ? globalThis.String(object.deadLetterTopic)
+        : isSet(object.dead_letter_topic)
+        ? globalThis.String(object.dead_letter_topic)
+        : undefined,
+      ackTimeoutMs: isSet(object.ackTimeoutMs)
+        ? BigInt(object.ackTimeoutMs)
+        : isSet(object.ack_timeout_ms)
+        ? BigInt(object.ack_timeout_ms)
+        : undefined,
+      backoffMs: globalThis.Array.isArray(object?.backoffMs)
+        ? object.backoffMs.map((e: any) => BigInt(e))
+        : globalThis.Array.isArray(object?.backoff_ms)
+        ? object.backoff_ms.map((e: any) => BigInt(e))
+        : [],
+      maxInFlight: isSet(object.maxInFlight)
+        ? globalThis.Number(object.maxInFlight)
+        : isSet(object.max_in_flight)
+        ? globalThis.Number(object.max_in_flight)
+        : undefined,
+      consumerGroup: isSet(object.consumerGroup)
+        ? globalThis.String(object.consumerGroup)
+        : isSet(object.consumer_group)
+        ? globalThis.String(object.consumer_group)
+        : undefined,
+      expectedVersion: isSet(object.expectedVersion)
+        ? BigInt(object.expectedVersion)
+        : isSet(object.expected_version)
+        ? BigInt(object.expected_version)
+        : undefined,
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+    };
+  },
+
+  toJSON(message: UpdateSubscriptionRequest): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.maxAttempts !== undefined) {
+      obj.maxAttempts = Math.round(message.maxAttempts);
+    }
+    if (message.deadLetterTopic !== undefined) {
+      obj.deadLetterTopic = message.deadLetterTopic;
+    }
+    if (message.ackTimeoutMs !== undefined) {
+      obj.ackTimeoutMs = message.ackTimeoutMs.toString();
+    }
+    if (message.backoffMs?.length) {
+      obj.backoffMs = message.backoffMs.map((e) => e.toString());
+    }
+    if (message.maxInFlight !== undefined) {
+      obj.maxInFlight = Math.round(message.maxInFlight);
+    }
+    if (message.consumerGroup !== undefined) {
+      obj.consumerGroup = message.consumerGroup;
+    }
+    if (message.expectedVersion !== undefined) {
+      obj.expectedVersion = message.expectedVersion.toString();
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<UpdateSubscriptionRequest>, I>>(base?: I): UpdateSubscriptionRequest {
+    return UpdateSubscriptionRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<UpdateSubscriptionRequest>, I>>(object: I): UpdateSubscriptionRequest {
+    const message = createBaseUpdateSubscriptionRequest();
+    message.topic = object.topic ?? "";
+    message.name = object.name ?? "";
+    message.maxAttempts = object.maxAttempts ?? undefined;
+    message.deadLetterTopic = object.deadLetterTopic ?? undefined;
+    message.ackTimeoutMs = (object.ackTimeoutMs !== undefined && object.ackTimeoutMs !== null)
+      ? BigInt(object.ackTimeoutMs)
+      : undefined;
+    message.backoffMs = object.backoffMs?.map((e) => BigInt(e)) || [];
+    message.maxInFlight = object.maxInFlight ?? undefined;
+    message.consumerGroup = object.consumerGroup ?? undefined;
+    message.expectedVersion = (object.expectedVersion !== undefined && object.expectedVersion !== null)
+      ? BigInt(object.expectedVersion)
+      : undefined;
+    message.message = object.message ?? "";
+    return message;
+  },
+};
+
+function createBaseListRetryingRequest(): ListRetryingRequest {
+  return { topic: "", name: "", limit: 0 };
+}
+
+export const ListRetryingRequest: MessageFns<ListRetryingRequest> = {
+  encode(message: ListRetryingRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(24).uint32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRetryingRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRetryingRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.limit = reader.uint32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListRetryingRequest {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+    };
+  },
+
+  toJSON(message: ListRetryingRequest): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListRetryingRequest>, I>>(base?: I): ListRetryingRequest {
+    return ListRetryingRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListRetryingRequest>, I>>(object: I): ListRetryingRequest {
+    const message = createBaseListRetryingRequest();
+    message.topic = object.topic ?? "";
+    message.name = object.name ?? "";
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseListRetryingResponse(): ListRetryingResponse {
+  return { events: [] };
+}
+
+export const ListRetryingResponse: MessageFns<ListRetryingResponse> = {
+  encode(message: ListRetryingResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.events) {
+      RetryingEvent.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListRetryingResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListRetryingResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.events.push(RetryingEvent.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListRetryingResponse {
+    return {
+      events: globalThis.Array.isArray(object?.events) ? object.events.map((e: any) => RetryingEvent.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ListRetryingResponse): unknown {
+    const obj: any = {};
+    if (message.events?.length) {
+      obj.events = message.events.map((e) => RetryingEvent.toJSON(e));
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<ListRetryingResponse>, I>>(base?: I): ListRetryingResponse {
+    return ListRetryingResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListRetryingResponse>, I>>(object: I): ListRetryingResponse {
+    const message = createBaseListRetryingResponse();
+    message.events = object.events?.map((e) => RetryingEvent.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseRetryingEvent(): RetryingEvent {
+  return { partition: 0, epoch: 0, offset: 0n, attempts: 0, lastAttempt: false, cause: "", dueMs: 0n };
+}
+
+export const RetryingEvent: MessageFns<RetryingEvent> = {
+  encode(message: RetryingEvent, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.partition !== 0) {
+      writer.uint32(8).uint32(message.partition);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).uint32(message.epoch);
+    }
+    if (message.offset !== 0n) {
+      if (BigInt.asUintN(64, message.offset) !== message.offset) {
+        throw new globalThis.Error("value provided for field message.offset of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.offset);
+    }
+    if (message.attempts !== 0) {
+      writer.uint32(32).uint32(message.attempts);
+    }
+    if (message.lastAttempt !== false) {
+      writer.uint32(40).bool(message.lastAttempt);
+    }
+    if (message.cause !== "") {
+      writer.uint32(50).string(message.cause);
+    }
+    if (message.dueMs !== 0n) {
+      if (BigInt.asIntN(64, message.dueMs) !== message.dueMs) {
+        throw new globalThis.Error("value provided for field message.dueMs of type int64 too large");
+      }
+      writer.uint32(56).int64(message.dueMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetryingEvent {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetryingEvent();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.partition = reader.uint32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = reader.uint32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.offset = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.attempts = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lastAttempt = reader.bool();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.cause = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.dueMs = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RetryingEvent {
+    return {
+      partition: isSet(object.partition) ? globalThis.Number(object.partition) : 0,
+      epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
+      offset: isSet(object.offset) ? BigInt(object.offset) : 0n,
+      attempts: isSet(object.attempts) ? globalThis.Number(object.attempts) : 0,
+      lastAttempt: isSet(object.lastAttempt)
+        ? globalThis.Boolean(object.lastAttempt)
+        : isSet(object.last_attempt)
+        ? globalThis.Boolean(object.last_attempt)
+        : false,
+      cause: isSet(object.cause) ? globalThis.String(object.cause) : "",
+      dueMs: isSet(object.dueMs) ? BigInt(object.dueMs) : isSet(object.due_ms) ? BigInt(object.due_ms) : 0n,
+    };
+  },
+
+  toJSON(message: RetryingEvent): unknown {
+    const obj: any = {};
+    if (message.partition !== 0) {
+      obj.partition = Math.round(message.partition);
+    }
+    if (message.epoch !== 0) {
+      obj.epoch = Math.round(message.epoch);
+    }
+    if (message.offset !== 0n) {
+      obj.offset = message.offset.toString();
+    }
+    if (message.attempts !== 0) {
+      obj.attempts = Math.round(message.attempts);
+    }
+    if (message.lastAttempt !== false) {
+      obj.lastAttempt = message.lastAttempt;
+    }
+    if (message.cause !== "") {
+      obj.cause = message.cause;
+    }
+    if (message.dueMs !== 0n) {
+      obj.dueMs = message.dueMs.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<RetryingEvent>, I>>(base?: I): RetryingEvent {
+    return RetryingEvent.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<RetryingEvent>, I>>(object: I): RetryingEvent {
+    const message = createBaseRetryingEvent();
+    message.partition = object.partition ?? 0;
+    message.epoch = object.epoch ?? 0;
+    message.offset = (object.offset !== undefined && object.offset !== null) ? BigInt(object.offset) : 0n;
+    message.attempts = object.attempts ?? 0;
+    message.lastAttempt = object.lastAttempt ?? false;
+    message.cause = object.cause ?? "";
+    message.dueMs = (object.dueMs !== undefined && object.dueMs !== null) ? BigInt(object.dueMs) : 0n;
     return message;
   },
 };
@@ -3903,6 +4603,16 @@ export const SubscriptionManagerService = {
     responseSerialize: (value: Subscription): Buffer => Buffer.from(Subscription.encode(value).finish()),
     responseDeserialize: (value: Buffer): Subscription => Subscription.decode(value),
   },
+  updateSubscription: {
+    path: "/herald.topics.v1.SubscriptionManager/UpdateSubscription" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdateSubscriptionRequest): Buffer =>
+      Buffer.from(UpdateSubscriptionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdateSubscriptionRequest => UpdateSubscriptionRequest.decode(value),
+    responseSerialize: (value: Subscription): Buffer => Buffer.from(Subscription.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Subscription => Subscription.decode(value),
+  },
   deleteSubscription: {
     path: "/herald.topics.v1.SubscriptionManager/DeleteSubscription" as const,
     requestStream: false as const,
@@ -3933,6 +4643,17 @@ export const SubscriptionManagerService = {
     requestDeserialize: (value: Buffer): GetSubscriptionRequest => GetSubscriptionRequest.decode(value),
     responseSerialize: (value: SubscriptionStats): Buffer => Buffer.from(SubscriptionStats.encode(value).finish()),
     responseDeserialize: (value: Buffer): SubscriptionStats => SubscriptionStats.decode(value),
+  },
+  /** Events that failed and are tried again. */
+  listRetrying: {
+    path: "/herald.topics.v1.SubscriptionManager/ListRetrying" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListRetryingRequest): Buffer => Buffer.from(ListRetryingRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListRetryingRequest => ListRetryingRequest.decode(value),
+    responseSerialize: (value: ListRetryingResponse): Buffer =>
+      Buffer.from(ListRetryingResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListRetryingResponse => ListRetryingResponse.decode(value),
   },
   listSubscriptions: {
     path: "/herald.topics.v1.SubscriptionManager/ListSubscriptions" as const,
@@ -3976,9 +4697,12 @@ export const SubscriptionManagerService = {
 
 export interface SubscriptionManagerServer extends UntypedServiceImplementation {
   createSubscription: handleUnaryCall<CreateSubscriptionRequest, Subscription>;
+  updateSubscription: handleUnaryCall<UpdateSubscriptionRequest, Subscription>;
   deleteSubscription: handleUnaryCall<DeleteSubscriptionRequest, DeleteSubscriptionResponse>;
   getSubscription: handleUnaryCall<GetSubscriptionRequest, Subscription>;
   getSubscriptionStats: handleUnaryCall<GetSubscriptionRequest, SubscriptionStats>;
+  /** Events that failed and are tried again. */
+  listRetrying: handleUnaryCall<ListRetryingRequest, ListRetryingResponse>;
   listSubscriptions: handleUnaryCall<ListSubscriptionsRequest, ListSubscriptionsResponse>;
   seek: handleUnaryCall<SeekRequest, Subscription>;
   pause: handleUnaryCall<PauseRequest, Subscription>;
@@ -4001,6 +4725,21 @@ export interface SubscriptionManagerClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Subscription) => void,
   ): ClientUnaryCall;
+  updateSubscription(
+    request: UpdateSubscriptionRequest,
+    callback: (error: ServiceError | null, response: Subscription) => void,
+  ): ClientUnaryCall;
+  updateSubscription(
+    request: UpdateSubscriptionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Subscription) => void,
+  ): ClientUnaryCall;
+  updateSubscription(
+    request: UpdateSubscriptionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Subscription) => void,
+  ): ClientUnaryCall;
   deleteSubscription(
     request: DeleteSubscriptionRequest,
     callback: (error: ServiceError | null, response: DeleteSubscriptionResponse) => void,
@@ -4045,6 +4784,22 @@ export interface SubscriptionManagerClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: SubscriptionStats) => void,
+  ): ClientUnaryCall;
+  /** Events that failed and are tried again. */
+  listRetrying(
+    request: ListRetryingRequest,
+    callback: (error: ServiceError | null, response: ListRetryingResponse) => void,
+  ): ClientUnaryCall;
+  listRetrying(
+    request: ListRetryingRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListRetryingResponse) => void,
+  ): ClientUnaryCall;
+  listRetrying(
+    request: ListRetryingRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListRetryingResponse) => void,
   ): ClientUnaryCall;
   listSubscriptions(
     request: ListSubscriptionsRequest,

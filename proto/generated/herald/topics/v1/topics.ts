@@ -521,6 +521,8 @@ export interface SubscriptionState {
   status: string;
   /** Why nothing is sent although there is something: blocked_on_acks, blocked_on_holes, blocked_on_keys; empty: nothing blocks. */
   blocked: string;
+  /** Why it is in error. */
+  reason: string;
 }
 
 /** An answer that came too late: the event has been given to somebody else, or the subscription was moved. */
@@ -4247,7 +4249,7 @@ export const Delivered: MessageFns<Delivered> = {
 };
 
 function createBaseSubscriptionState(): SubscriptionState {
-  return { status: "", blocked: "" };
+  return { status: "", blocked: "", reason: "" };
 }
 
 export const SubscriptionState: MessageFns<SubscriptionState> = {
@@ -4257,6 +4259,9 @@ export const SubscriptionState: MessageFns<SubscriptionState> = {
     }
     if (message.blocked !== "") {
       writer.uint32(18).string(message.blocked);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
     }
     return writer;
   },
@@ -4290,6 +4295,14 @@ export const SubscriptionState: MessageFns<SubscriptionState> = {
             message.blocked = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4306,6 +4319,7 @@ export const SubscriptionState: MessageFns<SubscriptionState> = {
     return {
       status: isSet(object.status) ? globalThis.String(object.status) : "",
       blocked: isSet(object.blocked) ? globalThis.String(object.blocked) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
     };
   },
 
@@ -4317,6 +4331,9 @@ export const SubscriptionState: MessageFns<SubscriptionState> = {
     if (message.blocked !== "") {
       obj.blocked = message.blocked;
     }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
     return obj;
   },
 
@@ -4327,6 +4344,7 @@ export const SubscriptionState: MessageFns<SubscriptionState> = {
     const message = createBaseSubscriptionState();
     message.status = object.status ?? "";
     message.blocked = object.blocked ?? "";
+    message.reason = object.reason ?? "";
     return message;
   },
 };

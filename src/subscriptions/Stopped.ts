@@ -1,0 +1,20 @@
+/** Why a subscription hands out nothing more. Pure. */
+import { messageIdText } from "../topics/MessageId.ts"
+import type { Subscription } from "./Subscription.ts"
+
+/** Characters of what a consumer said, in the reason of an error. */
+const SAID = 500
+
+/** Why nothing more goes out, with all that a person needs to find it. */
+export const stopText = (
+  { topicName: topic }: Subscription,
+  {
+    logEpoch: epoch,
+    slice: { partition }
+  }: { readonly logEpoch: number; readonly slice: { readonly partition: number } },
+  { offset, attempts, cause }: { readonly offset: number; readonly attempts: number; readonly cause: string }
+): string => {
+  const times = attempts === 1 ? "once" : `${attempts} times`
+  const said = cause === "" ? "no reason was given" : cause.slice(0, SAID).toWellFormed()
+  return `the event ${messageIdText({ topic, partition, epoch, offset })} was tried ${times}, and there is no dead-letter topic: ${said}`
+}

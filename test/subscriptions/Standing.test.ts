@@ -1,0 +1,31 @@
+/** What a node makes of how a subscription stands in the store, which may be older than what it did itself. */
+import { assert, describe, it } from "@effect/vitest"
+import type { Standing } from "../../src/subscriptions/CursorStore.ts"
+import { Serving } from "../../src/subscriptions/Serving.ts"
+import { subscriptionOf } from "./Defined.ts"
+
+const standing = (subscription: Standing["subscription"]): Standing => ({
+  ...{ subscription, now: 0, nodes: [], shares: [] }
+})
+
+describe("a subscription as it stands", () => {
+  it("DP3 what was read before it was in error doesn't end the error; what was resumed since does", () => {
+    const known = subscriptionOf("shared", { lastActivity: 5 })
+    const serving = new Serving(known, 0, () => {})
+    Object.assign(serving.machine, { status: "error", reason: "why" })
+    serving.stand(standing({ ...known, lastActivity: 6 }), "run", 1)
+    assert.deepStrictEqual([serving.machine.status, serving.machine.reason], ["error", "why"]) // not told yet
+    serving.subscription = { ...known, status: "error", reason: "why", lastActivity: 8 }
+    serving.stand(standing({ ...known, lastActivity: 7 }), "run", 2)
+    assert.deepStrictEqual([serving.machine.status, serving.subscription.status], ["error", "error"])
+    serving.stand(standing({ ...known, lastActivity: 9 }), "run", 3)
+    assert.deepStrictEqual([serving.machine.status, serving.machine.reason], ["active", ""])
+  })
+
+  it("SI4 what is said of it anew counts here, too", () => {
+    const known = subscriptionOf("shared", { maxAttempts: 3 })
+    const serving = new Serving(known, 0, () => {})
+    serving.stand(standing({ ...known, version: 2, maxAttempts: 7, maxInFlight: 3 }), "run", 1)
+    assert.deepInclude(serving.machine.subscription, { version: 2, maxAttempts: 7, maxInFlight: 3 })
+  })
+})
