@@ -1,8 +1,11 @@
-/** Redis as shared cache and as lane of hints: a single server, a master under Sentinel, or a Redis Cluster. */
+/** Redis as shared cache, as lane of hints and as board for other programs: a single server, a master under Sentinel, or a Redis Cluster. */
 import { Layer } from "effect"
 import * as SharedCache from "./configuration/SharedCache.ts"
 import { Client, type RedisOptions } from "./connection/Client.ts"
+import * as Noticeboard from "./noticeboard/Noticeboard.ts"
 import * as HintLane from "./propagation/HintLane.ts"
 
 export const layer = (options: RedisOptions) =>
-  Layer.mergeAll(SharedCache.layer, HintLane.layer(options)).pipe(Layer.provide(Client.layer(options)))
+  Layer.mergeAll(SharedCache.layer, HintLane.layer(options), Noticeboard.layer).pipe(
+    Layer.provide(Client.layer(options))
+  )

@@ -4,6 +4,7 @@ import { Fanout } from "../fanout/Fanout.ts"
 import { HeardLogs } from "../fanout/HeardLogs.ts"
 import { MarketStreams } from "../marketdata/MarketStreams.ts"
 import * as Projectors from "../marketdata/Projectors.ts"
+import * as Notices from "../noticeboard/Notices.ts"
 import * as Routing from "../routes/Routing.ts"
 import { RoutingRules } from "../routes/RoutingRules.ts"
 import type { Settings } from "../settings/Catalogue.ts"
@@ -25,8 +26,9 @@ export const topicServices = ({
   topics,
   fanout,
   marketData,
+  node = "",
   run = crypto.randomUUID()
-}: Pick<Settings, "topics" | "fanout" | "marketData"> & { readonly run?: string }) =>
+}: Pick<Settings, "topics" | "fanout" | "marketData"> & { readonly run?: string; readonly node?: string }) =>
   Layer.mergeAll(
     Topics.layer,
     ephemeralKeeping,
@@ -34,6 +36,7 @@ export const topicServices = ({
     DeadLetters.layer,
     ConsumerConnections.layer().pipe(Layer.provideMerge(Consuming.layer({ run }))),
     Posting.layer({ run }),
+    Notices.layer({ run, node }),
     RoutingRules.layer,
     Routing.layer(topics),
     Reading.layer(topics),
