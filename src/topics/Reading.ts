@@ -7,6 +7,7 @@
  *        who reads on from there is told of a gap. None is taken for another.
  */
 import { Clock, Context, Deferred, Effect, Layer } from "effect"
+import { Access } from "../access/Access.ts"
 import { Places } from "../access/Places.ts"
 import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { afterEvery } from "../telemetry/Every.ts"
@@ -72,6 +73,7 @@ export const LONGEST_WAIT = 30_000
 const LOOK = "500 millis"
 
 const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
+  const access = yield* Access
   const known = yield* KnownTopics
   const logs = yield* Logs
   const activity = yield* Activity
@@ -178,6 +180,8 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
           return { topic, ...found } satisfies Page
         }
         yield* awaited(topic, left)
+        if (!(yield* access.stillValid(identity)))
+          return yield* failure("KeyRevoked", `the API key ${identity.keyId} is no longer good`) // A3
       }
     })
     if (asking.wait <= 0) return yield* page

@@ -12,25 +12,32 @@ import type { Frame } from "../../src/topics/Message.ts"
 import { TopicLog } from "../../src/topics/TopicLog.ts"
 import { TestLog } from "./TestLog.ts"
 
-/** Everybody may do everything. */
-const access = Layer.mock(Access, {
-  atOnce: Effect.succeed({ recognise: () => system, charge: () => true }),
-  authenticate: () => Effect.succeed(system),
-  stillValid: () => Effect.succeed(true)
-})
+/** Everybody may do everything, as often as `spend` says. */
+const accessOf = (spend: Access["Service"]["spend"]) =>
+  Layer.mock(Access, {
+    atOnce: Effect.succeed({ recognise: () => system, charge: () => true }),
+    authenticate: () => Effect.succeed(system),
+    stillValid: () => Effect.succeed(true),
+    spend
+  })
 
 export class ReadingDoor implements AsyncDisposable {
   readonly topics: TestLog
   readonly #runtime
   port = 0
 
-  private constructor(topics: TestLog, fanout: Partial<FanoutOptions>, door: Partial<GrpcOptions>) {
+  private constructor(
+    topics: TestLog,
+    fanout: Partial<FanoutOptions>,
+    door: Partial<GrpcOptions>,
+    spend: Access["Service"]["spend"]
+  ) {
     this.topics = topics
     const server = process.env["HERALD_TEST_GRPC"] as GrpcOptions["server"]
     const services = Fanout.layer({ readers: 10_000, ringBytes: 8_388_608, ringsBytes: 268_435_456, ...fanout }).pipe(
       Layer.provideMerge(HeardLogs.layer),
       Layer.provide([topics.layer, Activity.layer]),
-      Layer.provideMerge(access)
+      Layer.provideMerge(accessOf(spend))
     )
     this.#runtime = ManagedRuntime.make(
       GrpcServer.layer({ host: "127.0.0.1", port: 0, maxStreams: 5_000, server, ...door }, [reading]).pipe(
@@ -42,9 +49,10 @@ export class ReadingDoor implements AsyncDisposable {
   static async open(
     fanout: Partial<FanoutOptions> = {},
     door: Partial<GrpcOptions> = {},
-    topics = new TestLog()
+    topics = new TestLog(),
+    spend: Access["Service"]["spend"] = () => Effect.void
   ): Promise<ReadingDoor> {
-    const opened = new ReadingDoor(topics, fanout, door)
+    const opened = new ReadingDoor(topics, fanout, door, spend)
     opened.port = (await opened.#runtime.runPromise(GrpcServer)).port
     return opened
   }

@@ -1,8 +1,9 @@
 /** Reading page by page, on memory twins. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Effect, Exit, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
+import { Access } from "../../src/access/Access.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import { fromOf, placesText } from "../../src/topics/From.ts"
 import { Logs } from "../../src/topics/Logs.ts"
@@ -72,6 +73,28 @@ describe("reading", () => {
       assert.isAtMost(events.length, 2)
       const rest = yield* reading.read({ ...all, topic: "t", from: placesText(next) })
       assert.strictEqual(rest.events[0]?.offset, events.length)
+    }).pipe(as, Effect.provide(given))
+  )
+
+  it.effect("A3 TK2 one that waits is not answered any more once its key was revoked", () =>
+    Effect.gen(function* () {
+      const reading = yield* Reading
+      const access = yield* Access
+      yield* (yield* Topics).create({ name: "t" }, { message: "" })
+      const wanted = { name: "eve", role: "viewer", environments: ["*"], expiresAt: null } as const
+      const { token, key } = yield* access.createKey(wanted)
+      const identity = yield* access.authenticate(token)
+      const wait = reading.read({ ...all, topic: "t", from: "latest", wait: 30_000 })
+      const waiting = yield* Effect.forkChild(Effect.provideService(wait, CurrentIdentity, identity), {
+        startImmediately: true
+      })
+      yield* settled
+      yield* access.revokeKey(key.id)
+      yield* (yield* Publishing).publish({ topic: "t", events: some(0, 1) })
+      yield* TestClock.adjust("1 second")
+      const ended = yield* Effect.exit(Fiber.join(waiting))
+      assert.isTrue(Exit.isFailure(ended), "it was given what came")
+      assert.include(JSON.stringify(ended), "KeyRevoked")
     }).pipe(as, Effect.provide(given))
   )
 

@@ -10,7 +10,7 @@ import {
   StreamHistoricalDataResponse
 } from "../../../../proto/generated/herald/marketdata/v1/marketdata.ts"
 import { Access } from "../../../access/Access.ts"
-import { CurrentIdentity } from "../../../access/Identity.ts"
+import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { INTERVALS } from "../../../marketdata/Calendar.ts"
 import { type AskedBars, MarketData, PAGE } from "../../../marketdata/MarketData.ts"
@@ -66,15 +66,22 @@ export const makeHistory = Effect.gen(function* () {
   const marketData = yield* MarketData
   const run = Effect.runForkWith(yield* Effect.context<never>())
 
-  const pages = Effect.fnUntraced(function* (call: ServerCall, bytes: Buffer, spend: Effect.Effect<void, HeraldError>) {
+  /** A3 */
+  const stillGood = Effect.fnUntraced(function* (identity: Identity) {
+    if (!(yield* access.stillValid(identity)))
+      return yield* failure("KeyRevoked", `the API key ${identity.keyId} is no longer good`)
+  })
+
+  const pages = Effect.fnUntraced(function* (call: ServerCall, bytes: Buffer, identity: Identity) {
     const request = historyRequest(bytes)
     if (isFailure(request)) return yield* request
     const asked = askedOf(request)
     if (asked instanceof HeraldError) return yield* asked
     call.begin({})
     for (let from = asked.from; ; ) {
-      yield* spend
+      yield* access.spend(identity, COST)
       const { candles, next } = yield* marketData.history({ ...asked, from })
+      yield* stillGood(identity)
       if (candles.length > 0 || next === undefined) {
         const message = { bars: candles.map(barOf) }
         yield* sent(call, Buffer.from(StreamHistoricalDataResponse.encode(message).finish()))
@@ -89,7 +96,7 @@ export const makeHistory = Effect.gen(function* () {
     hearOne(
       call,
       (bytes) => {
-        const work = Effect.provideService(pages(call, bytes, access.spend(identity, COST)), CurrentIdentity, identity)
+        const work = Effect.provideService(pages(call, bytes, identity), CurrentIdentity, identity)
         const working = run(traced(method, call, work))
         leave = () => working.interruptUnsafe()
         working.addObserver((exit) => call.end(Exit.isFailure(exit) ? richStatusOfExit(exit) : OK))

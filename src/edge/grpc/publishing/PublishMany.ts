@@ -24,6 +24,7 @@ import {
 } from "../../../../proto/generated/herald/publishing/v1/publishing.ts"
 import { Access } from "../../../access/Access.ts"
 import type { Identity } from "../../../access/Identity.ts"
+import { makePacing } from "../../../access/Pacing.ts"
 import { Places } from "../../../access/Places.ts"
 import { ByteBudget } from "../../../bounds/ByteBudget.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
@@ -53,8 +54,6 @@ const REST = 30_000
 const STUCK = 60_000
 /** Milliseconds until room is looked for again that others took. */
 const ROOM = 20
-/** Milliseconds until it is looked again whether something that its rate delays may begin at all. PM5 */
-const LOOK = 1_000
 /** How long a call that has to end waits for answers to what it began. PM5 */
 const LAST_ANSWERS = "2 seconds"
 
@@ -95,6 +94,7 @@ export const makePublishMany = Effect.fnUntraced(function* (
   bounds: readonly [inAll: number, ofPrincipal: number] = BOUNDS
 ) {
   const access = yield* Access
+  const paced = yield* makePacing
   const publish = yield* makePublish
   const clock = yield* Clock.Clock
   const run = Effect.runForkWith(yield* Effect.context<never>())
@@ -113,15 +113,6 @@ export const makePublishMany = Effect.fnUntraced(function* (
     else yield* Effect.andThen(Metric.update(failed, 1), Effect.logError("an item of PublishMany failed", exit.cause))
     return { outcome: { $case: "problem", value: problemOf(error) } } satisfies PublishResult
   })
-
-  /** Waits as long as the rate of its principal says, while something may begin at all. PM4, PM5 */
-  const paced = (identity: Identity, cost: number, messages: Messages): Effect.Effect<void> =>
-    Effect.catch(access.spend(identity, cost), ({ details }) => {
-      const wait = Math.min(LOOK, Number(details?.["retryAfterMillis"] ?? 1))
-      return messages.stopped !== undefined
-        ? Effect.void
-        : Effect.andThen(Effect.sleep(wait), paced(identity, cost, messages))
-    })
 
   const serve = Effect.fnUntraced(function* (
     call: ServerCall,
@@ -157,7 +148,7 @@ export const makePublishMany = Effect.fnUntraced(function* (
 
     const begin = Effect.fnUntraced(function* (item: PublishRequest) {
       yield* answers.room // PM3
-      yield* paced(identity, costOf(item, bytesOf(item)), messages)
+      yield* paced(identity, costOf(item, bytesOf(item)), () => messages.stopped !== undefined) // PM4, PM5
       yield* begun(item)
     })
 
@@ -186,7 +177,8 @@ export const makePublishMany = Effect.fnUntraced(function* (
           yield* room(weight)
         }
         // With an item that is whole, its bytes are paid for.
-        if (its.length === 0) yield* paced(identity, 1 + costOfReading(heard.length), messages)
+        if (its.length === 0)
+          yield* paced(identity, 1 + costOfReading(heard.length), () => messages.stopped !== undefined)
         for (const item of others) {
           if (messages.stopped !== undefined) return messages.stopped // PM5
           yield* begin(item)

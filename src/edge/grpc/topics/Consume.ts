@@ -7,8 +7,7 @@
  */
 import { Effect, Exit } from "effect"
 import { type ConsumeRequest, TopicServiceService } from "../../../../proto/generated/herald/topics/v1/topics.ts"
-import { Access } from "../../../access/Access.ts"
-import type { Identity } from "../../../access/Identity.ts"
+import { makePacing } from "../../../access/Pacing.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { ConsumerConnections, costOfAnswers } from "../../../subscriptions/ConsumerConnections.ts"
 import { isFailure } from "../Decode.ts"
@@ -21,24 +20,15 @@ import { answersOf, consumeRequest, countOf, joinedOnWire, toldOnWire, wishOf } 
 
 /** Milliseconds. QY3 */
 const FIRST_MESSAGE = 5_000
-/** Milliseconds until it is looked again whether one that is over its rate may go on. QY6 */
-const LOOK = 1_000
 
 const METHOD = TopicServiceService.consume.path.slice(1)
 
 const noBegin = failure("InvalidInput", "no ConsumeRequest came")
 
 export const makeConsume = Effect.fnUntraced(function* ({ arrivals }: Pick<Admitted, "arrivals">) {
-  const access = yield* Access
+  const paced = yield* makePacing
   const { admit, drain } = yield* ConsumerConnections
   const run = Effect.runForkWith(yield* Effect.context<never>())
-
-  /** QY6 */
-  const paced = (identity: Identity, cost: number, isOver: () => boolean): Effect.Effect<void> =>
-    Effect.catch(access.spend(identity, cost), ({ details }) => {
-      const wait = Math.min(LOOK, Number(details?.["retryAfterMillis"] ?? 1))
-      return isOver() ? Effect.void : Effect.andThen(Effect.sleep(wait), paced(identity, cost, isOver))
-    })
 
   const consume: AdmittedHandler = (call, identity) => {
     let [over, begun, joined] = [false, false, false]
@@ -63,6 +53,7 @@ export const makeConsume = Effect.fnUntraced(function* ({ arrivals }: Pick<Admit
     )
 
     const more = (cost: number) =>
+      // QY6
       run(paced(identity, cost, () => over)).addObserver(() => {
         if (!over) call.read()
       })

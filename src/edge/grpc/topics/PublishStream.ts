@@ -12,6 +12,7 @@ import { Clock, Deferred, Effect, Exit, type Fiber, FiberSet } from "effect"
 import { PublishStreamResponse, TopicServiceService } from "../../../../proto/generated/herald/topics/v1/topics.ts"
 import { Access } from "../../../access/Access.ts"
 import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
+import { makePacing } from "../../../access/Pacing.ts"
 import { Places } from "../../../access/Places.ts"
 import { mayTopic } from "../../../access/TopicRights.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
@@ -38,8 +39,6 @@ const CREDITED = BigInt(CREDIT)
 /** Milliseconds. TQ3 */
 const IDLE = 600_000
 const STUCK = 60_000
-/** Milliseconds until it is looked again whether something that is delayed may begin. */
-const LOOK = 1_000
 /** How long a call that has to end waits for answers. TQ3 */
 const LAST_ANSWERS = "3 seconds"
 
@@ -62,21 +61,13 @@ const unanswered = ({ message }: HeraldError) =>
 
 export const makePublishStream = Effect.gen(function* () {
   const access = yield* Access
+  const paced = yield* makePacing
   const publishing = yield* Publishing
   const clock = yield* Clock.Clock
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const places = new Places(STREAMS)
   const streams = new Set<Open>()
   let leaving: HeraldError | undefined
-
-  /** TQ2 */
-  const paced = (identity: Identity, cost: number, messages: Messages): Effect.Effect<void> =>
-    Effect.catch(access.spend(identity, cost), ({ details }) => {
-      const wait = Math.min(LOOK, Number(details?.["retryAfterMillis"] ?? 1))
-      return messages.stopped !== undefined
-        ? Effect.void
-        : Effect.andThen(Effect.sleep(wait), paced(identity, cost, messages))
-    })
 
   /** As long as the node has no room for its bytes, it waits; its turn comes only once it has. TQ2 */
   const published = (wish: Wish, messages: Messages): ReturnType<typeof publishing.publish> =>
@@ -99,7 +90,7 @@ export const makePublishStream = Effect.gen(function* () {
       const heard = yield* messages.next
       if (heard === "end") break
       if (heard instanceof HeraldError) break
-      yield* paced(identity, PUBLISH_COST + costOfReading(heard.length), messages)
+      yield* paced(identity, PUBLISH_COST + costOfReading(heard.length), () => messages.stopped !== undefined) // TQ2
       const request = publishStreamRequest(heard)
       if (request instanceof HeraldError) {
         messages.stop(request)

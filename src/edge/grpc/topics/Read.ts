@@ -4,15 +4,18 @@
  *   TF3  A call that says nothing within 5 s is ended. Whoever closes its half listens on: it grants nothing more.
  *   TF4  Once a reader grants bytes it is sent what was granted, counted from the beginning: while any of it is left, one message more. What was
  *        granted is never taken back.
+ *   TF5  Who is over its rate opens nothing, and is heard no further, until it isn't.
  */
 import { Effect, Exit } from "effect"
 import type { ReadRequest } from "../../../../proto/generated/herald/topics/v1/topics.ts"
 import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
+import { makePacing } from "../../../access/Pacing.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import type { Told } from "../../../fanout/Batch.ts"
 import { Fanout } from "../../../fanout/Fanout.ts"
 import type { Sink } from "../../../fanout/Reader.ts"
 import { isFailure } from "../Decode.ts"
+import { costOfReading } from "../publishing/Publish.ts"
 import { richStatusOf, richStatusOfExit } from "../RichStatus.ts"
 import type { CallStatus, ServerCall } from "../ServerCall.ts"
 import type { Admitted, AdmittedHandler } from "../Service.ts"
@@ -21,6 +24,8 @@ import { encodeRead, readRequest, wishOf } from "./ReadWire.ts"
 
 /** Milliseconds until the first message. TF3 */
 const FIRST_MESSAGE = 5_000
+/** Requests that opening a reader counts as, with the one that its call did. */
+const OPEN = 4
 
 /** Sends over a call, as far as its client granted. TF4 */
 class Granted implements Sink {
@@ -59,6 +64,7 @@ class Granted implements Sink {
 
 export const makeRead = Effect.fnUntraced(function* ({ arrivals, method }: Admitted & { readonly method: string }) {
   const fanout = yield* Fanout
+  const paced = yield* makePacing
   const run = Effect.runForkWith(yield* Effect.context<never>())
 
   const read: AdmittedHandler = (call, identity) => {
@@ -85,28 +91,37 @@ export const makeRead = Effect.fnUntraced(function* ({ arrivals, method }: Admit
       if (over) return left()
       call.read()
     }
-    const begin = (request: ReadRequest | HeraldError, as: Identity) => {
+    const isOver = () => over
+    const begin = (bytes: Buffer, as: Identity) => {
       if (over) return
+      const request = readRequest(bytes)
       const wish = isFailure(request) ? request : wishOf(request)
       if (wish instanceof HeraldError) return fail(wish)
       sink = new Granted(call, (request as ReadRequest).grantedBytes, fail)
       call.begin({})
-      const open = Effect.provideService(fanout.open(wish, sink), CurrentIdentity, as)
+      const cost = OPEN - 1 + costOfReading(bytes.length)
+      const open = Effect.provideService(
+        Effect.andThen(paced(as, cost, isOver), fanout.open(wish, sink)),
+        CurrentIdentity,
+        as
+      )
       run(traced(method, call, open, true)).addObserver(opened)
     }
 
     call.hear({
       message: (bytes) => {
         if (over) return
-        const request = readRequest(bytes)
         if (sink === undefined) {
           clearTimeout(late)
-          arrivals.soon(() => begin(request, identity)) // G11
-        } else if (isFailure(request)) fail(request)
-        else {
-          sink.grant(request.grantedBytes)
-          call.read()
+          return arrivals.soon(() => begin(bytes, identity)) // G11
         }
+        const request = readRequest(bytes)
+        if (isFailure(request)) return fail(request)
+        sink.grant(request.grantedBytes)
+        // TF5
+        run(paced(identity, 1 + costOfReading(bytes.length), isOver)).addObserver(() => {
+          if (!over) call.read()
+        })
       },
       end: () => {
         if (sink === undefined) fail(failure("InvalidInput", "no ReadRequest came"))

@@ -7,8 +7,8 @@
  *   YW6  When the server leaves, batches that have begun are answered first; a socket that ends before has said of the others nothing, and they may be there.
  */
 import { Deferred, Effect, Exit, FiberSet, Result, Schema } from "effect"
-import { Access } from "../../../access/Access.ts"
 import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
+import { makePacing } from "../../../access/Pacing.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { Fanout } from "../../../fanout/Fanout.ts"
 import { ConsumerConnections, costOfAnswers } from "../../../subscriptions/ConsumerConnections.ts"
@@ -36,15 +36,13 @@ const costs: Readonly<Record<Said["type"], number>> = {
 }
 const costOf = (said: Said): number =>
   costs[said.type] + (said.type === "answer" ? costOfAnswers(said.answers.length) : 0)
-/** Milliseconds until it is looked again whether something that is delayed may begin. */
-const LOOK = 1_000
 /** How long batches that have begun are waited for. YW6 */
 const LAST = "1 second"
 
 const invalid = (message: string) => failure("InvalidInput", message)
 
 export const makeTopicSockets = Effect.gen(function* () {
-  const access = yield* Access
+  const paced = yield* makePacing
   const publishing = yield* Publishing
   const fanout = yield* Fanout
   const connections = yield* ConsumerConnections
@@ -53,15 +51,6 @@ export const makeTopicSockets = Effect.gen(function* () {
   const frames = yield* TopicFrames
   const { signIn, keep } = yield* makeSignIn
   const run = yield* FiberSet.makeRuntime<never>()
-
-  /** YW5 */
-  const paced = (identity: Identity, cost: number, session: Session): Effect.Effect<void> =>
-    Effect.catch(access.spend(identity, cost), ({ details }) => {
-      const wait = Math.min(LOOK, Number(details?.["retryAfterMillis"] ?? 1))
-      return session.stopped !== undefined
-        ? Effect.void
-        : Effect.andThen(Effect.sleep(wait), paced(identity, cost, session))
-    })
 
   /** As long as the node has no room, it waits. YW5 */
   const placed = (wish: Wish, session: Session): ReturnType<typeof publishing.publish> =>
@@ -183,15 +172,16 @@ export const makeTopicSockets = Effect.gen(function* () {
         : session.socket.whenClear(() => resume(Effect.void))
     )
     session.tell("", `"type":"welcome","name":${JSON.stringify(identity.name)}}`)
+    const isOver = () => session.stopped !== undefined
     while (true) {
       yield* clear
       yield* session.room
       const bytes = session.stopped === undefined ? yield* next : undefined
       if (bytes === undefined) break
-      yield* paced(identity, Math.ceil(bytes.length / PER_TOKEN), session)
+      yield* paced(identity, Math.ceil(bytes.length / PER_TOKEN), isOver) // YW5
       const said = yield* saidIn(bytes, session)
       if (said === undefined) continue
-      yield* paced(identity, costOf(said), session)
+      yield* paced(identity, costOf(said), isOver)
       yield* take(said, bytes.length)
     }
     if (session.isOver) return

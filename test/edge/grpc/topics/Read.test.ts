@@ -2,6 +2,7 @@
 import { zstdDecompressSync } from "node:zlib"
 import { afterEach, assert, describe, it } from "@effect/vitest"
 import { type ClientDuplexStream, credentials, Metadata, type ServiceError, status } from "@grpc/grpc-js"
+import { Effect } from "effect"
 import {
   EventBatch,
   Overflow,
@@ -9,8 +10,9 @@ import {
   type ReadResponse,
   TopicServiceClient
 } from "../../../../proto/generated/herald/topics/v1/topics.ts"
+import { failure } from "../../../../src/errors/HeraldError.ts"
 import { ReadingDoor } from "../../../support/ReadingDoor.ts"
-import { eventsOf } from "../../../support/TestLog.ts"
+import { eventsOf, TestLog } from "../../../support/TestLog.ts"
 import { waitUntil } from "../../../support/waitUntil.ts"
 
 const closing: Array<() => void> = []
@@ -136,6 +138,32 @@ describe("Read", () => {
     client.stream.write(ReadRequest.fromPartial({ grantedBytes: 10_000_000n }))
     await waitUntil("all", () => client.texts.length === all.length)
     assert.deepStrictEqual(client.texts, all)
+  })
+
+  it("TF5 who is over its rate opens nothing and is heard no further, until it isn't", async () => {
+    let allowed = 0
+    let taken = 0
+    const wait = failure("RateLimited", "too often", { details: { retryAfterMillis: 1 } })
+    const spend = () =>
+      Effect.suspend(() => {
+        if (taken >= allowed) return Effect.fail(wait)
+        taken++
+        return Effect.void
+      })
+    await using door = await ReadingDoor.open({}, {}, new TestLog(), spend)
+    const { id } = door.topics.create("t")
+    await door.append(id, 0, eventsOf(...numbers(0, 10)))
+    const client = new Client(door, { grantedBytes: 1n })
+    for (let n = 2; n < 40; n++) client.stream.write(ReadRequest.fromPartial({ grantedBytes: BigInt(n) }))
+    await waitUntil("the call to be there", async () => client.stream.getPeer() !== "unknown")
+    assert.strictEqual(await door.readers(), 0)
+    allowed = 1
+    await waitUntil("a reader", async () => (await door.readers()) === 1)
+    assert.strictEqual(taken, 1)
+    allowed = 1_000
+    // Opened, and one for each message behind the first.
+    await waitUntil("all messages to be heard", () => taken === 39)
+    assert.isUndefined(client.error)
   })
 
   it("BX14 each overflow, over a connection that is not read", async () => {
