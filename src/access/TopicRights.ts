@@ -30,6 +30,23 @@ export const topicsOf = ({ topics, environments }: Pick<Identity, "topics" | "en
 const covers = (pattern: string, name: string): boolean =>
   pattern === EVERY_TOPIC || (pattern.endsWith("/*") ? name.startsWith(pattern.slice(0, -1)) : pattern === name)
 
+/** Topics by their names, and by what the names of others begin with; undefined: all. */
+export type TopicScope = { readonly names: ReadonlyArray<string>; readonly prefixes: ReadonlyArray<string> } | undefined
+
+/** Which topics the key may use as its patterns say, for stores that look for them. KX1 */
+export const topicScope = (identity: Pick<Identity, "topics" | "environments">): TopicScope => {
+  const patterns = topicsOf(identity)
+  if (patterns.includes(EVERY_TOPIC)) return undefined
+  const below = (pattern: string) => pattern.endsWith("/*")
+  return {
+    names: patterns.filter((pattern) => !below(pattern)),
+    prefixes: patterns.filter(below).map((pattern) => pattern.slice(0, -1))
+  }
+}
+
+export const inScope = (scope: TopicScope, name: string): boolean =>
+  scope === undefined || scope.names.includes(name) || scope.prefixes.some((prefix) => name.startsWith(prefix))
+
 /** `name` undefined: the permission must hold for some topic. KX1 */
 export const mayTopic = (identity: Identity, permission: TopicPermission, name: string | undefined): boolean => {
   if (!granted[identity.role].has(permission)) return false

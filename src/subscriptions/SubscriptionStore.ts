@@ -8,6 +8,7 @@
  *   SM4  What somebody does is in the audit log with it: both, or neither. `note`: who and why; what the system does by itself has none.
  */
 import { Context, type Effect } from "effect"
+import type { TopicScope } from "../access/TopicRights.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Note } from "../topics/TopicStore.ts"
 import type { DeadLetter } from "./DeadLetter.ts"
@@ -69,6 +70,8 @@ export class SubscriptionStore extends Context.Service<
       options: {
         readonly limit: number
         readonly after: Pick<Definition, "topicName" | "subscriptionName"> | undefined
+        /** Those of other topics are as if they were not there. */
+        readonly scope?: TopicScope
       }
     ) => Effect.Effect<ReadonlyArray<Subscription>, HeraldError>
     /** With its cursors and dead letters. False: there is none. */

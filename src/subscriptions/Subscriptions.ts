@@ -9,7 +9,7 @@
  */
 import { Context, Effect, Layer, Result } from "effect"
 import { requireTopic } from "../access/RequireTopic.ts"
-import { mayTopic } from "../access/TopicRights.ts"
+import { topicScope } from "../access/TopicRights.ts"
 import { type CommitOptions, optionsProblem } from "../commits/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { filterOf } from "../filters/Filter.ts"
@@ -210,8 +210,8 @@ const make = Effect.gen(function* () {
       : permitted("topics.read", topicName)
     if (topicName !== "") yield* known.find(topicName)
     const most = Math.min(limit, MOST_SUBSCRIPTIONS)
-    const page = yield* store.list(topicName, { limit: most + 1, after })
-    const may = page.slice(0, most).filter((one) => mayTopic(identity, "topics.read", one.topicName))
+    const page = yield* store.list(topicName, { limit: most + 1, after, scope: topicScope(identity) }) // YT1
+    const may = page.slice(0, most)
     const names = [...new Set(may.map((one) => one.topicName))]
     const topicOf = (name: string) =>
       Effect.catchIf(

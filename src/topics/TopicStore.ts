@@ -11,6 +11,7 @@
  *   TS5  Of the producers that a topic may have no principal has more than four fifths. (held by test/contracts/TopicFaults.test.ts)
  */
 import { Context, type Effect } from "effect"
+import type { TopicScope } from "../access/TopicRights.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { Changeable, Definition, LogKind, Retention, Topic } from "./Topic.ts"
 
@@ -65,7 +66,13 @@ export class TopicStore extends Context.Service<
     readonly create: (definition: Definition, by: string, note?: Note) => Effect.Effect<Topic, HeraldError>
     readonly get: (name: string) => Effect.Effect<Topic | undefined, HeraldError>
     /** Those whose name begins with `prefix`, behind `after`. */
-    readonly list: (prefix: string, after: string, limit: number) => Effect.Effect<TopicPage, HeraldError>
+    readonly list: (
+      prefix: string,
+      after: string,
+      limit: number,
+      /** Others are as if they were not there. */
+      scope?: TopicScope
+    ) => Effect.Effect<TopicPage, HeraldError>
     /**
      * Changes what is given, of the version `expected` or of any. Undefined: there is no such topic. Fails besides `TopicConflict` when it has another
      * version, `InvalidInput` for fewer partitions than there are (TT3), and `TopicsFull`.

@@ -1,7 +1,7 @@
 /**
  * The use cases of those who run topics. Each checks `CurrentIdentity` for the topics that it touches.
  *
- *   YT1  Whoever may not use a topic is not told whether it is there; a list has what its reader may read.
+ *   YT1  Whoever may not use a topic is not told whether it is there; a list, and where it goes on, has what its reader may read.
  *   YT2  A schema is one that can be used, before any event is checked by it.
  *   YT3  A creation that comes again with an idempotency key finds what the first one made, as long as nobody changed that.
  *   YT4  Where another system holds the log, a topic is there and here, or nobody sees it; only what was made there for a topic is changed or removed with it. A change that failed half-way is
@@ -10,7 +10,7 @@
 import { Context, Effect, Layer, Result } from "effect"
 import type { Identity } from "../access/Identity.ts"
 import { requireTopic } from "../access/RequireTopic.ts"
-import { mayTopic, type TopicPermission } from "../access/TopicRights.ts"
+import { type TopicPermission, topicScope } from "../access/TopicRights.ts"
 import { type CommitOptions, optionsProblem } from "../commits/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { isTopicName, TOPIC_LENGTH, wrongTopicName } from "../keys/TopicName.ts"
@@ -244,12 +244,8 @@ const make = Effect.gen(function* () {
     const problem = textProblem(prefix)
     if (problem !== undefined) return yield* invalid(`prefix: ${problem}`)
     if (after !== "" && !isTopicName(after)) return yield* invalid("cursor: it is the name of a topic")
-    const page = yield* store.list(prefix, after, Math.min(limit, MOST_TOPICS))
-    const last = page.topics.at(-1)
-    return {
-      topics: page.topics.filter(({ name }) => mayTopic(identity, "topics.read", name)), // YT1
-      next: page.more ? last?.name : undefined
-    }
+    const page = yield* store.list(prefix, after, Math.min(limit, MOST_TOPICS), topicScope(identity)) // YT1
+    return { topics: page.topics, next: page.more ? page.topics.at(-1)?.name : undefined }
   })
 
   const stats = Effect.fn("Topics.stats")(function* (name: string) {

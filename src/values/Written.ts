@@ -5,6 +5,7 @@
  *   CV2  Nothing is lost silently: a name given twice is refused anywhere, around the values a number that JavaScript does not hold.
  *   CV3  A name that touches prototypes, or nesting that is too deep, is refused anywhere.
  *   CV4  A value is checked where it is parsed, once: what else is wrong with it goes with it, to be told by who knows whose value it is.
+ *   CV5  A list that carries values has at most `ENTRIES`, which are counted before anything is made of them.
  */
 import { Result } from "effect"
 import { excerpt } from "../text/Excerpt.ts"
@@ -40,6 +41,8 @@ export const readCarrier = (text: string, carries: Carries): Result.Result<unkno
   } catch (error) {
     return Result.fail(`it is not JSON: ${error instanceof Error ? error.message.slice(0, 200) : "unreadable"}`)
   }
+  const long = carries === "nothing" || carries === "value" ? undefined : longList(json, carries)
+  if (long !== undefined) return Result.fail(long)
   const cut = carries === "nothing" ? [] : cutOut(text, json, carries)
   const { problem, members: before } = look(json, { depth: DEPTH + AROUND, content: false })
   if (problem !== undefined) return Result.fail(problem) // CV3
@@ -77,6 +80,20 @@ interface Cut {
 
 /** Members of a release, and of a batch. */
 const LISTS = { changes: ["changes", "flags", "segments"], events: ["events"] }
+
+/** Entries of a list that carries values: no route takes more. */
+export const ENTRIES = 10_000
+
+/** Before anything else is made of it: what is refused anyway costs no more than to be parsed. CV5 */
+const longList = (json: unknown, carries: keyof typeof LISTS): string | undefined => {
+  if (!isObject(json)) return undefined
+  for (const name of LISTS[carries]) {
+    const list = json[name]
+    if (Array.isArray(list) && list.length > ENTRIES)
+      return `${name} has ${list.length} entries, at most ${ENTRIES} are allowed`
+  }
+  return undefined
+}
 
 /** Takes the values out of `json` in the order of the text, and leaves null in their places. */
 const cutOut = (text: string, json: unknown, carries: Carries): ReadonlyArray<Cut> => {

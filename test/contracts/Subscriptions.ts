@@ -44,6 +44,12 @@ export const subscriptionsContract = (test: Test) => {
         (yield* store.list(made.topicName, page)).map(({ id }) => id),
         [made.id]
       )
+      const scoped = (names: ReadonlyArray<string>, prefixes: ReadonlyArray<string>) =>
+        Effect.map(store.list("", { ...page, scope: { names, prefixes } }), (all) => all.map(({ id }) => id))
+      const { topicName } = made
+      assert.deepStrictEqual(yield* scoped([topicName], []), [made.id])
+      assert.deepStrictEqual(yield* scoped([], [topicName.slice(0, -1)]), [made.id])
+      assert.deepStrictEqual(yield* scoped([`${topicName}x`], [`${topicName}/`]), [])
       const rest = yield* store.list(made.topicName, { limit: 9, after: made })
       assert.deepStrictEqual(
         rest.map(({ id }) => id),

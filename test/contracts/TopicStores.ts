@@ -1,6 +1,7 @@
 /** What every store of topics must do, and what its producers are to the log. Run by Memory.test.ts and TopicLog.test.ts. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
+import type { TopicScope } from "../../src/access/TopicRights.ts"
 import { type Placed, REMEMBERED } from "../../src/topics/Batch.ts"
 import { TopicLog } from "../../src/topics/TopicLog.ts"
 import { TopicStore } from "../../src/topics/TopicStore.ts"
@@ -118,6 +119,16 @@ export const topicStoresContract = (test: Test) => {
       assert.deepStrictEqual(yield* names("", 2), [["B", "a"], true])
       assert.deepStrictEqual(yield* names(`${prefix}a`, 3), [["a-", "a_", "b"], false])
       assert.deepStrictEqual((yield* list("%", "", 10)).topics, [])
+      const within = (limit: number, scope: TopicScope) =>
+        Effect.map(list(prefix, "", limit, scope), ({ topics, more }) => [
+          topics.map(({ name }) => name.slice(prefix.length)),
+          more
+        ])
+      const some = [`${prefix}b`, "elsewhere"]
+      assert.deepStrictEqual(yield* within(10, { names: some, prefixes: [] }), [["b"], false])
+      assert.deepStrictEqual(yield* within(1, { names: some, prefixes: [`${prefix}a_`] }), [["a_"], true])
+      assert.deepStrictEqual(yield* within(10, { names: [], prefixes: [prefix] }), [["B", "a", "a-", "a_", "b"], false])
+      assert.deepStrictEqual(yield* within(10, { names: [], prefixes: [] }), [[], false])
     }))
 
   test("TS1 what was deleted is gone at once, and one of the same name is another", () =>

@@ -7,7 +7,7 @@ import { AuditLog } from "../../src/access/AuditLog.ts"
 import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
 import { statusAt } from "../../src/subscriptions/Subscription.ts"
 import { SubscriptionStore } from "../../src/subscriptions/SubscriptionStore.ts"
-import { type SubscriptionDraft, Subscriptions } from "../../src/subscriptions/Subscriptions.ts"
+import { type Named, type SubscriptionDraft, Subscriptions } from "../../src/subscriptions/Subscriptions.ts"
 import { Publishing } from "../../src/topics/Publishing.ts"
 import { Topics } from "../../src/topics/Topics.ts"
 import { access, below, topics } from "../support/Twins.ts"
@@ -157,6 +157,17 @@ describe("subscriptions", () => {
         seen.subscriptions.map(({ topicName, subscriptionName }) => `${topicName} ${subscriptionName}`),
         ["orders a", "orders b"]
       )
+      const pages: Array<unknown> = []
+      for (let after: Named | undefined; pages.length < 5; ) {
+        const { subscriptions, next } = yield* as(who("viewer", "secret"))(all.list("", { limit: 1, after }))
+        pages.push([subscriptions.map(({ topicName }) => topicName), next?.topicName])
+        if (next === undefined) break
+        after = next
+      }
+      assert.deepStrictEqual(pages, [
+        [["secret"], "secret"],
+        [["secret"], undefined]
+      ])
       const secret = { topicName: "secret", subscriptionName: "a" }
       assert.strictEqual(yield* nameOf(viewer(all.get(secret))), "Forbidden")
       assert.strictEqual(yield* nameOf(viewer(all.stats(secret))), "Forbidden")

@@ -6,7 +6,7 @@ import * as Memory from "../../layers/Memory/Memory.ts"
 import { AuditLog } from "../../src/access/AuditLog.ts"
 import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
 import { Activity } from "../../src/topics/Activity.ts"
-import { Topics } from "../../src/topics/Topics.ts"
+import { type TopicList, Topics } from "../../src/topics/Topics.ts"
 import { TopicUsers } from "../../src/topics/TopicUsers.ts"
 import { access, below, topics } from "../support/Twins.ts"
 
@@ -29,6 +29,18 @@ describe("topics", () => {
         assert.strictEqual((yield* Effect.flip(as(ann)(all.get(name)))).name, "Forbidden")
       assert.strictEqual((yield* Effect.flip(as(ann)(all.get("shop/c")))).name, "NoSuchTopic")
       assert.strictEqual((yield* Effect.flip(as(ann)(all.create({ name: "shop/c" }, why)))).name, "Forbidden")
+      for (const name of ["secret/merger", "aa", "zz"]) yield* all.create({ name }, why)
+      const pages: Array<unknown> = []
+      for (let after: string | undefined = ""; after !== undefined; ) {
+        const { topics, next }: TopicList = yield* as(ann)(all.list("", after, 1))
+        pages.push([topics.map(({ name }) => name), next])
+        after = next
+      }
+      assert.deepStrictEqual(pages, [
+        [["shop/a"], "shop/a"],
+        [["shop/b"], undefined]
+      ])
+      for (const name of ["secret/merger", "aa", "zz"]) yield* all.remove(name, why)
       const first = yield* all.list("", "", 2)
       assert.strictEqual(first.next, "shop/a")
       assert.strictEqual((yield* all.list("", "shop/a", 2)).next, undefined)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import * as Value from "../../src/values/Value.ts"
-import { type Carries, readCarrier, type Written } from "../../src/values/Written.ts"
+import { type Carries, ENTRIES, readCarrier, type Written } from "../../src/values/Written.ts"
 import { Choices, jsonText } from "../support/JsonText.ts"
 
 const made = (text: string, carries: Carries) => {
@@ -40,6 +40,19 @@ describe("Written", () => {
     assert.include(refused('{"value":9007199254740993}', "nothing"), "9007199254740993")
     assert.include(refused('{"value":1,"schema":{"maximum":1e400}}', "value"), "1e400")
     assert.include(refused("{"), "not JSON")
+  })
+
+  it("CV5 lists that carry values are counted, and nothing is made of the entries of a longer one", () => {
+    const many = (name: string, count: number) => `{"${name}":[${Array(count).fill("{}").join(",")}]}`
+    for (const [carries, name] of [
+      ["events", "events"],
+      ["changes", "changes"],
+      ["changes", "segments"]
+    ] as const) {
+      assert.isTrue(Result.isSuccess(readCarrier(many(name, ENTRIES), carries)))
+      assert.include(refused(many(name, ENTRIES + 1), carries), `${name} has ${ENTRIES + 1} entries`)
+    }
+    assert.isTrue(Result.isSuccess(readCarrier(many("other", ENTRIES + 1), "events")))
   })
 
   it("CV3 refuses prototypes and depth, in values too", () => {

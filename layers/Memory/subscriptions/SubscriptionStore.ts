@@ -1,5 +1,6 @@
 /** Subscriptions and their dead letters over a `State`: the rules of migration 0037. */
 import { Clock, Effect, Layer } from "effect"
+import { inScope } from "../../../src/access/TopicRights.ts"
 import { failure } from "../../../src/errors/HeraldError.ts"
 import type { DeadLetter } from "../../../src/subscriptions/DeadLetter.ts"
 import { placesOf } from "../../../src/subscriptions/Place.ts"
@@ -63,11 +64,11 @@ export const layer = Layer.effect(
           return Effect.succeed(subscription)
         }),
       get: (topicName, subscriptionName) => Effect.sync(() => tables.named(topicName, subscriptionName)?.subscription),
-      list: (topicName, { limit, after }) =>
+      list: (topicName, { limit, after, scope }) =>
         Effect.sync(() =>
           [...tables.all.values()]
             .map(({ subscription }) => subscription)
-            .filter((one) => topicName === "" || one.topicName === topicName)
+            .filter((one) => (topicName === "" || one.topicName === topicName) && inScope(scope, one.topicName))
             .filter((one) => after === undefined || keyOf(one) > keyOf(after))
             .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
             .slice(0, limit)

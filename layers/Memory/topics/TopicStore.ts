@@ -1,5 +1,6 @@
 /** TopicStore over a `State`. */
 import { Clock, Effect, Layer } from "effect"
+import { inScope } from "../../../src/access/TopicRights.ts"
 import { failure } from "../../../src/errors/HeraldError.ts"
 import { ownerOf } from "../../../src/topics/Owned.ts"
 import { partitionKey } from "../../../src/topics/Piece.ts"
@@ -81,10 +82,11 @@ export const layer = Layer.effect(
           return Effect.succeed(made)
         }),
       get: (name) => Effect.sync(() => seen(topics.get(name))),
-      list: (prefix, after, limit) =>
+      list: (prefix, after, limit, scope) =>
         Effect.sync(() => {
           const found = [...topics.values()]
-            .filter((topic) => topic.name.startsWith(prefix) && topic.name > after && seen(topic) !== undefined)
+            .filter(({ name }) => name.startsWith(prefix) && name > after && inScope(scope, name))
+            .filter((topic) => seen(topic) !== undefined)
             .sort((a, b) => (a.name < b.name ? -1 : 1))
           return { topics: found.slice(0, limit), more: found.length > limit }
         }),

@@ -52,11 +52,13 @@ export const layer = Layer.effect(
             where topic_name = ${topicName} and subscription_name = ${subscriptionName}`),
           ([row]) => row?.it ?? undefined
         ),
-      list: (topicName, { limit, after }) =>
+      list: (topicName, { limit, after, scope }) =>
         Effect.map(
           guarded("list subscriptions")(sql<{ it: Subscription }>`
             select herald_subscription_json(s) as it from subscriptions s
             where (${topicName} = '' or topic_name = ${topicName})
+              and (${scope === undefined} or topic_name = any (${[...(scope?.names ?? [])]}::text[])
+                or exists (select from unnest(${[...(scope?.prefixes ?? [])]}::text[]) p where starts_with(topic_name, p)))
               and (topic_name, subscription_name) > (${after?.topicName ?? ""}, ${after?.subscriptionName ?? ""})
             order by topic_name, subscription_name limit ${limit}`),
           (rows) => rows.map(({ it }) => it)

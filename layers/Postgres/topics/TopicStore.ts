@@ -60,9 +60,11 @@ export const layer = Layer.effect(
           select herald_topic_json(t) as topic from topics t where name = ${name} and herald_topic_is_made(t)`).pipe(
           Effect.map(([row]) => row?.topic)
         ),
-      list: (prefix, after, limit) =>
+      list: (prefix, after, limit, scope) =>
         guarded("list topics")(reads<{ topic: Topic }>`
           select herald_topic_json(t) as topic from topics t where starts_with(name, ${prefix}) and name > ${after}
+            and (${scope === undefined} or name = any (${[...(scope?.names ?? [])]}::text[])
+              or exists (select from unnest(${[...(scope?.prefixes ?? [])]}::text[]) p where starts_with(name, p)))
             and herald_topic_is_made(t)
           order by name limit ${limit + 1}`).pipe(
           Effect.map(

@@ -192,6 +192,25 @@ describe("the WebSocket of topics", () => {
     assert.match(reason, /^HRLD-/)
   })
 
+  it("YW7 ends for what publishes nothing and is large, and for more events than a batch has", async () => {
+    const [large, many] = [client(), client()]
+    await Promise.all([large.until("welcome"), many.until("welcome")])
+    large.say({
+      type: "read",
+      id: "a",
+      topic: await topic(),
+      partitions: Array.from({ length: 140_000 / 2 }, () => 10)
+    })
+    assert.strictEqual((await large.ended()).code, 4400)
+    const places = Array.from({ length: 12_000 }, () => ({ partition: 1, epoch: 1, offset: 1_000 }))
+    const other = client()
+    await other.until("welcome")
+    other.say({ type: "read", id: "a", topic: "t", from: places })
+    assert.strictEqual((await other.ended()).code, 4413)
+    many.say({ type: "publish", id: "p", topic: "t", events: Array.from({ length: 10_001 }, () => ({})) })
+    assert.match((await many.ended()).reason, /10001 entries/)
+  })
+
   it("YP2, YC3 ends for a message of 10 MB, and other sockets go on", async () => {
     const [large, other] = [client(), client()]
     await Promise.all([large.until("welcome"), other.until("welcome")])

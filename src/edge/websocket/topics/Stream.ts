@@ -5,6 +5,7 @@
  *   YW4  Batches of one socket are appended in their order, several at a time, and each is answered once, when it is durable.
  *   YW5  Who is over its rate, finds the node's room taken, or takes no answers, is read as fast as there is room: nothing of it is kept meanwhile.
  *   YW6  When the server leaves, batches that have begun are answered first; a socket that ends before has said of the others nothing, and they may be there.
+ *   YW7  What publishes nothing is small, and refused as a message of too many bytes before anything is made of it but its type.
  */
 import { Deferred, Effect, Exit, FiberSet, Result, Schema } from "effect"
 import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
@@ -39,6 +40,9 @@ const costOf = (said: Said): number =>
 /** How long batches that have begun are waited for. YW6 */
 const LAST = "1 second"
 
+/** Bytes of a message that publishes nothing. YW7 */
+const LARGEST = 262_144
+
 const invalid = (message: string) => failure("InvalidInput", message)
 
 export const makeTopicSockets = Effect.gen(function* () {
@@ -67,6 +71,8 @@ export const makeTopicSockets = Effect.gen(function* () {
     const json = found.json as { readonly type?: unknown; readonly id?: unknown } | null
     const schema = schemaOf(json?.type)
     if (schema === undefined) return yield* invalid(`type: a message is one of ${types.join(", ")}`)
+    if (json?.type !== "publish" && bytes.length > LARGEST)
+      return yield* failure("TooLarge", `a message has ${bytes.length} bytes; all but publish may have ${LARGEST}`)
     const said = Schema.decodeUnknownResult(schema, { onExcessProperty: "error" })(json)
     if (Result.isSuccess(said)) return said.success
     const wrong = schemaFailure("message", said.failure)
