@@ -20,6 +20,7 @@ import { KnownTopics } from "../topics/KnownTopics.ts"
 import type { Topic } from "../topics/Topic.ts"
 import { type Note, TopicStore } from "../topics/TopicStore.ts"
 import { permitted } from "../topics/Topics.ts"
+import { TopicUsers } from "../topics/TopicUsers.ts"
 import { loopProblem, makeChecking } from "./Checking.ts"
 import { type Explained, explain, type TestEvent } from "./Explaining.ts"
 import {
@@ -98,6 +99,15 @@ const make = Effect.gen(function* () {
   const store = yield* RouteStore
   const topics = yield* TopicStore
   const known = yield* KnownTopics
+
+  const users = yield* TopicUsers
+  users.askSenders((topic) =>
+    Effect.map(store.all, ({ routes }) =>
+      routes
+        .filter(({ target }) => target === topic.name)
+        .map(({ name, source }) => ({ what: `what the routing rule ${name} sends`, of: source }))
+    )
+  )
 
   const noted = Effect.fnUntraced(function* (identity: Identity, options: CommitOptions) {
     const problem = optionsProblem(options)

@@ -49,6 +49,8 @@ export interface SubscriptionStats {
   /** Of all nodes. */
   readonly consumers: number
   readonly deadLetters: number
+  /** Why none can go to their topic; "": nothing is in their way. */
+  readonly deadLettersWait: string
   /** Events that failed and are not done. */
   readonly failed: number
 }
@@ -150,6 +152,20 @@ const make = Effect.gen(function* () {
       )
   )
 
+  users.askSenders(({ name }) =>
+    Effect.map(store.deadLettersTo(name, AT_ONCE), (all) =>
+      all.map(({ subscriptionName, topicName }) => ({ what: `dead letters of ${subscriptionName}`, of: topicName }))
+    )
+  )
+
+  /** Why dead letters can't go there; "": they can, or are to go nowhere. */
+  const waitText = Effect.fnUntraced(function* (name: string) {
+    if (name === "") return ""
+    const topic = yield* topics.get(name)
+    if (topic === undefined) return `there is no topic ${name}`
+    return topic.enabled ? "" : `${name} is disabled`
+  })
+
   /** Whoever may, and how it is noted. */
   const changing = Effect.fnUntraced(function* ({ topicName }: Pick<Named, "topicName">, options: CommitOptions) {
     const identity = yield* permitted("topics.consume", topicName)
@@ -247,7 +263,8 @@ const make = Effect.gen(function* () {
     const progress = yield* store.progress(subscription.id)
     const partitions = backlogOf(progress, log === undefined ? [] : yield* log.bounds([topic.id]))
     const failed = progress.reduce((sum, one) => sum + one.failed, 0)
-    return { subscription, partitions, failed, ...(yield* store.counts(subscription.id)) }
+    const deadLettersWait = yield* waitText(subscription.deadLetterTopic)
+    return { subscription, partitions, failed, deadLettersWait, ...(yield* store.counts(subscription.id)) }
   })
 
   const seek = Effect.fn("Subscriptions.seek")(function* (named: Named, to: Wanted, options: CommitOptions) {

@@ -40,9 +40,10 @@ export const errors = {
   },
   TopicInUse: {
     code: "HRLD-2087",
-    title: "The topic has subscriptions",
-    cause: "With the topic they would end, and what they have not done yet would be gone.",
-    fix: "Delete them first, or say that they may end: `herald topic delete <name> --force` (`force=true`).",
+    title: "The topic is used",
+    cause:
+      "It has subscriptions, which would end with it, or dead letters or routed events go to it: they would wait, and the rule would be in error.",
+    fix: "Delete or change those first, or say that it may be so: `herald topic delete <name> --force` (`force=true`).",
     grpc: 9,
     http: 409,
     exit: 5

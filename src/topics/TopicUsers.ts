@@ -4,6 +4,14 @@ import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Topic } from "./Topic.ts"
 import type { Note } from "./TopicStore.ts"
 
+/** Something that sends to a topic, and would have to stop or wait without it. */
+export interface Sender {
+  /** What it is, for people: "dead letters of billing". */
+  readonly what: string
+  /** Whose events it sends; a pattern is one of those that it covers. */
+  readonly of: string
+}
+type Senders = (topic: Topic) => Effect.Effect<ReadonlyArray<Sender>, HeraldError>
 type Counts = (topic: Topic) => Effect.Effect<number, HeraldError>
 type Ends = (topic: Topic, note: Note) => Effect.Effect<void, HeraldError>
 
@@ -12,15 +20,25 @@ export class TopicUsers extends Context.Service<
   {
     /** Fails as those who were told of. */
     readonly subscriptionsOf: Counts
+    /** Some of them, if there are many. Fails as those who were told of. */
+    readonly sendersTo: Senders
     /** Of a topic that is gone. Fails as those who were told of. */
     readonly end: Ends
     /** What else has to be asked, and told. */
     readonly ask: (count: Counts, end?: Ends) => void
+    readonly askSenders: (senders: Senders) => void
   }
 >()("herald/topics/TopicUsers") {
   static readonly layer = Layer.sync(TopicUsers, () => {
     const all: Array<{ readonly count: Counts; readonly end: Ends | undefined }> = []
+    const senders: Array<Senders> = []
     return TopicUsers.of({
+      sendersTo: (topic) =>
+        Effect.map(
+          Effect.forEach(senders, (of) => of(topic)),
+          (found) => found.flat()
+        ),
+      askSenders: (of) => void senders.push(of),
       subscriptionsOf: (topic) =>
         Effect.map(
           Effect.forEach(all, ({ count }) => count(topic)),

@@ -4,6 +4,7 @@
  *   YT1  Whoever may not use a topic is not told whether it is there; a list, and where it goes on, has what its reader may read.
  *   YT2  A schema is one that can be used, before any event is checked by it.
  *   YT3  A creation that comes again with an idempotency key finds what the first one made, as long as nobody changed that.
+ *   YT5  What is used, by subscriptions, or by who sends to it, is deleted only by who says that it may be: who uses it is named, as far as one may know.
  *   YT4  Where another system holds the log, a topic is there and here, or nobody sees it; only what was made there for a topic is changed or removed with it. A change that failed half-way is
  *        ended by doing it again.
  */
@@ -27,7 +28,7 @@ import type { Waits } from "./Pressure.ts"
 import { type Changeable, type Definition, type Topic, wrongChangeable, wrongDefinition } from "./Topic.ts"
 import type { LogTopics } from "./TopicLog.ts"
 import { MOST_TOPICS, type Note, TopicStore } from "./TopicStore.ts"
-import { TopicUsers } from "./TopicUsers.ts"
+import { type Sender, TopicUsers } from "./TopicUsers.ts"
 
 /** What is left out is: one partition, 7 days, PostgreSQL, zstd, no schema, enabled. `schema`: as JSON; null: none. */
 export type TopicDraft = Pick<Definition, "name"> &
@@ -110,6 +111,21 @@ const isMadeSo = (topic: Topic, wanted: Definition, by: string): boolean =>
   (["name", "partitions", "log", "compression", "schema", "enabled", "description"] as const).every(
     (field) => topic[field] === wanted[field]
   )
+
+/** Senders that are named. */
+const NAMED = 5
+
+/** By what a topic is used: "" for nothing. Of topics that one may not read no name is told. */
+const usedText = (identity: Identity, subscriptions: number, senders: ReadonlyArray<Sender>): string => {
+  const has = subscriptions === 0 ? [] : [`has ${subscriptions} subscription${subscriptions === 1 ? "" : "s"}`]
+  const named = senders.slice(0, NAMED).map(({ what, of }) => {
+    const may = mayTopic(identity, "topics.read", of)
+    return may ? `${what} of ${of}` : "something of another topic"
+  })
+  const more = senders.length > NAMED ? ["others"] : []
+  const gets = named.length === 0 ? [] : [`gets ${[...new Set(named), ...more].join(", ")}`]
+  return [...has, ...gets].join(" and ")
+}
 
 const make = Effect.gen(function* () {
   const store = yield* TopicStore
@@ -217,8 +233,10 @@ const make = Effect.gen(function* () {
     const topic = yield* store.get(name)
     if (topic === undefined) return yield* noSuchTopic(name)
     const count = yield* users.subscriptionsOf(topic)
-    if (count > 0 && options.force !== true)
-      return yield* failure("TopicInUse", `${name} has ${count} subscription${count === 1 ? "" : "s"}`)
+    if (options.force !== true) {
+      const used = usedText(identity, count, yield* users.sendersTo(topic))
+      if (used !== "") return yield* failure("TopicInUse", `${name} ${used}`)
+    }
     const note = noteOf(identity, options)
     yield* logs.of(topic.log)?.elsewhere?.remove(topic) ?? Effect.void // YT4
     const gone = yield* store.remove(name, note)

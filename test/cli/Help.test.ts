@@ -108,6 +108,11 @@ describe("docs/cli.md", () => {
     }
   })
 
+  it("has each verb in its index", () => {
+    const index = page.slice(0, page.indexOf("## For every verb"))
+    for (const verb of verbs) assert.include(index, `[${verb}](#herald-${verb.replaceAll(" ", "-")})`)
+  })
+
   it("names no verb and no flag that does not exist", async () => {
     const sections = [...page.matchAll(/^### herald (.+)$/gm)].map(([, verb]) => verb)
     assert.sameMembers(sections, [...verbs])

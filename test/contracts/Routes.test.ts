@@ -8,6 +8,7 @@ import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { RoutingRules } from "../../src/routes/RoutingRules.ts"
 import { KnownTopics } from "../../src/topics/KnownTopics.ts"
 import { Logs } from "../../src/topics/Logs.ts"
+import { TopicUsers } from "../../src/topics/TopicUsers.ts"
 import { clientOptions, type Database, startDatabase } from "../support/Database.ts"
 import { kinds } from "../support/Twins.ts"
 import { workers } from "../support/workers.ts"
@@ -15,7 +16,7 @@ import { routeStoresContract } from "./RouteStores.ts"
 import { routingContract } from "./RoutingNodes.ts"
 
 const above = RoutingRules.layer.pipe(
-  Layer.provideMerge(Layer.mergeAll(KnownTopics.layer, Logs.layer, workers())),
+  Layer.provideMerge(Layer.mergeAll(KnownTopics.layer, Logs.layer, TopicUsers.layer, workers())),
   Layer.provide(EphemeralLog.layer({ partitionBytes: 1_048_576, allBytes: 1_048_576 }))
 )
 

@@ -138,4 +138,20 @@ describe("a subscription that stopped", () => {
     )
     assert.deepInclude(changed, { maxInFlight: 7, maxAttempts: 2, version: BigInt(before.version + 1) })
   })
+
+  it("YT5 the topic of its dead letters, and the target of a rule, are not deleted without a word; without it they wait, and it says why", async () => {
+    const rule = { name: "big", source: "shop/orders", target: "shop/big" }
+    assert.strictEqual((await call("POST", "/v1/topics", { name: "shop/big" })).status, 201)
+    assert.strictEqual((await call("POST", "/v1/routes", rule)).status, 201)
+    const kept = await call("DELETE", "/v1/topics/shop%2Fdead")
+    assert.deepInclude(kept.body, { status: 409, code: "HRLD-2087" })
+    assert.include(kept.body.detail, "shop/dead gets dead letters of billing of shop/orders")
+    const target = await call("DELETE", "/v1/topics/shop%2Fbig")
+    assert.include(target.body.detail, "shop/big gets what the routing rule big sends of shop/orders")
+    assert.include((await call("DELETE", "/v1/topics/shop%2Forders")).body.detail, "shop/orders has 1 subscription")
+    assert.strictEqual((await call("GET", `${one}/stats`)).body.deadLettersWait, "")
+    const gone = await both.call("DELETE", "/v1/topics/shop%2Fdead?force=true").catch(() => undefined)
+    assert.isUndefined(gone) // 204 has no body
+    assert.strictEqual((await call("GET", `${one}/stats`)).body.deadLettersWait, "there is no topic shop/dead")
+  })
 })

@@ -192,6 +192,9 @@ export const market = Command.make(
   Command.withExamples([
     { command: "herald demo market", description: "Some shares and coins, 200 events a second" },
     { command: "herald demo market --symbols AAPL,BTC-USD --rate 2000 --seed 7", description: "The same each time" },
-    { command: "curl localhost:8080/v1/market-data/AAPL/history?interval=1m", description: "What Herald makes of it" }
+    {
+      command: `curl -H "authorization: Bearer $HERALD_TOKEN" 'localhost:8080/v1/market-data/AAPL/history?interval=1m'`,
+      description: "What Herald makes of it"
+    }
   ])
 )

@@ -84,7 +84,7 @@ const add = Command.make(
   Command.withExamples([
     {
       command: "herald route add big-orders --from 'orders/*' --to big-orders --when 'total > 1000' --key '{customer}'",
-      description: "Large orders by customer"
+      description: "Large orders by customer, to a topic that is there"
     }
   ])
 )

@@ -6,7 +6,8 @@ import type {
   DeadLetter,
   DeadLetterList,
   DroppedLetters,
-  ReplayedLetters
+  ReplayedLetters,
+  SubscriptionList
 } from "../../../edge/http/subscriptions/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
 import { usage } from "../../CliFailure.ts"
@@ -92,10 +93,22 @@ const whichOf = (ids: ReadonlyArray<number>, all: boolean, verb: string) =>
 
 const replay = Command.make(
   "replay",
-  { topic, subscription, ids, all },
-  Effect.fn("DeadLetters.replay")(function* ({ topic, subscription, ids, all }) {
+  { topic, subscription, ids, all, yes: yes("yes", "Don't ask") },
+  Effect.fn("DeadLetters.replay")(function* ({ topic, subscription, ids, all, yes }) {
     const here = yield* invocation
+    const shell = yield* Shell
     const body = yield* whichOf(ids, all, "replay")
+    if (!yes && shell.inputTerminal) {
+      const query = { topic, limit: PAGE }
+      const { subscriptions } = (yield* here.call({ method: "GET", path: "/v1/subscriptions", query }))
+        .body as SubscriptionList
+      const others = subscriptions.map(({ name }) => name).filter((name) => name !== subscription)
+      const who = others.length === 0 ? "" : `, and so do its other subscriptions: ${others.slice(0, 5).join(", ")}`
+      const answer = yield* shell.ask(
+        `They are published to ${printable(topic)} again: all of its readers get them${printable(who)}.\nReplay them? Type yes: `
+      )
+      if (answer.trim() !== "yes") return yield* usage("nothing was replayed", "Type yes, or give --yes.")
+    }
     const replayed: Array<number> = []
     const failed = new Map<number, ReplayedLetters["failed"][number]>()
     while (true) {
@@ -118,7 +131,10 @@ const replay = Command.make(
     )
   })
 ).pipe(
-  Command.withDescription("Publish dead letters to their topic again, as they were, with their keys"),
+  Command.withDescription(
+    "Publish dead letters to their topic again, as they were, with their keys: readers and other subscriptions of the topic get them again, too"
+  ),
+  Command.withShortDescription("Publish dead letters to their topic again"),
   Command.withExamples([
     { command: "herald dead-letters replay orders billing 17 18", description: "These two" },
     { command: "herald dead-letters replay orders billing --all", description: "Once the consumer is repaired" }

@@ -82,7 +82,7 @@ const create = Command.make(
     },
     {
       command: "herald subscription create orders mail --dead-letter-topic orders/dead --max-attempts 5",
-      description: "What fails five times is put aside"
+      description: "What fails five times is put aside, in a topic that is there"
     }
   ])
 )

@@ -78,6 +78,7 @@ export const statsOf = (found: SubscriptionStats, paint: Paint, room: number): s
         ["backlog", String(found.backlog)],
         ["to be retried", String(found.failed)],
         ["dead letters", String(found.deadLetters)],
+        ["they wait", found.deadLettersWait],
         ["consumers", String(found.consumers)]
       ],
       paint

@@ -203,7 +203,7 @@ const remove = Command.make(
   "delete",
   {
     topic,
-    force: yes("force", "Although it has subscriptions: they end with it"),
+    force: yes("force", "Although it has subscriptions, which end with it, or dead letters or routed events go to it"),
     yes: yes("yes", "Don't ask"),
     message,
     idempotencyKey

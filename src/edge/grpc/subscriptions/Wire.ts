@@ -137,5 +137,6 @@ export const statsOf = (found: Stats, now: number): SubscriptionStats => ({
   consumers: found.consumers,
   backlog: BigInt(found.partitions.reduce((sum, { backlog }) => sum + backlog, 0)),
   failed: BigInt(found.failed),
-  deadLetters: BigInt(found.deadLetters)
+  deadLetters: BigInt(found.deadLetters),
+  deadLettersWait: found.deadLettersWait
 })

@@ -146,12 +146,13 @@ const PartitionBacklog = Schema.Struct({
   backlog: Whole,
   holes: Whole
 })
-/** `failed`: events that failed and are tried again. `consumers`: of all nodes. */
+/** `failed`: events that failed and are tried again. `deadLettersWait`: why none can go to their topic. `consumers`: of all nodes. */
 export const SubscriptionStats = Schema.Struct({
   subscription: Subscription,
   backlog: Whole,
   failed: Whole,
   deadLetters: Whole,
+  deadLettersWait: Schema.String,
   consumers: Whole,
   partitions: Schema.Array(PartitionBacklog)
 }).annotate({ identifier: "SubscriptionStats" })
@@ -251,7 +252,12 @@ export const subscription = (it: Model.Subscription, now: number): Subscription 
 export const stats = (found: Stats, now: number): SubscriptionStats => ({
   subscription: subscription(found.subscription, now),
   backlog: found.partitions.reduce((sum, { backlog }) => sum + backlog, 0),
-  ...{ failed: found.failed, deadLetters: found.deadLetters, consumers: found.consumers },
+  ...{
+    failed: found.failed,
+    deadLetters: found.deadLetters,
+    deadLettersWait: found.deadLettersWait,
+    consumers: found.consumers
+  },
   partitions: found.partitions
 })
 

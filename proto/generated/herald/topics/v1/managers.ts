@@ -300,6 +300,8 @@ export interface SubscriptionStats {
   /** Events that failed and are tried again. */
   failed: bigint;
   deadLetters: bigint;
+  /** Why none can go to their topic. Empty: nothing is in their way. */
+  deadLettersWait: string;
 }
 
 /** Of a partition. */
@@ -4100,7 +4102,15 @@ export const ResumeRequest: MessageFns<ResumeRequest> = {
 };
 
 function createBaseSubscriptionStats(): SubscriptionStats {
-  return { subscription: undefined, cursors: [], consumers: 0, backlog: 0n, failed: 0n, deadLetters: 0n };
+  return {
+    subscription: undefined,
+    cursors: [],
+    consumers: 0,
+    backlog: 0n,
+    failed: 0n,
+    deadLetters: 0n,
+    deadLettersWait: "",
+  };
 }
 
 export const SubscriptionStats: MessageFns<SubscriptionStats> = {
@@ -4131,6 +4141,9 @@ export const SubscriptionStats: MessageFns<SubscriptionStats> = {
         throw new globalThis.Error("value provided for field message.deadLetters of type uint64 too large");
       }
       writer.uint32(48).uint64(message.deadLetters);
+    }
+    if (message.deadLettersWait !== "") {
+      writer.uint32(58).string(message.deadLettersWait);
     }
     return writer;
   },
@@ -4196,6 +4209,14 @@ export const SubscriptionStats: MessageFns<SubscriptionStats> = {
             message.deadLetters = reader.uint64() as bigint;
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.deadLettersWait = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4220,6 +4241,11 @@ export const SubscriptionStats: MessageFns<SubscriptionStats> = {
         : isSet(object.dead_letters)
         ? BigInt(object.dead_letters)
         : 0n,
+      deadLettersWait: isSet(object.deadLettersWait)
+        ? globalThis.String(object.deadLettersWait)
+        : isSet(object.dead_letters_wait)
+        ? globalThis.String(object.dead_letters_wait)
+        : "",
     };
   },
 
@@ -4243,6 +4269,9 @@ export const SubscriptionStats: MessageFns<SubscriptionStats> = {
     if (message.deadLetters !== 0n) {
       obj.deadLetters = message.deadLetters.toString();
     }
+    if (message.deadLettersWait !== "") {
+      obj.deadLettersWait = message.deadLettersWait;
+    }
     return obj;
   },
 
@@ -4261,6 +4290,7 @@ export const SubscriptionStats: MessageFns<SubscriptionStats> = {
     message.deadLetters = (object.deadLetters !== undefined && object.deadLetters !== null)
       ? BigInt(object.deadLetters)
       : 0n;
+    message.deadLettersWait = object.deadLettersWait ?? "";
     return message;
   },
 };
