@@ -179,10 +179,10 @@ begin
   return herald_subscription_json(this);
 end $$;
 
--- This run has so many consumers of each; it goes on holding the shares that it has. Returns how each stands: its definition, who has consumers of
--- it, and who has its shares.
+-- This run has so many consumers of each; it goes on holding the shares that it has of them. `alone`: nothing is said of others, nor of shares. Returns
+-- how each stands: its definition, who has consumers of it, and who has its shares.
 --   in: [[id, consumers, lives]]
-create function herald_subscriptions_attend(this_run text, attended jsonb, lasts interval) returns jsonb language plpgsql as $$
+create function herald_subscriptions_attend(this_run text, attended jsonb, lasts interval, alone boolean) returns jsonb language plpgsql as $$
 declare
   moment constant timestamptz := clock_timestamp();
 begin
@@ -191,14 +191,19 @@ begin
     from jsonb_array_elements(attended) a join subscriptions s on s.id = (a->>0)::bigint where (a->>1)::integer > 0 order by s.id
     on conflict (subscription_id, run) do update set consumers = excluded.consumers, lives = excluded.lives, until = excluded.until,
       since = case when n.until > moment then n.since else excluded.since end;
-  delete from subscription_nodes where run = this_run
+  delete from subscription_nodes where run = this_run and not alone
     and subscription_id not in (select (a->>0)::bigint from jsonb_array_elements(attended) a where (a->>1)::integer > 0);
   -- Of nodes that are no more.
   delete from subscription_nodes n using (
       select subscription_id, run from subscription_nodes where until < moment - interval '1 minute' limit 100 for update skip locked) gone
     where n.subscription_id = gone.subscription_id and n.run = gone.run;
-  perform from subscription_shares where run = this_run order by subscription_id, share for update;
-  update subscription_shares set until = clock_timestamp() + lasts where run = this_run;
+  if not alone then
+    perform from subscription_shares where run = this_run order by subscription_id, share for update;
+    -- Of one that it does not name it serves none: nothing of that is prolonged.
+    update subscription_shares h set until = case when a.id is null then least(h.until, moment + lasts) else clock_timestamp() + lasts end
+      from subscription_shares it left join (select distinct (a->>0)::bigint as id from jsonb_array_elements(attended) a) a on a.id = it.subscription_id
+      where it.run = this_run and h.subscription_id = it.subscription_id and h.share = it.share;
+  end if;
   update subscriptions set last_activity = moment
     where last_activity < moment - interval '1 minute' and id in (select (a->>0)::bigint from jsonb_array_elements(attended) a where (a->>1)::integer > 0);
   return coalesce((select jsonb_agg(jsonb_build_object(
@@ -262,7 +267,11 @@ declare
   full_ones bigint[];
 begin
   select coalesce(array_agg(id), '{}') into full_ones from (
-    select (l->>'id')::bigint as id, count(*) as more from jsonb_array_elements(letters) l group by 1) of_each
+    -- Those that are there already, as the answer to their write was lost, are no more of them.
+    select (l->>'id')::bigint as id, count(*) as more from jsonb_array_elements(letters) l
+      where not exists (select from dead_letters d where d.subscription_id = (l->>'id')::bigint and d.epoch = (l->>'epoch')::bigint
+        and d.partition = (l->>'partition')::integer and d.log_epoch = (l->>'logEpoch')::bigint and d."offset" = (l->>'offset')::bigint)
+      group by 1) of_each
     where more + (select count(*) from (select from dead_letters d where d.subscription_id = of_each.id limit most + 1) there) > most;
   perform from subscription_cursors c
     where (c.subscription_id, c.partition, c.slice_from) in (

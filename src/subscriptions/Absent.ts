@@ -30,6 +30,11 @@ export class Absent {
     return this.#gone.size
   }
 
+  /** Milliseconds: when the first of them counts as gone. */
+  get next(): number | undefined {
+    return this.#gone.values().next().value?.until
+  }
+
   add(session: string, life: number, now: number): void {
     this.#gone.set(session, { life, until: now + GRACE })
     if (this.#gone.size > MOST) this.#end(this.#gone.keys().next().value!, true)

@@ -109,6 +109,8 @@ const make = Effect.fnUntraced(function* (most: readonly [inAll: number, ofPrinc
   const access = yield* Access
   const consuming = yield* Consuming
   const clock = yield* Clock.Clock
+  /** Milliseconds of a clock that does not jump. */
+  const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const places = new Places(most)
   const all = new Set<Open>()
@@ -136,7 +138,7 @@ const make = Effect.fnUntraced(function* (most: readonly [inAll: number, ofPrinc
     const end = (error: HeraldError) => finish(error, false)
     const its: Open = {
       ...{ identity, end, over: Deferred.makeUnsafe<void>() },
-      stuckFor: () => (blockedAt === undefined ? 0 : clock.currentTimeMillisUnsafe() - blockedAt)
+      stuckFor: () => (blockedAt === undefined ? 0 : now() - blockedAt)
     }
     all.add(its)
 
@@ -158,7 +160,7 @@ const make = Effect.fnUntraced(function* (most: readonly [inAll: number, ofPrinc
     }
 
     const clear = Effect.callback<void>((resume) => {
-      blockedAt = clock.currentTimeMillisUnsafe()
+      blockedAt = now()
       peer.whenClear(() => {
         blockedAt = undefined
         resume(Effect.void)
@@ -183,7 +185,7 @@ const make = Effect.fnUntraced(function* (most: readonly [inAll: number, ofPrinc
       yield* Effect.provideService(requireTopic("topics.consume", wish.topicName), CurrentIdentity, identity)
       if (isLeaving) return yield* leaving
       const scope = yield* Scope.make()
-      const joined = yield* Effect.onError(Scope.provide(consuming.join(wish), scope), (cause) =>
+      const joined = yield* Effect.onError(Scope.provide(consuming.join(wish, identity.name), scope), (cause) =>
         Scope.close(scope, Exit.failCause(cause))
       )
       if (over) {

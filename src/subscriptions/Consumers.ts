@@ -3,7 +3,7 @@
  *
  *   CY1  A consumer gets no more than it granted: what it granted in all, less what it was sent in all. So neither a grant that is said twice nor one
  *        that is lost leaves it stuck, and there is never less than none.
- *   CY2  Whoever comes with the name of another takes its place.
+ *   CY2  Whoever comes with the name of another takes its place; of another principal's consumers none has the same name.
  *   CY3  One consumer has everything where the type says so: of a failover subscription the one that came first, and then the next; of an exclusive
  *        one the only one.
  *   CY4  A hash is one consumer's while the same ones are there; when one comes or goes, only what it gets or had moves.
@@ -42,7 +42,8 @@ export class Consumers<B> {
   readonly #all = new Map<string, Consumer<B>>()
   /** By hash. CY4 */
   readonly #owners = new Map<number, Consumer<B>>()
-  #turn = 0
+  /** The session that was given something last. */
+  #last = ""
 
   constructor(type: SubscriptionType) {
     this.#type = type
@@ -111,21 +112,14 @@ export class Consumers<B> {
     return owner
   }
 
-  /** Whether anybody can get anything. */
-  get anyRoom(): boolean {
-    for (const one of this.#all.values()) if (roomOf(one) > 0) return true
-    return false
+  /** All of them, those first that were given something longest ago. */
+  get inTurn(): ReadonlyArray<Consumer<B>> {
+    const all = this.all
+    const last = all.findIndex(({ session }) => session === this.#last)
+    return last === -1 ? all : [...all.slice(last + 1), ...all.slice(0, last + 1)]
   }
 
-  /** The next of those that suit, each in turn. */
-  next(suits: (one: Consumer<B>) => boolean): Consumer<B> | undefined {
-    const all = this.all
-    for (let at = 0; at < all.length; at++) {
-      const one = all[(this.#turn + at) % all.length]!
-      if (!suits(one)) continue
-      this.#turn = (this.#turn + at + 1) % all.length
-      return one
-    }
-    return undefined
+  served({ session }: Consumer<B>): void {
+    this.#last = session
   }
 }

@@ -4,21 +4,25 @@
  *
  *   SO1  A consumer gets what of the subscription this node has; how much that is follows the consumers that each node has.
  *   SO2  Who leaves in order hands over what is done; whoever is lost, what it had is taken over within `LASTS` and comes again.
- *   SO3  Without the store nothing new goes out once what is kept is used up, and everything goes on when it is back.
+ *   SO3  Without the store nothing new goes out once what is kept is used up, and everything goes on when it is back. Nothing goes out when the time
+ *        is over for which it held its shares.
+ *   SO4  Leases are prolonged by one statement for all subscriptions, which waits for no log and for no claim.
+ *   SO5  Times between which something happens here are by a clock that does not jump.
  */
 import { Clock, Context, Effect, FiberMap, Layer, Queue, type Scope, Semaphore } from "effect"
 import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { always, every, saidOf } from "../telemetry/Every.ts"
 import { Logs, noLog } from "../topics/Logs.ts"
-import { partitionKey } from "../topics/Piece.ts"
-import type { Topic } from "../topics/Topic.ts"
-import type { Log } from "../topics/TopicLog.ts"
+import type { LogKind, Topic } from "../topics/Topic.ts"
 import { TopicStore } from "../topics/TopicStore.ts"
 import type { Answer } from "./Answer.ts"
 import { makeCounts } from "./Counts.ts"
-import { CursorStore, type Standing } from "./CursorStore.ts"
-import { AGAIN, Fetching } from "./Fetching.ts"
+import { CursorStore } from "./CursorStore.ts"
+import { Fetching } from "./Fetching.ts"
+import { makeFollowing } from "./Following.ts"
 import { findSubscription } from "./Found.ts"
+import { letterRoom } from "./Letters.ts"
+import { AGAIN, makeLooking, type Source } from "./Looking.ts"
 import { type Matches, matchingOf } from "./Matching.ts"
 import type { Output } from "./Seat.ts"
 import { Serving } from "./Serving.ts"
@@ -62,10 +66,10 @@ export class Consuming extends Context.Service<
   Consuming,
   {
     /**
-     * Until the scope closes; whoever calls has looked at rights. Fails `NoSuchTopic`, `NoSuchSubscription`, `SubscriptionTaken`, `InvalidFilter`,
-     * `NoKafka` for a topic whose log is not here, and as the stores.
+     * Until the scope closes; whoever calls has looked at rights. A name is one consumer's of each principal. Fails `NoSuchTopic`,
+     * `NoSuchSubscription`, `SubscriptionTaken`, `InvalidFilter`, `NoKafka` for a topic whose log is not here, and as the stores.
      */
-    readonly join: (wish: Wish) => Effect.Effect<Joined, HeraldError, Scope.Scope>
+    readonly join: (wish: Wish, principal: string) => Effect.Effect<Joined, HeraldError, Scope.Scope>
   }
 >()("herald/subscriptions/Consuming") {
   static readonly layer = (options: ConsumingOptions) => Layer.effect(Consuming, make(options))
@@ -75,15 +79,6 @@ export class Consuming extends Context.Service<
 const ATTEND = 1_000
 /** Milliseconds for which it holds its shares then. SO2 */
 const LASTS = 5_000
-/** Milliseconds between two writes at least. */
-const REST = 20
-
-interface Source {
-  readonly log: Log
-  readonly fetching: Fetching
-  readonly matches: Matches
-  readonly woken: Queue.Queue<void>
-}
 
 const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: ConsumingOptions) {
   const store = yield* CursorStore
@@ -94,113 +89,90 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
   const fetchings = new Map(logs.all.map(([kind, log]) => [kind, new Fetching(log)] as const))
   const servings = new Map<string, Serving>()
   const sources = new Map<string, Source>()
+  /** Which are on a topic. */
+  const byTopic = new Map<number, Set<string>>()
   const tally = noTally()
+  const room = letterRoom()
   yield* makeCounts(() => servings.values(), tally)
   const dirty = yield* Queue.sliding<void>(1)
   const news = yield* Queue.sliding<void>(1)
   const attendance = yield* Semaphore.make(1)
   const loops = yield* FiberMap.make<string>()
   let sessions = 0
-  const now = () => clock.currentTimeMillisUnsafe()
+  /** Milliseconds: until then shares are held for sure. SO3 */
+  let holds = Number.NEGATIVE_INFINITY
+  /** Milliseconds. SO5 */
+  const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+  const skew = () => clock.currentTimeMillisUnsafe() - now()
   const wake = (id: string) => {
     const its = sources.get(id)
     if (its !== undefined) Queue.offerUnsafe(its.woken, undefined)
   }
+  const wakeTopic = (topic: number) => {
+    for (const id of byTopic.get(topic) ?? []) wake(id)
+  }
 
-  const { flush, giveUp } = yield* makeWriting({ run, store, wake, servings: () => servings.values() })
+  const writing = yield* makeWriting({ run, store, wake })
 
-  const giveUpLeaving = Effect.fnUntraced(function* (serving: Serving) {
-    for (const [share, { leaving }] of [...serving.held])
-      if (leaving !== undefined && (serving.isIdle(share) || leaving <= now())) {
-        yield* giveUp(serving, share)
-        Queue.offerUnsafe(news, undefined)
-      }
+  const serve = makeLooking({
+    ...{ definitions, now, writing, holds: () => holds },
+    changed: () => Queue.offerUnsafe(dirty, undefined),
+    news: () => Queue.offerUnsafe(news, undefined)
   })
 
-  const told = (serving: Serving) =>
-    Effect.suspend(() => {
-      const { machine, subscription } = serving
-      if (machine.status !== "error" || subscription.status === "error") return Effect.void
-      const change = { status: "error" as const, reason: machine.reason, pausedMillis: null }
-      return Effect.map(definitions.change(subscription, change), (changed) => {
-        if (changed !== undefined) serving.subscription = changed
+  const followings = yield* Effect.forEach(
+    logs.all,
+    Effect.fnUntraced(function* ([kind, log]) {
+      const made = yield* makeFollowing({
+        ...{ run, store, definitions, log, fetching: fetchings.get(kind)!, lasts: LASTS, wake: wakeTopic },
+        servings: () => [...servings].flatMap(([id, serving]) => (sources.get(id)!.kind === kind ? [serving] : [])),
+        isServed: (serving) => servings.get(serving.subscription.id) === serving,
+        news: () => Queue.offerUnsafe(news, undefined)
       })
+      return [kind, made] as const
     })
+  )
 
-  /** One look. Returns in how many milliseconds there is to be another at the latest. */
-  const look = Effect.fnUntraced(function* (serving: Serving, { fetching, matches }: Source) {
-    const at = now()
-    const { wants, deliveries, wake: next } = serving.poll(at)
-    for (const seat of [...serving.seats.values()]) if (seat.isEnded) serving.leave(seat.session, at, true)
-    yield* told(serving)
-    yield* fetching.bury(serving)
-    const found = yield* fetching.fetch(serving, wants, matches, at)
-    if (serving.isDirty) Queue.offerUnsafe(dirty, undefined)
-    yield* giveUpLeaving(serving)
-    return found || deliveries.length > 0 ? 0 : Math.min(AGAIN, Math.max(1, (next ?? at + AGAIN) - at))
-  })
-
-  const serve = (serving: Serving, source: Source) =>
-    always(
-      "a subscription met a defect",
-      look(serving, source).pipe(
-        Effect.catch((error) => Effect.as(Effect.logDebug("a subscription waits for the store", saidOf(error)), AGAIN)), // SO3
-        Effect.flatMap((millis) =>
-          millis === 0 ? Effect.yieldNow : Effect.raceFirst(Effect.sleep(millis), Queue.take(source.woken))
-        )
-      )
-    )
-
-  /** Follows the topic's partitions, and takes what is free of its shares. */
-  const claim = Effect.fnUntraced(function* (serving: Serving, { shares }: Standing, wanted: ReadonlyArray<number>) {
-    const { subscription } = serving
-    const bounds = yield* sources.get(subscription.id)?.log.bounds([subscription.topicId]) ?? Effect.succeed([])
-    for (const bound of bounds) serving.trimmed(bound)
-    const grown = bounds.length > serving.partitions
-    if (grown) {
-      const begins = bounds.map(({ partition, epoch, first }) => ({ partition, logEpoch: epoch, offset: first }))
-      yield* definitions.extend(subscription, begins)
-      serving.partitions = bounds.length
+  const close = Effect.fnUntraced(function* (id: string, serving: Serving) {
+    const { topicId } = serving.subscription
+    const its = byTopic.get(topicId)
+    its?.delete(id)
+    if (its?.size === 0) {
+      byTopic.delete(topicId)
+      sources.get(id)?.fetching.forget(topicId)
     }
-    const again = grown ? [...serving.held.keys()] : []
-    const claimed = yield* store.claim(
-      run,
-      [...new Set([...again, ...wanted])].map((share) => ({ id: subscription.id, share })),
-      LASTS
-    )
-    const ends = new Map(bounds.map(({ partition, next }) => [partition, next]))
-    serving.ends = ends
-    for (const one of claimed) serving.claimed(one, ends, shares.length)
-    wake(subscription.id)
-  })
-
-  const close = Effect.fnUntraced(function* (id: string) {
     servings.delete(id)
     sources.delete(id)
+    writing.dirty.delete(serving)
     yield* FiberMap.remove(loops, id)
   })
 
+  /** SO4 */
   const attend = attendance.withPermits(1)(
     Effect.gen(function* () {
       const attending = [...servings].map(([id, { seats, lives }]) => ({ id, consumers: seats.size, lives }))
+      const asked = now()
       const standings = new Map(
         (yield* store.attend(run, attending, LASTS)).map((one) => [one.subscription.id, one] as const)
       )
+      const held = now() < holds
+      holds = asked + LASTS
+      const wanted = new Map<LogKind, Map<string, ReadonlyArray<number>>>(logs.all.map(([kind]) => [kind, new Map()]))
       for (const { id } of attending) {
         const serving = servings.get(id)
         const standing = standings.get(id)
         if (serving === undefined) continue
         if (standing === undefined) {
           for (const seat of serving.seats.values()) seat.end("deleted")
-          yield* close(id)
+          yield* close(id, serving)
           continue
         }
-        const wanted = serving.stand(standing, run, now())
-        if (serving.seats.size > 0) yield* claim(serving, standing, wanted)
-        else if (serving.held.size === 0) yield* close(id)
-        wake(id)
+        const shares = serving.stand(standing, run, now())
+        if (!held) wake(id)
+        if (serving.seats.size > 0 && shares.length > 0) wanted.get(sources.get(id)!.kind)!.set(id, shares)
+        if (serving.seats.size === 0 && serving.held.size === 0) yield* close(id, serving)
       }
-      return standings
+      for (const [kind, { want }] of followings) want(wanted.get(kind)!)
     })
   )
 
@@ -208,20 +180,23 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
     const { id } = subscription
     const known = servings.get(id)
     if (known !== undefined) return known
-    const log = logs.of(topic.log)
     const fetching = fetchings.get(topic.log)
-    if (log === undefined || fetching === undefined) return yield* noLog(topic.log)
+    if (fetching === undefined) return yield* noLog(topic.log)
     const matches = matching(subscription, topic)
     if (matches instanceof HeraldError) return yield* matches
-    const source: Source = { log, fetching, matches, woken: yield* Queue.sliding<void>(1) }
-    const serving = new Serving(subscription, now(), () => wake(id), tally)
+    const source: Source = { kind: topic.log, fetching, matches, woken: yield* Queue.sliding<void>(1) }
+    const serving = new Serving(subscription, now(), () => wake(id), { tally, room, skew })
     servings.set(id, serving)
     sources.set(id, source)
+    byTopic.set(topic.id, (byTopic.get(topic.id) ?? new Set()).add(id))
     yield* FiberMap.run(loops, id, serve(serving, source))
     return serving
   })
 
-  const join = Effect.fnUntraced(function* (wish: Wish): Effect.fn.Return<Joined, HeraldError, Scope.Scope> {
+  const join = Effect.fnUntraced(function* (
+    wish: Wish,
+    principal: string
+  ): Effect.fn.Return<Joined, HeraldError, Scope.Scope> {
     const { topicName, subscriptionName, life } = wish
     const { subscription, topic } = yield* found(wish)
     const taken = failure("SubscriptionTaken", `${subscriptionName} on ${topicName} has a consumer already`)
@@ -229,11 +204,12 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
     const { id } = subscription
     const session = `${run}/${++sessions}`
     const consumer = wish.consumer === "" ? session : wish.consumer
+    const name = `${principal}\u0000${consumer}`
     let counts = true
     // It may have ended since, as nobody was there.
-    if (servings.get(id) !== serving) return yield* join(wish)
+    if (servings.get(id) !== serving) return yield* join(wish, principal)
     const seat = yield* Effect.acquireRelease(
-      Effect.sync(() => serving.join(consumer, session, now(), life)),
+      Effect.sync(() => serving.join(name, session, now(), life)),
       () =>
         Effect.sync(() => {
           serving.leave(session, now(), counts)
@@ -243,9 +219,13 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
     )
     if (seat === undefined) return yield* taken
     if (subscription.type === "exclusive") {
-      const nodes = (yield* attend).get(id)?.nodes ?? []
-      if (nodes.length > 0 && nodes[0]!.run !== run) return yield* taken
-    } else Queue.offerUnsafe(news, undefined)
+      const { lives } = serving
+      // None of `attend` is under way meanwhile that has not heard of it.
+      const entered = attendance.withPermits(1)(store.enter(run, { id, consumers: 1, lives }, LASTS))
+      const [first] = (yield* entered)?.nodes ?? []
+      if (first !== undefined && first.run !== run) return yield* taken
+    }
+    Queue.offerUnsafe(news, undefined)
     return {
       ...{ name: consumer, subscription, take: seat.take },
       grant: (granted: number) => {
@@ -268,20 +248,38 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
       for (const serving of servings.values()) {
         for (const session of [...serving.seats.keys()]) serving.leave(session, now(), false)
         serving.absent.late(now(), true)
-        for (const share of [...serving.held.keys()]) yield* giveUp(serving, share)
       }
+      yield* writing.giveUp([...servings.values()].map((serving) => [serving, [...serving.held.keys()]]))
       yield* store.attend(run, [], 1)
     }).pipe(Effect.timeout("2 seconds"), Effect.ignore)
   )
   for (const [kind, log] of logs.all)
     yield* log.hints((partition) => {
-      fetchings.get(kind)?.grown(partition && partitionKey(partition))
-      for (const [id, { subscription }] of servings)
-        if (partition === undefined || partition.topic === subscription.topicId) wake(id)
+      fetchings.get(kind)?.grown(partition)
+      if (partition !== undefined) wakeTopic(partition.topic)
+      else for (const [id, source] of sources) if (source.kind === kind) wake(id)
     })
+  const flush = Effect.gen(function* () {
+    yield* Queue.take(dirty)
+    const rest = yield* Effect.onError(writing.flush, () => Effect.sync(() => Queue.offerUnsafe(dirty, undefined)))
+    if (writing.dirty.size > 0) Queue.offerUnsafe(dirty, undefined)
+    yield* Effect.sleep(rest)
+  })
   yield* Effect.forkScoped(
-    every("what is done of subscriptions was not written", Effect.sleep(REST), Effect.andThen(Queue.take(dirty), flush))
+    always(
+      "what is done of subscriptions was not written",
+      Effect.catch(flush, (error) =>
+        Effect.andThen(
+          Effect.logDebug("what is done of subscriptions waits for the store", saidOf(error)),
+          Effect.sleep(AGAIN)
+        )
+      )
+    )
   )
+  for (const [, { follow, soon }] of followings)
+    yield* Effect.forkScoped(
+      every("a log of topics was not followed", Effect.raceFirst(Effect.sleep(ATTEND), soon), follow)
+    )
   yield* Effect.forkScoped(
     every("subscriptions were not attended", Effect.raceFirst(Effect.sleep(ATTEND), Queue.take(news)), attend)
   )

@@ -8,7 +8,7 @@
 import { type Item, insert, type Read, remove } from "./Item.ts"
 import { Lane } from "./Lane.ts"
 import type { Ranges } from "./Ranges.ts"
-import { type Failed, OPEN, rangesOf, type SavedCursor } from "./SavedCursor.ts"
+import { causeOf, type Failed, OPEN, rangesOf, type SavedCursor } from "./SavedCursor.ts"
 import { hashOfOffset, type Slice } from "./Share.ts"
 
 export interface CursorOptions {
@@ -26,6 +26,12 @@ export interface CursorOptions {
 const KEYLESS = -1
 /** Offsets for which the mark is ahead at least, so that an event that comes alone waits for no write. */
 const AHEAD = 256
+
+const failedOf = ({ offset, attempts, due, alone, cause, dead }: Item<unknown>): Failed => ({
+  ...{ offset, attempts, due, alone, cause, rejected: dead === "rejected" }
+})
+
+const shortened = (cause: string, most: number): string => cause.slice(0, most).toWellFormed()
 
 export class Cursor<B> {
   readonly slice: Slice
@@ -90,6 +96,11 @@ export class Cursor<B> {
     return this.items.size >= this.#open
   }
 
+  /** Whether nothing of it is under way. */
+  get isIdle(): boolean {
+    return this.items.size === this.waiting.length
+  }
+
   isDone(offset: number): boolean {
     return this.#done.has(offset)
   }
@@ -104,13 +115,15 @@ export class Cursor<B> {
     else lane.change(item, change)
   }
 
-  #attempts(offset: number): Pick<Item<B>, "attempts" | "alone" | "due" | "cause"> {
-    const { attempts = 0, alone = false, due = 0, cause = "" } = this.#failed.get(offset) ?? {}
-    if (offset >= this.#suspect) return { attempts, alone, due, cause }
+  #attempts(offset: number): Pick<Item<B>, "attempts" | "alone" | "due" | "cause" | "dead"> {
+    const { attempts = 0, alone = false, due = 0, cause = "", rejected = false } = this.#failed.get(offset) ?? {}
+    const dead = rejected ? "rejected" : undefined
+    if (rejected || offset >= this.#suspect) return { attempts, alone, due, cause, dead }
     const { maxAttempts } = this.#options
     // CB2
     const counts = alone || attempts + 1 < maxAttempts || maxAttempts === 1 || attempts >= maxAttempts
-    return { attempts: counts ? attempts + 1 : attempts, alone: false, due, cause: "the node that delivered it ended" }
+    const lost = "the node that delivered it ended"
+    return { attempts: counts ? attempts + 1 : attempts, alone: false, due, cause: lost, dead }
   }
 
   #laneOf(hash: number | null): number | undefined {
@@ -198,11 +211,22 @@ export class Cursor<B> {
     this.forget(item)
   }
 
-  /** That it is done is kept; its lane waits until that is durable. */
+  /** What is saved from now on says that it is done; it is, and its lane goes on, once that is durable. */
   bury(item: Item<B>, version: number): void {
-    this.#done.add(item.offset, item.offset + 1)
     this.change(item, { stage: "buried" })
     item.version = this.version = version
+  }
+
+  /** It could not be written: it is to be among the dead letters still. */
+  unbury(item: Item<B>, version: number): void {
+    this.change(item, { stage: "dead" })
+    item.version = this.version = version
+  }
+
+  /** That it is among the dead letters is durable. */
+  settle(item: Item<B>): void {
+    this.#done.add(item.offset, item.offset + 1)
+    this.forget(item)
   }
 
   forget(item: Item<B>): void {
@@ -212,9 +236,11 @@ export class Cursor<B> {
     item.stage = "gone"
   }
 
-  /** There is nothing in [from, to) any more: returns what was open of it. */
+  /** There is nothing in [from, to) any more: returns what was open of it. What was read for the dead letters is written there still. */
   gap(from: number, to: number, version: number): ReadonlyArray<Item<B>> {
-    const lost = [...this.items.values()].filter(({ offset }) => offset >= from && offset < to)
+    const lost: Array<Item<B>> = []
+    for (const item of this.items.values())
+      if (item.offset >= from && item.offset < to && item.stage !== "buried") lost.push(item)
     for (const item of lost) this.forget(item)
     for (const offset of this.#failed.keys()) if (offset >= from && offset < to) this.#failed.delete(offset)
     this.#done.add(from, to)
@@ -249,19 +275,21 @@ export class Cursor<B> {
 
   /** `clean`: nothing is under way, and it is given up. */
   save(clean: boolean): SavedCursor {
-    const open: Array<Item<B>> = []
+    const failed = [...this.#failed.values()]
+    let done = this.#done
     for (const item of this.items.values())
-      if ((item.attempts > 0 || item.alone) && item.stage !== "buried") open.push(item)
-    const failed = [...this.#failed.values(), ...open].map(({ offset, attempts, due, alone, cause }) => ({
-      ...{ offset, attempts, due, alone, cause }
-    }))
+      if (item.stage === "buried") {
+        if (done === this.#done) done = done.copy()
+        done.add(item.offset, item.offset + 1)
+      } else if (item.attempts > 0 || item.alone) failed.push(failedOf(item))
     failed.sort((a, b) => a.offset - b.offset)
+    const most = causeOf(failed.length)
     return {
       logEpoch: this.logEpoch,
-      floor: this.#done.floor,
-      ranges: this.#done.encode(),
-      failed,
-      mark: clean ? Math.max(this.#gone, this.#done.floor, this.#suspect) : this.mark,
+      floor: done.floor,
+      ranges: done.encode(),
+      failed: failed.map((one) => (one.cause.length > most ? { ...one, cause: shortened(one.cause, most) } : one)),
+      mark: clean ? Math.max(this.#gone, done.floor, this.#suspect) : this.mark,
       clean: clean && this.scan >= this.#suspect
     }
   }

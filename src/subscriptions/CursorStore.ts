@@ -67,14 +67,20 @@ export class CursorStore extends Context.Service<
   CursorStore,
   {
     /**
-     * This run has consumers of these, and goes on holding what it holds of any; of those that it does not name it has none. Those that are not there
-     * are left out of the answer. SN4
+     * This run has consumers of these, and goes on holding what it holds of them; of those that it does not name it has no consumers, and what it
+     * holds of them it holds no longer than that. Those that are not there are left out of the answer. SN4
      */
     readonly attend: (
       run: string,
       attending: ReadonlyArray<Attending>,
       lastsMillis: number
     ) => Effect.Effect<ReadonlyArray<Standing>, HeraldError>
+    /** As `attend`, of this one alone: nothing happens to what it has of others, nor to the shares that it holds. */
+    readonly enter: (
+      run: string,
+      attending: Attending,
+      lastsMillis: number
+    ) => Effect.Effect<Standing | undefined, HeraldError>
     /** Takes those that nobody has, or that this run has already, each under a new token. */
     readonly claim: (
       run: string,

@@ -12,9 +12,12 @@
 import type { Answer, Refused } from "./Answer.ts"
 import { Consumers } from "./Consumers.ts"
 import type { Cursor } from "./Cursor.ts"
+import type { DeadReason } from "./DeadLetter.ts"
+import { Graves } from "./Graves.ts"
 import { Handed } from "./Handed.ts"
 import { type Item, placeOf, type Read } from "./Item.ts"
 import type { DispatchOptions, Polled, Recall } from "./Polled.ts"
+import { Rounds } from "./Rounds.ts"
 import { CAUSE } from "./SavedCursor.ts"
 import { stopText } from "./Stopped.ts"
 import { backoffOf, type Subscription, type SubscriptionStatus, statusAt } from "./Subscription.ts"
@@ -25,8 +28,6 @@ export class Dispatch<B> {
   readonly consumers: Consumers<B>
   readonly cursors = new Set<Cursor<B>>()
   readonly recalls: Array<Recall<B>> = []
-  /** To be among the dead letters: `bury` each. DP3 */
-  readonly dead = new Map<Item<B>, Cursor<B>>()
   status: SubscriptionStatus
   pausedUntil: number | null
   /** Why it is in error. */
@@ -37,11 +38,11 @@ export class Dispatch<B> {
   durable = 0
   subscription: Subscription
   readonly #handed: Handed<B>
-  readonly #buried = new Map<Item<B>, Cursor<B>>()
+  readonly graves = new Graves<B>()
   readonly #budget: number
   readonly #tally: Tally
   #token: number
-  #first = 0
+  readonly #rounds = new Rounds<B>()
 
   constructor(subscription: Subscription, { budget, tokens, tally = noTally() }: DispatchOptions) {
     this.subscription = subscription
@@ -54,6 +55,11 @@ export class Dispatch<B> {
     this.#budget = budget
     this.#tally = tally
     this.#token = tokens
+  }
+
+  /** To be among the dead letters: `bury` each. DP3 */
+  get dead(): ReadonlyMap<Item<B>, Cursor<B>> {
+    return this.graves.dead
   }
 
   get inFlight(): number {
@@ -76,7 +82,9 @@ export class Dispatch<B> {
 
   #dieIfSpent(cursor: Cursor<B>, item: Item<B>): void {
     const { maxAttempts, deadLetterTopic } = this.subscription
-    if (item.attempts >= maxAttempts && deadLetterTopic !== "") this.#die(cursor, item)
+    const why = item.dead ?? (item.attempts >= maxAttempts ? "attempts" : undefined)
+    item.dead = undefined
+    if (why !== undefined && deadLetterTopic !== "") this.#die(cursor, item, why)
   }
 
   /** False: somebody else has an exclusive subscription. `counts`: what one of that name had that is there, as in `leave`. */
@@ -102,7 +110,12 @@ export class Dispatch<B> {
   }
 
   offer(cursor: Cursor<B>, from: number, to: number, reads: ReadonlyArray<Read<B>>): void {
-    for (const item of cursor.offer(from, to, reads, ++this.version)) this.#dieIfSpent(cursor, item)
+    const { maxAttempts } = this.subscription
+    for (const item of cursor.offer(from, to, reads, ++this.version)) {
+      // It can't have been with anybody once more than that.
+      if (item.attempts === maxAttempts + 1) cursor.change(item, { attempts: maxAttempts })
+      this.#dieIfSpent(cursor, item)
+    }
   }
 
   /** There is nothing of [from, to) any more. */
@@ -121,19 +134,13 @@ export class Dispatch<B> {
 
   #gone(item: Item<B>): void {
     this.#hand(item)
-    this.dead.delete(item)
-    this.#buried.delete(item)
+    this.graves.forget(item)
   }
 
   /** Nothing more of it goes out: it is given up as soon as it is idle. */
   drain(cursor: Cursor<B>): void {
     cursor.draining = true
     for (const one of this.consumers.all) if (one.reserved?.stage === "waiting") one.reserved = undefined
-  }
-
-  /** Whether nothing of it is under way. */
-  isIdle(cursor: Cursor<B>): boolean {
-    return ![...cursor.items.values()].some(({ stage }) => stage !== "waiting")
   }
 
   /** Answers of one delivery. Those that are refused change nothing. DI1 */
@@ -223,7 +230,7 @@ export class Dispatch<B> {
     this.#count(cursor, item, cause)
     item.due = now + delay
     this.#recall(cursor, item)
-    if (item.attempts >= this.subscription.maxAttempts) this.#die(cursor, item)
+    if (item.attempts >= this.subscription.maxAttempts) this.#die(cursor, item, "attempts")
     else cursor.back(item)
   }
 
@@ -232,15 +239,13 @@ export class Dispatch<B> {
     this.#count(cursor, item, cause)
     item.due = now
     this.#recall(cursor, item)
-    this.#die(cursor, item)
+    this.#die(cursor, item, "rejected")
   }
 
   /** DP3 */
-  #die(cursor: Cursor<B>, item: Item<B>): void {
+  #die(cursor: Cursor<B>, item: Item<B>, why: DeadReason): void {
     if (this.subscription.deadLetterTopic !== "") {
-      if (item.stage === "waiting") cursor.unwait(item)
-      cursor.change(item, { stage: "dead" })
-      this.dead.set(item, cursor)
+      this.graves.die(cursor, item, why)
       return
     }
     cursor.back(item)
@@ -250,26 +255,18 @@ export class Dispatch<B> {
 
   /** It is written among the dead letters with the state that is saved next, or not at all. */
   bury(item: Item<B>): void {
-    const cursor = this.dead.get(item)
-    if (cursor === undefined) return
-    this.dead.delete(item)
-    this.#buried.set(item, cursor)
-    cursor.bury(item, ++this.version)
+    this.graves.bury(item, ++this.version)
   }
 
-  /** What was saved of this version is durable, with these marks. */
-  kept(version: number, marks: ReadonlyMap<Cursor<B>, number>): void {
+  /** What was saved of this version is durable, with these marks. Returns what is among the dead letters by that. */
+  kept(version: number, marks: ReadonlyMap<Cursor<B>, number>): ReadonlyArray<Item<B>> {
     this.durable = Math.max(this.durable, version)
     for (const [cursor, mark] of marks) cursor.kept(mark)
-    for (const [item, cursor] of this.#buried) {
-      if (item.version > version) continue
-      this.#buried.delete(item)
-      cursor.forget(item)
-    }
+    return this.graves.kept(version)
   }
 
-  /** What goes out now. */
-  poll(now: number): Polled<B> {
+  /** What goes out now. `holds`: whether what it has is still its own; if not, nothing does. */
+  poll(now: number, holds = true): Polled<B> {
     for (let late = this.#handed.late(now); late !== undefined; late = this.#handed.late(now)) {
       const [item, cursor] = late
       if (item.stage === "recalled") this.#back(cursor, item)
@@ -279,7 +276,7 @@ export class Dispatch<B> {
       }
     }
     const turn = new Turn<B>({
-      ...{ now, dispatch: this, subscription: this.subscription, budget: this.#budget },
+      ...{ now, dispatch: this, subscription: this.subscription, budget: this.#budget, round: this.#rounds.round },
       token: () => ++this.#token,
       hand: (cursor, item, session, token) => {
         this.#tally.delivered++
@@ -287,13 +284,15 @@ export class Dispatch<B> {
         this.#handed.take(cursor, item, session, token, now)
       }
     })
-    if (statusAt(this, now) === "active") turn.lookAll([...this.cursors], this.#first++)
+    if (holds && statusAt(this, now) === "active") this.#rounds.look(turn, this.cursors)
+    else this.#rounds.rest()
     const wakes = [turn.wake, this.#handed.next, this.status === "paused" ? this.pausedUntil : undefined]
     const later = wakes.filter((at) => typeof at === "number" && at > now) as Array<number>
     return {
       deliveries: turn.outgoing.deliveries,
       wake: later.length === 0 ? undefined : Math.min(...later),
-      blocked: turn.blocked,
+      blocked: this.#rounds.blocked,
+      more: this.#rounds.more,
       wants: turn.wants
     }
   }

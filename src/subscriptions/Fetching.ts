@@ -3,13 +3,14 @@
  *
  *   FJ1  What is read of a partition is read once for all of its slices that are on this node.
  *   FJ2  What there is not any more is done, and its consumers are told. Of another history of the partition it goes on where that does.
+ *   FJ3  A partition that has ended is not read again until somebody says that there may be more, also when that is said while it is read.
  */
 import { Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { walk } from "../topics/Frames.ts"
 import { NO_KEY } from "../topics/Message.ts"
-import type { Piece, Segment } from "../topics/Piece.ts"
-import { partitionKey } from "../topics/Piece.ts"
+import type { Place } from "../topics/MessageId.ts"
+import type { PartitionId, Piece, Segment } from "../topics/Piece.ts"
 import type { Log } from "../topics/TopicLog.ts"
 import type { Cursor } from "./Cursor.ts"
 import type { Letter } from "./DeadLetter.ts"
@@ -18,13 +19,14 @@ import type { Item, Read } from "./Item.ts"
 import type { Matches } from "./Matching.ts"
 import { beginAt } from "./SavedCursor.ts"
 import type { Serving } from "./Serving.ts"
+import type { Subscription } from "./Subscription.ts"
 
 /** Bytes of one read. */
 const BYTES = 262_144
 /** Bytes that an event takes beside itself. */
 const BESIDE = 64
-/** Milliseconds until a partition that has ended is looked at again, though nothing was heard. */
-export const AGAIN = 500
+/** Reads for the dead letters of one look: what else there is to do doesn't wait for all of them. */
+const GRAVES = 4
 
 /** Its events from an offset on, copied: what is kept of them keeps nothing else. */
 const readsOf = (
@@ -44,19 +46,41 @@ const readsOf = (
   return reads
 }
 
+/** What one becomes that came to nothing. */
+const letterOf = (
+  { epoch, deadLetterTopic: topic }: Subscription,
+  { offset, attempts, cause, dead = "attempts" }: Item<Body>,
+  { logEpoch }: Cursor<Body>,
+  { event, at }: Body
+): Letter => ({ epoch, logEpoch, offset, event, publishedAt: at, attempts, reason: dead, cause, topic })
+
 export class Fetching {
   readonly #log: Log
-  /** Partitions that had ended: when to look again, in milliseconds. */
-  readonly #quiet = new Map<string, number>()
+  /** Partitions that had ended, of each topic, and where. */
+  readonly #ended = new Map<number, Map<number, Place>>()
+  /** What is being read, and whether there may be more since. FJ3 */
+  readonly #reading = new Set<{ readonly topic: number; readonly partition: number; heard: boolean }>()
 
   constructor(log: Log) {
     this.#log = log
   }
 
   /** There may be more; undefined: anywhere. */
-  grown(partition: string | undefined): void {
-    if (partition === undefined) this.#quiet.clear()
-    else this.#quiet.delete(partition)
+  grown(which: Pick<PartitionId, "topic" | "partition"> | undefined): void {
+    for (const one of this.#reading)
+      if (which === undefined || (one.topic === which.topic && one.partition === which.partition)) one.heard = true
+    if (which === undefined) this.#ended.clear()
+    else this.#ended.get(which.topic)?.delete(which.partition)
+  }
+
+  /** Nobody reads that topic any more. */
+  forget(topic: number): void {
+    this.#ended.delete(topic)
+  }
+
+  #end(topic: number, partition: number, at: Place): void {
+    const its = this.#ended.get(topic) ?? new Map<number, Place>()
+    this.#ended.set(topic, its.set(partition, at))
   }
 
   #read(serving: Serving, partition: number, epoch: number, offset: number, maxBytes: number) {
@@ -68,9 +92,9 @@ export class Fetching {
   readonly fetch = (
     serving: Serving,
     wants: ReadonlyMap<Cursor<Body>, number>,
-    matches: Matches,
-    now: number
+    matches: Matches
   ): Effect.Effect<boolean, HeraldError> => {
+    const topic = serving.subscription.topicId
     const first = new Map<number, readonly [number, Cursor<Body>]>()
     for (const [cursor, from] of wants) {
       const known = first.get(cursor.slice.partition)
@@ -78,18 +102,24 @@ export class Fetching {
     }
     const each = [...first].map(([partition, [from, cursor]]) =>
       Effect.suspend(() => {
-        const name = partitionKey({ topic: serving.subscription.topicId, partition })
-        if (from >= cursor.scan && (this.#quiet.get(name) ?? 0) > now) return Effect.succeed(false)
-        return Effect.map(this.#read(serving, partition, cursor.logEpoch, from, BYTES), (read) => {
+        const end = this.#ended.get(topic)?.get(partition)
+        if (end?.epoch === cursor.logEpoch && from >= end.offset) return Effect.succeed(false)
+        const reading = { topic, partition, heard: false }
+        this.#reading.add(reading)
+        const asked = Effect.ensuring(
+          this.#read(serving, partition, cursor.logEpoch, from, BYTES),
+          Effect.sync(() => this.#reading.delete(reading))
+        )
+        return Effect.map(asked, (read) => {
           const some = read !== undefined && read.pieces.length > 0
-          if (!some) this.#quiet.set(name, now + AGAIN)
+          if (!some && !reading.heard) this.#end(topic, partition, { epoch: cursor.logEpoch, offset: from })
           let at = from
           for (const piece of read?.pieces ?? []) {
             this.#take(serving, partition, read!.epoch, at, piece, matches)
             // Of another history everything is new.
             if (piece.is === "gap" && piece.why === "epoch") at = 0
           }
-          return some
+          return some || reading.heard
         })
       })
     )
@@ -112,35 +142,42 @@ export class Fetching {
         serving.renew(cursor, beginAt(epoch, Math.min(cursor.floor, to)))
   }
 
-  /** Reads what is to be among the dead letters, and says so to the machine. */
-  readonly bury = (serving: Serving): Effect.Effect<void, HeraldError> =>
-    Effect.forEach([...serving.machine.dead], ([item, cursor]) => this.#bury(serving, item, cursor), { discard: true })
+  /** Reads what is to be among the dead letters, while there is room for it, and says so to the machine. True: there is more, and room. SQ3 */
+  readonly bury = (serving: Serving): Effect.Effect<boolean, HeraldError> =>
+    Effect.gen({ self: this }, function* () {
+      const { dead } = serving.machine
+      for (let reads = 0; dead.size > 0; reads++) {
+        if (serving.machine.status === "error") return false
+        if (reads === GRAVES) return true
+        const [item, cursor] = dead.entries().next().value!
+        if (!(yield* this.#bury(serving, item, cursor))) return false
+      }
+      return false
+    })
 
+  /** With others that were read along with it. False: there is no room, or it was not there to be read. */
   #bury(serving: Serving, item: Item<Body>, cursor: Cursor<Body>) {
     const { partition } = cursor.slice
-    const { offset, attempts, cause } = item
-    return Effect.map(this.#read(serving, partition, cursor.logEpoch, offset, 1), (read) => {
-      const piece = read?.pieces[0]
-      if (piece === undefined || !serving.machine.dead.has(item)) return
+    const { logEpoch } = cursor
+    return Effect.map(this.#read(serving, partition, logEpoch, item.offset, 1), (read) => {
+      const { dead } = serving.machine
+      const [piece] = read?.pieces ?? []
+      if (piece === undefined) return !dead.has(item)
       if (piece.is === "gap") {
-        this.#take(serving, partition, read!.epoch, offset, piece, () => true)
-        return
+        this.#take(serving, partition, read!.epoch, item.offset, piece, () => true)
+        return !dead.has(item)
       }
-      const found = readsOf(piece, { from: offset, partition }, () => true).find((one) => one.offset === offset)
-      if (found === undefined) return
-      const { subscription } = serving
-      const letter: Letter = {
-        ...{
-          epoch: subscription.epoch,
-          logEpoch: cursor.logEpoch,
-          offset,
-          event: found.body.event,
-          publishedAt: found.body.at
-        },
-        ...{ attempts, cause, reason: attempts >= subscription.maxAttempts ? "attempts" : "rejected" },
-        topic: subscription.deadLetterTopic
-      }
-      serving.bury(item, cursor, letter)
+      const its = new Map<number, readonly [Item<Body>, Cursor<Body>]>()
+      for (const [one, of] of dead)
+        if (of.slice.partition === partition && of.logEpoch === logEpoch) its.set(one.offset, [one, of])
+      let room = true
+      walk(piece.bytes, (index, start, end) => {
+        const found = its.get(piece.base + index)
+        if (found === undefined || !room) return
+        const event = piece.bytes.slice(start, end)
+        room = serving.saving.bury(...found, letterOf(serving.subscription, ...found, { event, at: piece.at }))
+      })
+      return room && !dead.has(item)
     })
   }
 }

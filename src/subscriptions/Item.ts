@@ -1,5 +1,7 @@
 /** An event that a cursor has seen and that is not done. Pure. */
 
+import type { DeadReason } from "./DeadLetter.ts"
+
 /** What is read of the log. */
 export interface Read<B> {
   readonly offset: number
@@ -39,6 +41,8 @@ export interface Item<B> {
   until: number
   /** Why it failed last; bounded. */
   cause: string
+  /** Why it is to be among the dead letters, said by what decided that. */
+  dead: DeadReason | undefined
 }
 
 /** The place of the first in ascending order whose offset is at or above it. */

@@ -19,6 +19,8 @@ export interface Polled<B> {
   /** Milliseconds: when to ask again, though nothing is heard; undefined: only then. */
   readonly wake: number | undefined
   readonly blocked: Blocked
+  /** Not all was looked at: ask again at once. */
+  readonly more: boolean
   /** What to read next: from which offset on. */
   readonly wants: ReadonlyMap<Cursor<B>, number>
 }

@@ -30,6 +30,15 @@ export class Ranges {
     this.#floor = floor
   }
 
+  copy(): Ranges {
+    const copy = new Ranges(this.#floor)
+    for (let at = this.#head; at < this.#froms.length; at++) {
+      copy.#froms.push(this.#froms[at]!)
+      copy.#tos.push(this.#tos[at]!)
+    }
+    return copy
+  }
+
   /** The first offset that is not done. */
   get floor(): number {
     return this.#floor

@@ -3,39 +3,43 @@
  * `Consuming`.
  *
  *   SQ1  What is on its way to consumers, and what is read ahead, is bounded in bytes.
- *   SQ2  A receipt is answered as durable when the answers that came with it are, and as lost when this node had to give their share up before.
+ *   SQ2  A receipt is answered as durable when the answers that came with it are, and as lost when this node had to give their share up before. Of a
+ *        write that found a share to be another's, or under another token by now, nothing is told: not even of the other shares.
+ *   SQ3  Events on their way to the dead letters are bounded in bytes, of a node and of one subscription; a node writes no more of them at once.
  */
 import type { Bounds, GapReason } from "../topics/Piece.ts"
 import { Absent } from "./Absent.ts"
 import type { Answer } from "./Answer.ts"
-import { Cursor } from "./Cursor.ts"
+import type { Cursor } from "./Cursor.ts"
 import type { Claimed, Standing } from "./CursorStore.ts"
-import type { Letter } from "./DeadLetter.ts"
 import { Dispatch } from "./Dispatch.ts"
-import { Floors } from "./Floors.ts"
 import type { Body, Gathered } from "./Gathered.ts"
+import { cursorOf, type Held, keepTo, standingOf } from "./Held.ts"
 import type { Read } from "./Item.ts"
+import { letterRoom } from "./Letters.ts"
+import { missingOf } from "./Missing.ts"
 import type { Polled } from "./Polled.ts"
 import { quotasOf } from "./Quotas.ts"
-import { Receipts } from "./Receipts.ts"
 import type { SavedCursor } from "./SavedCursor.ts"
+import { moved, Saving } from "./Saving.ts"
 import { Seat } from "./Seat.ts"
-import { isOrdered, isSingle, type Subscription } from "./Subscription.ts"
+import { isSingle, type Subscription } from "./Subscription.ts"
 import type { Tally } from "./Tally.ts"
 
 /** Bytes of events that wait for their turn, of one subscription. SQ1 */
 export const BUDGET = 4_194_304
-
 /** Consumers of a node that others are told of. AZ1 */
 const LIVES = 256
 
-interface Held {
-  token: bigint
-  readonly cursors: Map<string, Cursor<Body>>
-  /** Milliseconds: it is given up by then, whatever is under way. */
-  leaving: number | undefined
+export interface ServingOptions {
+  readonly tally?: Tally
+  /** Of the node, for dead letters. SQ3 */
+  readonly room?: ReturnType<typeof letterRoom>
+  /** Milliseconds from its clock to those since 1970: what is kept is by these. */
+  readonly skew?: () => number
 }
 
+const NONE: ReadonlySet<number> = new Set()
 const keyOf = ({ slice: { partition, from } }: Pick<Cursor<Body>, "slice">): string => `${partition}/${from}`
 
 export class Serving {
@@ -43,26 +47,31 @@ export class Serving {
   readonly seats = new Map<string, Seat>()
   readonly held = new Map<number, Held>()
   readonly absent: Absent
+  readonly saving: Saving
   subscription: Subscription
-  /** Of the topic, where it is known. */
-  partitions = 0
   readonly #wake: () => void
-  readonly #letters = new Map<Cursor<Body>, Array<Letter>>()
-  readonly #written = new Map<Cursor<Body>, number>()
-  readonly #floors = new Floors()
-  readonly #receipts = new Receipts()
+  readonly #skew: () => number
   /** Its status, and why nothing goes out, as it was told last. */
   shown = ""
+  /** That it has in all, whoever holds them. */
+  shares = 0
   /** Of the topic, where each partition ended when it was looked at last. */
   ends: ReadonlyMap<number, number> = new Map()
   /** Milliseconds. */
   #now: number
 
-  constructor(subscription: Subscription, now: number, wake: () => void, tally?: Tally) {
+  /** `now`: milliseconds by a clock that does not jump, as is each that it is told later. */
+  constructor(subscription: Subscription, now: number, wake: () => void, options: ServingOptions = {}) {
+    const { tally, room = letterRoom(), skew = () => 0 } = options
     this.subscription = subscription
     this.#wake = wake
     this.#now = now
-    this.machine = new Dispatch(subscription, { budget: BUDGET, tokens: now * 1_024, ...(tally && { tally }) })
+    this.#skew = skew
+    // Larger than those of the processes before.
+    const tokens = (now + skew()) * 1_024
+    this.machine = new Dispatch(subscription, { budget: BUDGET, tokens, ...(tally && { tally }) })
+    this.saving = new Saving(this.machine, { id: subscription.id, room, skew })
+    if (subscription.pausedUntil !== null) this.machine.pausedUntil = subscription.pausedUntil - skew()
     this.absent = new Absent((session, counts) => this.machine.leave(session, this.#now, counts))
   }
 
@@ -102,13 +111,22 @@ export class Serving {
     for (const answer of answers)
       for (const refused of this.machine.answer(answer, session, now)) seat.offer({ is: "refused", refused })
     if (receipt === undefined) return
-    if (this.isDirty) this.#receipts.add(seat, receipt, this.machine.version)
+    if (this.isDirty) this.saving.receipts.add(seat, receipt, this.machine.version)
     else seat.offer({ is: "durable", receipt })
   }
 
-  /** What the store says of it. Returns shares to be claimed. */
-  stand({ subscription, nodes, shares }: Standing, run: string, now: number): ReadonlyArray<number> {
-    const { status, reason, pausedUntil } = subscription
+  /** What the store says of it. Returns shares to be claimed. Wakes its look where that may find something new. */
+  stand(standing: Standing, run: string, now: number): ReadonlyArray<number> {
+    const shown = () => `${standingOf(this.machine, this.held)} ${this.absent.size}`
+    const before = shown()
+    const wanted = this.#stand(standing, run, now)
+    if (shown() !== before) this.#wake()
+    return wanted
+  }
+
+  #stand({ subscription, nodes, shares, now: at }: Standing, run: string, now: number): ReadonlyArray<number> {
+    const { status, reason } = subscription
+    const pausedUntil = subscription.pausedUntil === null ? null : subscription.pausedUntil - at + now
     this.#now = now
     for (const node of nodes) if (node.run !== run) this.absent.seen(node.lives)
     if (subscription.epoch !== this.subscription.epoch) for (const share of [...this.held.keys()]) this.lose(share)
@@ -122,50 +140,52 @@ export class Serving {
     }
     for (const { share, run: holder, token } of shares) {
       const held = this.held.get(share)
-      if (held !== undefined && (holder !== run || token !== held.token)) this.lose(share)
+      // What was claimed since it was looked up has a newer token.
+      if (held !== undefined && (token > held.token || (holder !== run && token === held.token))) this.lose(share)
     }
     const quota = quotasOf(shares.length, nodes, shares[0]?.run || undefined).get(run) ?? 0
-    const staying = [...this.held].filter(([, { leaving }]) => leaving === undefined)
-    for (const one of [...this.held].filter(([, { leaving }]) => leaving !== undefined)) {
-      if (staying.length >= quota) break
-      one[1].leaving = undefined
-      for (const cursor of one[1].cursors.values()) cursor.draining = false
-      staying.push(one)
-    }
-    for (const [, held] of staying.slice(quota)) {
-      held.leaving = now + subscription.ackTimeoutMillis
-      for (const cursor of held.cursors.values()) this.machine.drain(cursor)
-    }
-    this.#bound(shares.length)
-    if (staying.length >= quota) return []
-    const free = shares.filter(({ share, run: holder }) => holder === "" && !this.held.has(share))
-    return free.slice(0, quota - staying.length).map(({ share }) => share)
+    const until = now + subscription.ackTimeoutMillis
+    const missing = keepTo(quota, this.held, until, (cursor) => this.machine.drain(cursor))
+    this.shares = shares.length
+    this.#bound()
+    // Its own, where the answer to a claim was lost.
+    const free = shares.filter(({ share, run: by }) => (by === "" || by === run) && !this.held.has(share))
+    return free.slice(0, missing).map(({ share }) => share)
   }
 
-  #bound(shares: number): void {
+  #bound(): void {
     const { maxInFlight } = this.subscription
-    this.machine.maxInFlight = Math.max(1, Math.floor((maxInFlight * this.held.size) / Math.max(1, shares)))
+    this.machine.maxInFlight = Math.max(1, Math.floor((maxInFlight * this.held.size) / Math.max(1, this.shares)))
+  }
+
+  get isSingle(): boolean {
+    return isSingle(this.subscription.type)
+  }
+
+  /** Partitions of the topic of which it has cursors, as far as is known here. */
+  get partitions(): number {
+    const { slices } = this.subscription
+    return this.isSingle ? (this.held.get(0)?.cursors.size ?? Number.POSITIVE_INFINITY) : this.shares / slices
   }
 
   /** `ends`: of each partition, where its log ends. */
-  claimed({ share, token, epoch, cursors }: Claimed, ends: ReadonlyMap<number, number>, shares: number): void {
+  claimed({ share, token, epoch, cursors }: Claimed, ends: ReadonlyMap<number, number>): void {
     if (epoch !== this.subscription.epoch) return
     const held = this.held.get(share) ?? { token, cursors: new Map(), leaving: undefined }
     held.token = token
     this.held.set(share, held)
     for (const { slice, saved } of cursors) {
       if (held.cursors.has(keyOf({ slice }))) continue
-      this.#add(held, share, slice, saved, ends.get(slice.partition) ?? saved.mark)
+      this.#add(held, share, slice, moved(saved, -this.#skew()), ends.get(slice.partition) ?? saved.mark)
     }
-    this.#bound(shares)
+    this.#bound()
+    this.#wake()
   }
 
   #add(held: Held, share: number, slice: Cursor<Body>["slice"], saved: SavedCursor, end: number): void {
-    const { type, maxAttempts } = this.subscription
-    const order = isSingle(type) ? "all" : isOrdered(type) ? "keys" : "unordered"
-    const cursor = new Cursor<Body>({ slice, share, maxAttempts, order, end }, saved)
+    const cursor = cursorOf(this.subscription, { slice, share, end }, saved)
     held.cursors.set(keyOf(cursor), cursor)
-    this.#floors.set(cursor, saved.floor)
+    this.saving.floors.set(cursor, saved.floor)
     this.machine.cursors.add(cursor)
   }
 
@@ -182,31 +202,31 @@ export class Serving {
 
   #forget(cursor: Cursor<Body>): void {
     this.machine.drop(cursor)
-    this.#letters.delete(cursor)
-    this.#written.delete(cursor)
-    this.#floors.delete(cursor)
+    this.saving.forget(cursor)
   }
 
   /** It is another node's. SQ2 */
   lose(share: number): void {
     for (const cursor of this.held.get(share)?.cursors.values() ?? []) this.#forget(cursor)
-    if (this.held.delete(share)) this.#receipts.lost()
+    if (this.held.delete(share)) this.saving.receipts.lost()
   }
 
   /** Of a share that is to be given up: whether nothing more of it is under way. */
   isIdle(share: number): boolean {
-    return [...(this.held.get(share)?.cursors.values() ?? [])].every((cursor) => this.machine.isIdle(cursor))
+    for (const cursor of this.held.get(share)?.cursors.values() ?? []) if (!cursor.isIdle) return false
+    return true
   }
 
-  poll(now: number): Polled<Body> {
+  /** `holds`: whether its shares are its own still; if not, nothing goes out. */
+  poll(now: number, holds = true): Polled<Body> {
     this.#now = now
     this.absent.late(now)
     for (const one of this.machine.consumers.all) {
       const seat = this.seats.get(one.session)
       one.stalled = seat === undefined || seat.isFull || seat.isEnded // SQ1
     }
-    const polled = this.machine.poll(now)
-    const floorOf = this.#floors.look(this.subscription.slices)
+    const polled = this.machine.poll(now, holds)
+    const floorOf = this.saving.floors.look(this.subscription.slices)
     for (const { session, token, cursor, events } of polled.deliveries) {
       const { logEpoch, slice } = cursor
       const its = events.map(({ offset, attempt, body }) => ({ offset, attempt, ...body }))
@@ -220,7 +240,9 @@ export class Serving {
       this.seats.get(session)?.offer({ is: "recall", partition: slice.partition, logEpoch, offset, hash })
     }
     this.#show(polled.blocked)
-    return polled
+    const leaving = [...this.held.values()].map((one) => one.leaving)
+    const wakes = [polled.wake, this.absent.next, ...leaving].filter((at) => at !== undefined)
+    return { ...polled, wake: wakes.length === 0 ? undefined : Math.min(...wakes) }
   }
 
   #show(blocked: Polled<Body>["blocked"]): void {
@@ -237,62 +259,43 @@ export class Serving {
       if (cursor.slice.partition === partition && !cursor.draining) this.machine.offer(cursor, from, to, reads)
   }
 
+  /** Told once, however many slices miss it, to whoever would get what is missing. */
   gap(partition: number, from: number, to: number, why: Exclude<GapReason, "epoch">): void {
+    let logEpoch: number | undefined
     for (const cursor of this.machine.cursors) {
       if (cursor.slice.partition !== partition || cursor.floor >= to) continue
       this.machine.gap(cursor, from, to)
-      const { logEpoch } = cursor
-      for (const seat of this.seats.values()) seat.offer({ is: "gap", partition, logEpoch, from, to, why })
+      logEpoch = cursor.logEpoch
     }
+    if (logEpoch === undefined || why === "empty") return
+    const { active } = this.machine.consumers
+    const seats = active === undefined ? this.seats.values() : [this.seats.get(active.session)]
+    for (const seat of seats) seat?.offer({ is: "gap", partition, logEpoch, from, to, why })
   }
 
-  /** What its log keeps no longer holds nobody's place, also where it is with a consumer. */
-  trimmed({ partition, epoch, first }: Bounds): void {
-    const its = [...this.machine.cursors].filter(({ slice }) => slice.partition === partition)
-    const floor = Math.min(...its.map((cursor) => cursor.floor))
-    if (floor < first && its.every(({ logEpoch }) => logEpoch === epoch)) this.gap(partition, floor, first, "retention")
-  }
-
-  /** It is written with the state that is saved next. */
-  bury(item: Parameters<Dispatch<Body>["bury"]>[0], cursor: Cursor<Body>, letter: Letter): void {
-    this.machine.bury(item)
-    this.#letters.set(cursor, [...(this.#letters.get(cursor) ?? []), letter])
+  /** How far its log goes. What that keeps no longer holds nobody's place, also where it is with a consumer. */
+  bounded(bounds: ReadonlyArray<Bounds>): void {
+    this.ends = new Map(bounds.map(({ partition, next }) => [partition, next]))
+    for (const { partition, from, to } of missingOf(this.machine.cursors, bounds))
+      this.gap(partition, from, to, "retention")
   }
 
   get isDirty(): boolean {
-    return [...this.machine.cursors].some((cursor) => cursor.version > (this.#written.get(cursor) ?? 0))
+    return this.saving.isDirty
   }
 
-  /** What has changed since it was written; `clean`: of a share that is given up, all. */
-  gather(clean?: number): Gathered {
-    // A state that was written already would not be written again.
-    const version = clean === undefined ? this.machine.version : ++this.machine.version
-    const cursors = [...this.machine.cursors].filter(
-      (cursor) =>
-        (clean !== undefined && cursor.share === clean) ||
-        (cursor.version > (this.#written.get(cursor) ?? 0) && this.held.has(cursor.share))
-    )
-    const flushes = cursors.map((cursor) => ({
-      ...{ id: this.subscription.id, slice: cursor.slice, token: this.held.get(cursor.share)!.token, version },
-      ...{ saved: cursor.save(cursor.share === clean), letters: this.#letters.get(cursor) ?? [] }
-    }))
-    return { version, flushes, cursors, marks: new Map(cursors.map((cursor) => [cursor, cursor.mark])) }
+  /** What has changed since it was written; `clean`: of shares that are given up, all. */
+  gather(clean: ReadonlySet<number> = NONE): Gathered {
+    return this.saving.gather((share) => this.held.get(share)?.token, clean)
   }
 
-  /** `lost`: places of those that are another's by now. */
-  kept({ version, flushes, cursors, marks }: Gathered, lost: ReadonlySet<number>): void {
-    for (const [place, cursor] of cursors.entries()) {
-      if (lost.has(place)) {
-        if (this.held.get(cursor.share)?.token === flushes[place]!.token) this.lose(cursor.share)
-        continue
-      }
-      this.#written.set(cursor, version)
-      this.#floors.set(cursor, flushes[place]!.saved.floor)
-      const letters = this.#letters.get(cursor)?.slice(flushes[place]!.letters.length) ?? []
-      if (letters.length === 0) this.#letters.delete(cursor)
-      else this.#letters.set(cursor, letters)
+  /** `lost`: places of those that are another's by now. SQ2 */
+  kept(gathered: Gathered, lost: ReadonlySet<number>): void {
+    for (const place of lost) {
+      const { share } = gathered.cursors[place]!
+      if (this.held.get(share)?.token === gathered.flushes[place]!.token) this.lose(share)
     }
-    this.machine.kept(version, marks)
-    this.#receipts.kept(version)
+    // What is left of it is written again, and says then what is durable.
+    if (lost.size === 0) this.saving.kept(gathered)
   }
 }

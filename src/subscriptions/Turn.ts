@@ -1,7 +1,7 @@
 /**
  * One look at all that waits: what goes out now and to whom, what is to be read, and why the rest stays. Pure state.
  *
- *   DP1, DP2, DP4, DP5 in Dispatch.ts
+ *   DP1, DP2, DP4, DP5 in Dispatch.ts, DZ3 in Takers.ts
  *   DZ1  What may not go holds back all behind it of its lane for the rest of the look, whatever becomes possible meanwhile; it holds back nothing
  *        else, and nobody else.
  *   DZ2  What is read ahead is bounded in bytes: bodies of what can't go now give way to what can.
@@ -10,7 +10,9 @@ import { type Consumer, type Consumers, roomOf } from "./Consumers.ts"
 import type { Cursor } from "./Cursor.ts"
 import type { Item } from "./Item.ts"
 import { Outgoing } from "./Outgoing.ts"
+import type { Round } from "./Rounds.ts"
 import type { Definition } from "./Subscription.ts"
+import { LOOKED, Takers } from "./Takers.ts"
 
 /** Why nothing goes out although there is something. */
 export type Blocked = "" | "blocked_on_acks" | "blocked_on_holes" | "blocked_on_keys"
@@ -31,18 +33,19 @@ export interface TurnOptions<B> {
   readonly budget: number
   readonly token: () => number
   readonly hand: (cursor: Cursor<B>, item: Item<B>, session: string, token: number) => void
+  readonly round: Round
 }
+
+/** near: it goes as soon as something is written or read. mark: so does it, and all behind it. lane: others of its lane come first. later: all else. */
+type Why = "near" | "mark" | "lane" | "later"
 
 export class Turn<B> {
   readonly outgoing: Outgoing<B>
   readonly wants = new Map<Cursor<B>, number>()
   wake: number | undefined
-  blocked: Blocked = ""
   readonly #options: TurnOptions<B>
-  /** What consumers may still get, all together. */
-  #room = 0
-  #heldByLane = 0
-  #held = 0
+  readonly #takers: Takers<B>
+  #looked = 0
   #full = false
 
   constructor(options: TurnOptions<B>) {
@@ -55,38 +58,49 @@ export class Turn<B> {
       const waits = reserved?.stage === "waiting" && reserved.alone && reserved.due <= options.now
       if (!has && !(waits && [one, undefined].includes(options.dispatch.consumers.ownerOf(reserved))))
         one.reserved = undefined
-      this.#room += roomOf(one)
     }
+    this.#takers = new Takers(options.dispatch.consumers.inTurn)
   }
 
-  /** Each, beginning with another one every time. */
-  lookAll(cursors: ReadonlyArray<Cursor<B>>, first: number): void {
-    for (let at = 0; at < cursors.length; at++) this.look(cursors[(first + at) % cursors.length]!)
-    this.end(cursors)
+  /** DZ3 */
+  get isOver(): boolean {
+    return this.#looked >= LOOKED
+  }
+
+  /** Whether anybody takes anything still. */
+  get isUseless(): boolean {
+    return this.#takers.room <= 0 || this.#full
   }
 
   look(cursor: Cursor<B>): void {
     if (cursor.draining) return
-    const { dispatch, budget } = this.#options
+    const { dispatch, budget, round } = this.#options
     const { waiting } = cursor
     const held = new Set<number>()
     const stay: Array<Item<B>> = []
     const far: Array<Item<B>> = []
+    const takers = this.#takers
     let at = 0
-    for (; at < waiting.length && this.#room > 0; at++) {
+    let beyond = 0
+    // What is beyond the mark takes nothing now, and more of it than there is room for is of no use.
+    while (at < waiting.length && takers.room > beyond) {
       const item = waiting[at]!
       if (dispatch.inFlight >= dispatch.maxInFlight) {
         this.#full = true // DP5
         break
       }
+      at++
+      this.#looked++
       const behind = item.lane !== undefined && held.has(item.lane)
       const why = behind ? "lane" : this.#try(cursor, item)
       if (why === undefined) continue
+      takers.passed(item)
       stay.push(item)
       if (item.lane !== undefined) held.add(item.lane) // DZ1
-      this.#held++
-      if (why === "lane") this.#heldByLane++
-      if (why !== "near") far.push(item)
+      round.held++
+      if (why === "lane") round.heldByLane++
+      if (why === "mark") beyond++
+      if (why === "lane" || why === "later") far.push(item)
     }
     if (stay.length < at) {
       const rest = waiting.slice(at)
@@ -95,12 +109,12 @@ export class Turn<B> {
       for (const item of rest) waiting.push(item)
     }
     if (dispatch.bytes > budget / 2) for (const item of far) cursor.empty(item) // DZ2
-    if (this.wants.has(cursor) || this.#room <= 0 || this.#full || cursor.full) return
+    if (this.wants.has(cursor) || this.isUseless || cursor.full) return
     if (dispatch.bytes < budget) this.wants.set(cursor, cursor.scan)
   }
 
-  /** Undefined: it went. near: it goes as soon as something is written or read. lane: others of its lane come first. later: all else. */
-  #try(cursor: Cursor<B>, item: Item<B>): "near" | "lane" | "later" | undefined {
+  /** Undefined: it went. */
+  #try(cursor: Cursor<B>, item: Item<B>): Why | undefined {
     const { now, dispatch } = this.#options
     if (item.due > now) {
       this.wake = Math.min(this.wake ?? item.due, item.due) // DP2
@@ -112,7 +126,7 @@ export class Turn<B> {
     const before = cursor.version
     const isKept = cursor.isKept(item, dispatch.durable, version) // DP1
     if (cursor.version !== before) dispatch.version = version
-    if (!isKept) return "near"
+    if (!isKept) return item.offset >= cursor.durableMark ? "mark" : "near"
     const { body } = item
     if (body === undefined) {
       if (!this.wants.has(cursor)) this.wants.set(cursor, item.offset)
@@ -124,14 +138,16 @@ export class Turn<B> {
     this.#options.hand(cursor, item, session, this.outgoing.put(cursor, session, item, body))
     consumer.sent++
     consumer.out++
-    this.#room--
+    this.#takers.gave(consumer)
+    this.#options.dispatch.consumers.served(consumer)
+    this.#options.round.went++
     return undefined
   }
 
-  #consumerFor(cursor: Cursor<B>, item: Item<B>): Consumer<B> | "lane" | "later" | "near" {
+  #consumerFor(cursor: Cursor<B>, item: Item<B>): Consumer<B> | Why {
     const { consumers } = this.#options.dispatch
+    const takers = this.#takers
     const last = this.#isLast(item)
-    const takes = (one: Consumer<B>) => roomOf(one) > 0 && (one.reserved === undefined || one.reserved === item)
     const owner = consumers.ownerOf(item)
     const lane = cursor.lane(item)
     if (owner !== undefined && lane?.mayGo(item, owner.session) === false) return "lane"
@@ -141,21 +157,23 @@ export class Turn<B> {
       return "near"
     }
     if (owner !== undefined) {
-      if (!takes(owner)) return "later"
+      if (roomOf(owner) === 0 || (owner.reserved !== undefined && owner.reserved !== item)) return "later"
       return last ? this.#alone(owner, item) : owner
     }
-    const idle = last ? consumers.next((one) => takes(one) && one.out === 0) : undefined
-    const reserved = idle ?? consumers.all.find((one) => last && one.reserved === item)
-    const next = reserved ?? consumers.next(takes)
+    const next = last ? this.#onlyFor(item) : takers.next
     if (next === undefined) return "later"
     return last ? this.#alone(next, item) : next
   }
 
+  /** Whoever is kept for it, where that one has nothing; or another that has nothing, or will. */
+  #onlyFor(item: Item<B>): Consumer<B> | undefined {
+    const kept = this.#takers.keptFor(item)
+    return kept?.out === 0 ? kept : (this.#takers.idle ?? kept ?? this.#takers.next)
+  }
+
   /** Nothing else goes to that consumer until it has this, and nothing else is with it then. DP4 */
   #alone(consumer: Consumer<B>, item: Item<B>): Consumer<B> | "later" {
-    for (const one of this.#options.dispatch.consumers.all)
-      if (one.reserved === item && one !== consumer) one.reserved = undefined
-    consumer.reserved = item
+    this.#takers.keep(consumer, item)
     return consumer.out === 0 ? consumer : "later"
   }
 
@@ -164,10 +182,11 @@ export class Turn<B> {
     return maxAttempts === 1 ? attempts >= 1 : attempts >= maxAttempts - 1
   }
 
-  end(cursors: ReadonlyArray<Cursor<B>>): void {
-    if (this.#full) this.blocked = "blocked_on_acks"
-    else if (cursors.some(({ full }) => full)) this.blocked = "blocked_on_holes"
-    else if (this.outgoing.deliveries.length === 0 && this.#held > 0 && this.#held === this.#heldByLane)
-      this.blocked = "blocked_on_keys"
+  /** When all were looked at. */
+  blocked(cursors: ReadonlyArray<Cursor<B>>): Blocked {
+    const { held, heldByLane, went } = this.#options.round
+    if (this.#full) return "blocked_on_acks"
+    if (cursors.some(({ full }) => full)) return "blocked_on_holes"
+    return went === 0 && held > 0 && held === heldByLane ? "blocked_on_keys" : ""
   }
 }

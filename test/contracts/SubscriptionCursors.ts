@@ -78,6 +78,49 @@ export const cursorsContract = (test: Test) => {
       assert.deepStrictEqual([three!.nodes, three!.shares[0]!.run], [[], ""])
     }))
 
+  test("SN4 who enters is known at once, and neither prolongs nor ends anything of its others", () =>
+    Effect.gen(function* () {
+      const cursors = yield* CursorStore
+      const [one, two] = [yield* make("exclusive"), yield* make("shared")]
+      const [a, b] = [`a.${one.topicName}`, `b.${one.topicName}`]
+      yield* cursors.attend(a, [{ id: two.id, consumers: 3, lives: [] }], 60_000)
+      yield* cursors.claim(a, [{ id: two.id, share: 0 }], 60_000)
+      const entered = yield* cursors.enter(a, { id: one.id, consumers: 1, lives: [4] }, 60_000)
+      assert.deepStrictEqual(entered!.nodes, [{ run: a, consumers: 1, lives: [4] }])
+      assert.deepStrictEqual(
+        entered!.shares.map(({ share, run }) => [share, run]),
+        [[0, ""]]
+      )
+      yield* Effect.sleep("5 millis")
+      const later = yield* cursors.enter(b, { id: one.id, consumers: 1, lives: [] }, 60_000)
+      assert.deepStrictEqual(
+        later!.nodes.map(({ run }) => run),
+        [a, b]
+      )
+      const [standing] = yield* cursors.attend(b, [{ id: two.id, consumers: 0, lives: [] }], 60_000)
+      assert.deepStrictEqual([standing!.nodes[0]!.run, standing!.shares[0]!.run], [a, a])
+      assert.isUndefined(yield* cursors.enter(a, { id: "0", consumers: 1, lives: [] }, 60_000))
+    }))
+
+  test("SN4 what a run holds of a subscription that it does not name is not prolonged, and ends no later than that", () =>
+    Effect.gen(function* () {
+      const cursors = yield* CursorStore
+      const [one, two] = [yield* make("failover"), yield* make("failover")]
+      const [a, b] = [`a.${one.topicName}`, `b.${one.topicName}`]
+      const both = [one, two].map(({ id }) => ({ id, share: 0 }))
+      yield* cursors.claim(a, [both[0]!], 300)
+      yield* cursors.claim(a, [both[1]!], 60_000)
+      yield* cursors.attend(a, [{ id: two.id, consumers: 1, lives: [] }], 60_000)
+      yield* Effect.sleep("320 millis")
+      assert.deepStrictEqual(
+        (yield* cursors.claim(b, both, 60_000)).map(({ id }) => id),
+        [one.id]
+      )
+      yield* cursors.attend(a, [], 1)
+      yield* Effect.sleep("20 millis")
+      assert.lengthOf(yield* cursors.claim(b, [both[1]!], 60_000), 1)
+    }))
+
   test("SN1 who was overtaken writes nothing, of what others have neither a state nor a dead letter", () =>
     Effect.gen(function* () {
       const store = yield* SubscriptionStore
@@ -207,6 +250,9 @@ export const cursorsContract = (test: Test) => {
         saved: saved({ floor: 50 }),
         letters: [letter({ offset: DEAD_LETTERS })]
       })
+      // Those that are there, as the answer to their write was lost, are no more than before.
+      const again = flush(first!, { letters: letters.slice(-9) })
+      assert.deepStrictEqual(yield* cursors.flush([again]), { lost: [], full: [] })
       assert.deepStrictEqual(yield* cursors.flush([more, flush(second!)]), { lost: [], full: [one.id] })
       assert.strictEqual((yield* store.progress(one.id))[0]!.floor, 20)
       assert.strictEqual((yield* store.progress(two.id))[0]!.floor, 20)

@@ -28,7 +28,7 @@ export const begins: ReadonlyArray<Begin> = [
 
 export const saved = (change: Partial<SavedCursor> = {}): SavedCursor => ({
   ...{ logEpoch: 3, floor: 20, ranges: Uint8Array.from([1, 2, 200, 1, 1]), mark: 99, clean: false },
-  failed: [{ offset: 21, attempts: 2, due: 1_795_000_000_000, alone: true, cause: "'\"\\ \ufffd" }],
+  failed: [{ offset: 21, attempts: 2, due: 1_795_000_000_000, alone: true, cause: "'\"\\ \ufffd", rejected: false }],
   ...change
 })
 

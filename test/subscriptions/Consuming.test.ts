@@ -200,12 +200,12 @@ describe("Consuming", () => {
       const cursors = [5, 10].map((floor, at) => ({
         ...{ slice: { partition: 0, from: at * 32_768, to: at * 32_768 + 32_768 }, saved: beginAt(1, floor) }
       }))
-      serving.claimed({ id: "s", epoch: 1, share: 0, token: 1n, cursors }, new Map(), 1)
+      serving.claimed({ id: "s", epoch: 1, share: 0, token: 1n, cursors }, new Map())
       const [behind, ahead] = [...serving.machine.cursors]
       const fetching = new Fetching(yield* Effect.provide(TopicLog, log.layer))
-      assert.isTrue(yield* fetching.fetch(serving, new Map([[ahead!, 10]]), () => true, 0))
+      assert.isTrue(yield* fetching.fetch(serving, new Map([[ahead!, 10]]), () => true))
       assert.deepStrictEqual([behind!.scan, ahead!.scan], [5, 20])
-      assert.isTrue(yield* fetching.fetch(serving, new Map([[behind!, 5]]), () => true, 0))
+      assert.isTrue(yield* fetching.fetch(serving, new Map([[behind!, 5]]), () => true))
       const seen = [...behind!.items.keys(), ...ahead!.items.keys()].sort((a, b) => a - b)
       const wanted = (offset: number) => offset >= 10 || keyHash(many(20)[offset]![0]) < 32_768
       assert.deepStrictEqual(seen, Array.from({ length: 15 }, (_, n) => n + 5).filter(wanted))
@@ -239,7 +239,10 @@ describe("Consuming", () => {
       const town = new Town()
       yield* town.make("shared", { maxInFlight: 10_000 })
       const a = yield* town.node("a")
-      const silent = yield* a.consuming.join({ topicName: "t", subscriptionName: "s", consumer: "silent", life: 0 })
+      const silent = yield* a.consuming.join(
+        { topicName: "t", subscriptionName: "s", consumer: "silent", life: 0 },
+        "ann"
+      )
       silent.grant(1e9)
       const { guest } = yield* a.join("one")
       const text = "x".repeat(100_000)

@@ -1,5 +1,6 @@
 /** A topic's log in the memory of a test, a segment for each append. */
 import { Effect, Layer } from "effect"
+import { failure } from "../../src/errors/HeraldError.ts"
 import { frameOf } from "../../src/topics/Message.ts"
 import type { Piece, Segment } from "../../src/topics/Piece.ts"
 import { TopicLog } from "../../src/topics/TopicLog.ts"
@@ -8,13 +9,16 @@ export class FakeLog {
   readonly segments: Array<Array<Segment>>
   readonly firsts: Array<number>
   epoch = 1
+  /** What becomes of who asks it how far it goes. */
+  sick: "fails" | "hangs" | undefined
+  /** Questions how far it goes so far, and topics in them. */
+  asked = 0
+  askedOf = 0
   /** Reads so far. */
   reads = 0
   readonly #listeners = new Set<() => void>()
-  readonly #partitions: number
 
   constructor(partitions: number) {
-    this.#partitions = partitions
     this.segments = Array.from({ length: partitions }, () => [])
     this.firsts = Array.from({ length: partitions }, () => 0)
   }
@@ -24,14 +28,21 @@ export class FakeLog {
     return last === undefined ? this.firsts[partition]! : last.base + last.count
   }
 
-  append(partition: number, events: ReadonlyArray<readonly [key: string | null, text: string]>): void {
+  /** Another partition. */
+  grow(): void {
+    this.segments.push([])
+    this.firsts.push(0)
+  }
+
+  /** `heard`: whether its listeners are. */
+  append(partition: number, events: ReadonlyArray<readonly [key: string | null, text: string]>, heard = true): void {
     const messages = events.map(([key, text]) => ({
       ...{ key, payload: new TextEncoder().encode(text), eventTime: null, headers: new Map<string, string>() }
     }))
     const { bytes, hashes, count } = frameOf(messages)
     const base = this.next(partition)
     this.segments[partition]!.push({ is: "segment", base, count, at: 1_000, codec: "none", bytes, hashes })
-    for (const listener of this.#listeners) listener()
+    if (heard) for (const listener of this.#listeners) listener()
   }
 
   trim(partition: number, before: number): void {
@@ -40,10 +51,10 @@ export class FakeLog {
   }
 
   get layer() {
-    const bounds = () =>
-      Array.from({ length: this.#partitions }, (_, partition) => ({
+    const bounds = (topic: number) =>
+      this.segments.map((_, partition) => ({
         ...{
-          topic: 7,
+          topic,
           partition,
           epoch: this.epoch,
           first: this.firsts[partition]!,
@@ -68,7 +79,15 @@ export class FakeLog {
             return { epoch: this.epoch, pieces, next: segment === undefined ? start : segment.base + segment.count }
           }),
         find: () => Effect.succeed(undefined),
-        bounds: () => Effect.sync(bounds),
+        bounds: (topics) =>
+          Effect.suspend(() => {
+            this.asked++
+            this.askedOf += topics.length
+            if (this.sick === "hangs") return Effect.never
+            return this.sick === "fails"
+              ? failure("DatabaseUnavailable", "the log is away")
+              : Effect.succeed(topics.flatMap(bounds))
+          }),
         trim: () => Effect.succeed(undefined),
         hints: (grown) =>
           Effect.sync(() => {

@@ -62,7 +62,9 @@ describe("Subscription", () => {
   })
 
   it("CB1 what failed is read as it was written", () => {
-    const failed = [{ offset: 2 ** 50, attempts: 3, due: 1_795_000_000_000, alone: true, cause: 'a "b"' }]
+    const failed = [
+      { offset: 2 ** 50, attempts: 3, due: 1_795_000_000_000, alone: true, cause: 'a "b"', rejected: true }
+    ]
     assert.deepStrictEqual(failedOf(failedText(failed)), failed)
   })
 })

@@ -109,10 +109,17 @@ export class Town {
     const stores = Layer.mergeAll(this.stores, cursors, logs, topics)
     const context = yield* Layer.buildWithScope(Layer.provide(layer, stores), scope)
     const consuming = Context.get(context, Consuming)
-    const join = Effect.fnUntraced(function* (name: string, kind: Answer["kind"] | "nothing" = "accept", life = 0) {
+    const join = Effect.fnUntraced(function* (
+      name: string,
+      kind: Answer["kind"] | "nothing" = "accept",
+      life = 0,
+      who = "ann"
+    ) {
       const its = yield* Scope.make()
       const guest = new Guest(
-        yield* consuming.join({ topicName: "t", subscriptionName: "s", consumer: name, life }).pipe(Scope.provide(its))
+        yield* consuming
+          .join({ topicName: "t", subscriptionName: "s", consumer: name, life }, who)
+          .pipe(Scope.provide(its))
       )
       guest.joined.grant(1_000)
       yield* Effect.forkIn(guest.run(kind), its)

@@ -151,7 +151,7 @@ export class World {
     const cursor = this.cursors[partition]!
     this.machine.drain(cursor)
     this.poll()
-    if (!this.machine.isIdle(cursor)) {
+    if (!cursor.isIdle) {
       cursor.draining = false
       return
     }

@@ -2,7 +2,7 @@
 import { Clock, Effect, Layer } from "effect"
 import { type Attending, type Claimed, CursorStore, type Standing } from "../../../src/subscriptions/CursorStore.ts"
 import { State } from "../State.ts"
-import { SubscriptionTables } from "./SubscriptionTables.ts"
+import { letterKey, SubscriptionTables } from "./SubscriptionTables.ts"
 
 export const layer = Layer.effect(
   CursorStore,
@@ -57,18 +57,29 @@ export const layer = Layer.effect(
           const consumers = new Map(attending.map((one) => [one.id, one.consumers]))
           for (const [id, rows] of tables.all) {
             if ((consumers.get(id) ?? 0) === 0) rows.nodes.delete(run)
-            for (const held of rows.shares.values()) if (held.run === run) held.until = now() + lasts
+            const until = now() + lasts
+            for (const held of rows.shares.values())
+              if (held.run === run) held.until = consumers.has(id) ? until : Math.min(held.until, until)
           }
           for (const one of attending) attend(run, one, now() + lasts)
           const ids = [...consumers.keys()].sort((a, b) => Number(a) - Number(b))
           return ids.flatMap(standing)
+        }),
+      enter: (run, one, lasts) =>
+        Effect.sync(() => {
+          attend(run, one, now() + lasts)
+          return standing(one.id)[0]
         }),
       claim: (run, shares, lasts) =>
         Effect.sync(() => shares.flatMap(({ id, share }) => claim(run, id, share, now() + lasts))),
       flush: (cursors) =>
         Effect.sync(() => {
           const more = new Map<string, number>()
-          for (const { id, letters } of cursors) more.set(id, (more.get(id) ?? 0) + letters.length)
+          for (const { id, slice, letters } of cursors) {
+            const there = tables.all.get(id)?.letters
+            const fresh = letters.filter((letter) => there?.has(letterKey(slice, letter)) !== true)
+            more.set(id, (more.get(id) ?? 0) + fresh.length)
+          }
           const full = [...more].filter(
             ([id, count]) => tables.all.has(id) && tables.isFull(tables.all.get(id)!, count)
           )

@@ -1,6 +1,6 @@
 /** What the twins of subscriptions hold of a `State`, as migration 0037 has it. */
 import type { Flush } from "../../../src/subscriptions/CursorStore.ts"
-import { DEAD_LETTERS, type DeadLetter } from "../../../src/subscriptions/DeadLetter.ts"
+import { DEAD_LETTERS, type DeadLetter, type Letter } from "../../../src/subscriptions/DeadLetter.ts"
 import type { Numbered } from "../../../src/subscriptions/LetterBox.ts"
 import type { CursorPlace } from "../../../src/subscriptions/Place.ts"
 import { beginAt, type SavedCursor } from "../../../src/subscriptions/SavedCursor.ts"
@@ -33,6 +33,10 @@ export interface Rows {
   readonly nodes: Map<string, { consumers: number; lives: ReadonlyArray<number>; since: number; until: number }>
   readonly letters: Map<string, LetterRow>
 }
+
+/** What a dead letter is known by. */
+export const letterKey = ({ partition }: Slice, { epoch, logEpoch, offset }: Letter): string =>
+  `${epoch}/${partition}/${logEpoch}/${offset}`
 
 export const cursorKey = ({ partition, from }: Slice): string => `${partition}/${from}`
 
@@ -68,7 +72,7 @@ export class SubscriptionTables {
     const row = rows?.cursors.get(cursorKey(slice))
     if (rows === undefined || row === undefined || row.token !== token) return false
     for (const letter of letters) {
-      const name = `${letter.epoch}/${slice.partition}/${letter.logEpoch}/${letter.offset}`
+      const name = letterKey(slice, letter)
       if (!rows.letters.has(name))
         rows.letters.set(name, {
           ...letter,

@@ -1,6 +1,12 @@
 /** Keeps how far subscriptions are in PostgreSQL, by the functions of migration 0037. */
 import { Effect, Layer } from "effect"
-import { type Claimed, CursorStore, type Flush, type Standing } from "../../../src/subscriptions/CursorStore.ts"
+import {
+  type Attending,
+  type Claimed,
+  CursorStore,
+  type Flush,
+  type Standing
+} from "../../../src/subscriptions/CursorStore.ts"
 import { DEAD_LETTERS } from "../../../src/subscriptions/DeadLetter.ts"
 import { failedOf, failedText } from "../../../src/subscriptions/SavedCursor.ts"
 import { guarded } from "../connection/Failure.ts"
@@ -56,19 +62,21 @@ const nameOf = ({ id, partition, from }: { readonly id: string; readonly partiti
 
 export const layer = Layer.effect(
   CursorStore,
-  Effect.map(Pools, ({ writes, other: sql }) =>
-    CursorStore.of({
-      attend: (run, attending, lasts) =>
-        Effect.map(
-          guarded("attend subscriptions")(sql<{ standings: ReadonlyArray<StandingRow> }>`
-            select herald_subscriptions_attend(${run}, ${JSON.stringify(attending.map(({ id, consumers, lives }) => [id, consumers, lives]))}::text::jsonb,
-              ${millis(lasts)}::interval) as standings`),
-          ([row]) =>
-            row!.standings.map((standing) => ({
-              ...standing,
-              shares: standing.shares.map((share) => ({ ...share, token: BigInt(share.token) }))
-            }))
-        ),
+  Effect.map(Pools, ({ writes, other: sql }) => {
+    const attend = (run: string, attending: ReadonlyArray<Attending>, lasts: number, alone: boolean) =>
+      Effect.map(
+        guarded("attend subscriptions")(sql<{ standings: ReadonlyArray<StandingRow> }>`
+          select herald_subscriptions_attend(${run}, ${JSON.stringify(attending.map(({ id, consumers, lives }) => [id, consumers, lives]))}::text::jsonb,
+            ${millis(lasts)}::interval, ${alone}) as standings`),
+        ([row]) =>
+          row!.standings.map((standing) => ({
+            ...standing,
+            shares: standing.shares.map((share) => ({ ...share, token: BigInt(share.token) }))
+          }))
+      )
+    return CursorStore.of({
+      attend: (run, attending, lasts) => attend(run, attending, lasts, false),
+      enter: (run, one, lasts) => Effect.map(attend(run, [one], lasts, true), ([standing]) => standing),
       claim: (run, shares, lasts) =>
         Effect.map(
           guarded("claim shares of subscriptions")(sql<{ claimed: ReadonlyArray<ClaimedRow> }>`
@@ -103,5 +111,5 @@ export const layer = Layer.effect(
               ${JSON.stringify(shares.map(({ id, share, token }) => [id, share, String(token)]))}::text::jsonb)`)
         )
     })
-  )
+  })
 )

@@ -66,8 +66,12 @@ export const makeAppending = Effect.fnUntraced(function* ({ sql, deadline, place
       waiters.add(one)
       bytes += one.size
       lanes[(batch.topic + batch.partition) % LANES]!.add(one)
-      const begun = watching ? Effect.void : Effect.forkIn(watch, scope)
-      watching = true
+      // Who is interrupted before it is forked leaves it to the next.
+      const begun = Effect.suspend(() => {
+        if (watching) return Effect.void
+        watching = true
+        return Effect.forkIn(watch, scope)
+      }).pipe(Effect.uninterruptible)
       return Effect.ensuring(
         Effect.andThen(begun, Deferred.await(done)),
         Effect.suspend(() => {

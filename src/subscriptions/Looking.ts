@@ -1,0 +1,88 @@
+/** Looks at a subscription whenever there may be something to do: what goes out, what is read, what is written and given up. Part of Consuming. */
+import { Effect, Queue } from "effect"
+import { always, saidOf } from "../telemetry/Every.ts"
+import type { LogKind } from "../topics/Topic.ts"
+import type { Fetching } from "./Fetching.ts"
+import type { Matches } from "./Matching.ts"
+import type { Serving } from "./Serving.ts"
+import type { SubscriptionStore } from "./SubscriptionStore.ts"
+import type { Writing } from "./Writing.ts"
+
+/** Milliseconds until another look at one that waits for a store or a log. */
+export const AGAIN = 500
+/** And at the latest, where it waits for nothing. */
+const IDLE = 10_000
+
+/** Where a subscription's events are from. */
+export interface Source {
+  readonly kind: LogKind
+  readonly fetching: Fetching
+  readonly matches: Matches
+  readonly woken: Queue.Queue<void>
+}
+
+export interface LookingOptions {
+  readonly definitions: SubscriptionStore["Service"]
+  /** Milliseconds. SO5 */
+  readonly now: () => number
+  readonly writing: Writing
+  /** Milliseconds: until then shares are held for sure. SO3 */
+  readonly holds: () => number
+  /** There is something to be written. */
+  readonly changed: () => void
+  /** Shares were given up. */
+  readonly news: () => void
+}
+
+export const makeLooking = ({ definitions, now, writing, holds, changed, news }: LookingOptions) => {
+  const giveUpLeaving = Effect.fnUntraced(function* (serving: Serving) {
+    const gone = [...serving.held].filter(
+      ([share, { leaving }]) => leaving !== undefined && (serving.isIdle(share) || leaving <= now())
+    )
+    if (gone.length === 0) return
+    yield* writing.giveUp([[serving, gone.map(([share]) => share)]])
+    news()
+  })
+
+  const told = (serving: Serving) =>
+    Effect.suspend(() => {
+      const { machine, subscription } = serving
+      if (machine.status !== "error" || subscription.status === "error") return Effect.void
+      const change = { status: "error" as const, reason: machine.reason, pausedMillis: null }
+      return Effect.map(definitions.change(subscription, change), (changed) => {
+        if (changed !== undefined) serving.subscription = changed
+      })
+    })
+
+  const note = (serving: Serving): void => {
+    if (!serving.isDirty) return
+    writing.dirty.add(serving)
+    changed()
+  }
+
+  /** One look. Returns in how many milliseconds there is to be another at the latest. */
+  const look = Effect.fnUntraced(function* (serving: Serving, { fetching, matches }: Source) {
+    const at = now()
+    const { wants, deliveries, more, wake: next } = serving.poll(at, at < holds())
+    for (const seat of [...serving.seats.values()]) if (seat.isEnded) serving.leave(seat.session, at, true)
+    note(serving)
+    yield* told(serving)
+    const graves = yield* fetching.bury(serving)
+    const found = yield* fetching.fetch(serving, wants, matches)
+    note(serving)
+    yield* giveUpLeaving(serving)
+    if (found || graves || more || deliveries.length > 0) return 0
+    return Math.min(serving.machine.dead.size > 0 ? AGAIN : IDLE, Math.max(1, (next ?? at + IDLE) - at))
+  })
+
+  return (serving: Serving, source: Source) =>
+    always(
+      "a subscription met a defect",
+      look(serving, source).pipe(
+        Effect.catch((error) => Effect.as(Effect.logDebug("a subscription waits for the store", saidOf(error)), AGAIN)), // SO3
+        Effect.flatMap((millis) =>
+          millis === 0 ? Effect.yieldNow : Effect.raceFirst(Effect.sleep(millis), Queue.take(source.woken))
+        )
+      )
+    )
+}
