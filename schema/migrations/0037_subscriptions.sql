@@ -99,19 +99,27 @@ create table dead_letters (
   sequence bigint,
   -- It is there.
   posted boolean not null default false,
+  -- Why it never will be; '' where it may be.
+  refused text not null default '',
   unique (subscription_id, epoch, partition, log_epoch, "offset")
 );
 
 create index dead_letters_page on dead_letters (subscription_id, id);
-create index dead_letters_waiting on dead_letters (subscription_id, dead_letter_topic, id) where not posted;
+create index dead_letters_waiting on dead_letters (subscription_id, dead_letter_topic, id) where not posted and refused = '';
 
--- Writes down where dead letters are about to be appended. False, and nothing, when another claim took the lease.
+-- Writes down where dead letters are about to be appended. False, and nothing, when another claim took the lease. Others of the same subscription that
+-- have one of these places, or a later one of that partition, are not there, and lose theirs: letters of several nodes come in any order.
 --   in: [{id, target, partition, sequence}]
 create function herald_letters_number(lease jsonb, lasts interval, numbered jsonb) returns boolean language plpgsql as $$
 begin
   if not herald_fence(lease, lasts) then return false; end if;
   update dead_letters d set target = (n->>'target')::bigint, part = (n->>'partition')::integer, sequence = (n->>'sequence')::bigint
     from jsonb_array_elements(numbered) n where d.id = (n->>'id')::bigint and not d.posted;
+  update dead_letters d set target = null, part = null, sequence = null
+    from (select l.subscription_id, (n->>'target')::bigint as target, (n->>'partition')::integer as part, min((n->>'sequence')::bigint) as first
+        from jsonb_array_elements(numbered) n join dead_letters l on l.id = (n->>'id')::bigint group by 1, 2, 3) given
+    where d.subscription_id = given.subscription_id and not d.posted and d.target = given.target and d.part = given.part
+      and d.sequence >= given.first and d.id not in (select (n->>'id')::bigint from jsonb_array_elements(numbered) n);
   return true;
 end $$;
 

@@ -11,6 +11,7 @@ import { Clock, Effect, Metric } from "effect"
 import { Weighed } from "../bounds/Weighed.ts"
 import { gauge } from "../telemetry/Metrics.ts"
 import { KnownTopics } from "../topics/KnownTopics.ts"
+import type { LogKind } from "../topics/Topic.ts"
 import { Deciding } from "./Deciding.ts"
 import { type Route, statusOf } from "./Route.ts"
 import { type Covered, RouteStore } from "./RouteStore.ts"
@@ -21,6 +22,8 @@ export const FRESH = 1_000
 export const TOPICS_FRESH = 5_000
 /** Bytes, about, of rules that are put together */
 const MOST = 33_554_432
+
+const NONE: ReadonlyArray<number> = []
 
 interface Made {
   readonly deciding: Deciding
@@ -40,6 +43,7 @@ export const makeKnown = Effect.gen(function* () {
   let at = Number.NEGATIVE_INFINITY
   let active: ReadonlyArray<Route> = []
   let covered: ReadonlyMap<number, Covered> = new Map()
+  let byLog = new Map<LogKind, ReadonlyArray<number>>()
 
   return {
     get revision() {
@@ -53,6 +57,8 @@ export const makeKnown = Effect.gen(function* () {
     get covered() {
       return covered
     },
+    /** Ids of those in a kind of log; the same array until they are others. */
+    in: (log: LogKind): ReadonlyArray<number> => byLog.get(log) ?? NONE,
     /** True: rules or topics are others than before. */
     refresh: Effect.gen(function* () {
       const now = clock.currentTimeMillisUnsafe()
@@ -72,6 +78,9 @@ export const makeKnown = Effect.gen(function* () {
       const sources = [...new Set(active.map(({ source }) => source))]
       const found = sources.length === 0 ? [] : yield* store.covered(sources)
       covered = new Map(found.filter(({ log }) => log !== "ephemeral").map((one) => [one.id, one]))
+      byLog = new Map(
+        [...Map.groupBy(covered.values(), ({ log }) => log)].map(([log, those]) => [log, those.map(({ id }) => id)])
+      )
       at = now
       return true
     }),

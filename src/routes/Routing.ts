@@ -3,6 +3,7 @@
  *
  *   ZK1  A partition's rules are at work on one node at a time, as placement says, in one of `SLICES` parts that all partitions are in; where two
  *        are at it nevertheless, each step is one's (ZE2).
+ *   ZK2  Each kind of log is routed from for itself: one that fails or hangs holds up no events of others.
  *
  * What came is looked for when the log says so, and every `LOOK` in case it didn't. Partitions take turns, a step each, `AT_ONCE` of them at the same
  * time.
@@ -13,32 +14,43 @@ import { always, every, saidOf } from "../telemetry/Every.ts"
 import { counter, gauge } from "../telemetry/Metrics.ts"
 import { Logs } from "../topics/Logs.ts"
 import type { Place } from "../topics/MessageId.ts"
-import { type Bounds, type PartitionId, partitionKey } from "../topics/Piece.ts"
+import { type Bounds, partitionKey } from "../topics/Piece.ts"
+import type { LogKind } from "../topics/Topic.ts"
+import type { Log } from "../topics/TopicLog.ts"
+import { makeEnds, SLICES, sliceOf } from "./Ends.ts"
 import { FRESH, makeKnown } from "./Known.ts"
 import { type Position, RouteStore } from "./RouteStore.ts"
 import { makeStepping, type Routed } from "./Stepping.ts"
 
-/** ZK1 */
-export const SLICES = 16
 /** Milliseconds. */
 export const LOOK = 5_000
-/** Of a node. */
+/** Of a node, from a kind of log. */
 const AT_ONCE = 4
 const REST = "1 second"
 
-export const sliceOf = ({ topic, partition }: PartitionId): number => (topic * 31 + partition) % SLICES
-
-/** What one part is at. */
+/** What one part is at, in one kind of log. */
 interface Slice {
+  readonly number: number
+  readonly source: Source
   /** Partitions in which there may be something. */
   readonly due: Set<string>
   readonly routed: Map<string, Routed>
   readonly some: Latch.Latch
   /** All of them are to be looked at. */
   anew: boolean
+  /** Since when, in milliseconds of the monotonic clock. */
+  woken: number
   behind: number
   /** When they were looked at last, by the monotonic clock, in milliseconds. */
   looked: number
+}
+
+/** A kind of log. ZK2 */
+interface Source {
+  readonly kind: LogKind
+  readonly log: Log
+  readonly ends: ReturnType<typeof makeEnds>
+  readonly room: Semaphore.Semaphore
 }
 
 const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number }) {
@@ -47,21 +59,29 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
   const logs = yield* Logs
   const known = yield* makeKnown
   const { step, fail } = yield* makeStepping(options)
-  const room = yield* Semaphore.make(AT_ONCE)
-  const slices = new Map<number, Slice>()
+  const slices = new Set<Slice>()
   const clock = yield* Clock.Clock
   const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+  const sources = logs.all
+    .filter(([kind]) => kind !== "ephemeral")
+    .map(([kind, log]): Source => {
+      const topics = () => known.in(kind)
+      return { kind, log, ends: makeEnds({ log, topics, now }), room: Semaphore.makeUnsafe(AT_ONCE) }
+    })
 
   const wake = (slice: Slice, key?: string) => {
-    if (key === undefined) slice.anew = true
-    else slice.due.add(key)
+    if (key !== undefined) slice.due.add(key)
+    else {
+      slice.anew = true
+      slice.woken = now()
+    }
     slice.some.openUnsafe()
   }
 
   const measure = Effect.suspend(() =>
     Metric.update(
       behindGauge,
-      [...slices.values()].reduce((sum, one) => sum + one.behind, 0)
+      [...slices].reduce((sum, one) => sum + one.behind, 0)
     )
   )
 
@@ -98,18 +118,11 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
   })
 
   /** Everything of a part that has more than its rules have seen is due. */
-  const look = Effect.fnUntraced(function* (slice: Slice, number: number) {
+  const look = Effect.fnUntraced(function* (slice: Slice) {
+    const since = slice.anew ? slice.woken : now() - LOOK / 2
     slice.anew = false
-    const bounds = yield* Effect.forEach(
-      [...Map.groupBy(known.covered.values(), ({ log }) => log)],
-      ([kind, those]) => logs.of(kind)?.bounds(those.map(({ id }) => id)) ?? Effect.succeed([])
-    )
-    const its = new Map(
-      bounds
-        .flat()
-        .filter((one) => sliceOf(one) === number)
-        .map((one) => [partitionKey(one), one])
-    )
+    const bounds = yield* slice.source.ends(slice.number, since)
+    const its = new Map(bounds.map((one) => [partitionKey(one), one]))
     const unknown = new Set<number>()
     for (const [key, { topic }] of its) if (slice.routed.get(key)?.revision !== known.revision) unknown.add(topic)
     const those = unknown.size === 0 ? [] : yield* store.positions([...unknown])
@@ -138,7 +151,7 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
     const routed = slice.routed.get(key)
     if (routed === undefined || routed.revision !== known.revision) {
       slice.routed.delete(key)
-      slice.anew = true
+      wake(slice)
       return
     }
     const stepped = yield* step(routed)
@@ -146,27 +159,23 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
     else if (stepped === "anew" || stepped === "gone") {
       slice.routed.delete(key)
       yield* known.refresh
-      slice.anew = true
+      wake(slice)
     }
   })
 
-  const work = (number: number) =>
+  const workIn = (number: number, source: Source) =>
     Effect.suspend(() => {
       const slice: Slice = {
-        due: new Set(),
-        routed: new Map(),
-        some: Latch.makeUnsafe(true),
-        anew: true,
-        behind: 0,
-        looked: Number.NEGATIVE_INFINITY
+        ...{ number, source, due: new Set<string>(), routed: new Map<string, Routed>(), some: Latch.makeUnsafe(true) },
+        ...{ anew: true, woken: now(), behind: 0, looked: Number.NEGATIVE_INFINITY }
       }
-      slices.set(number, slice)
+      slices.add(slice)
       const round = Effect.gen(function* () {
         yield* Effect.timeoutOption(slice.some.await, LOOK)
         slice.some.closeUnsafe()
-        if (slice.anew || now() - slice.looked >= LOOK) yield* look(slice, number)
+        if (slice.anew || now() - slice.looked >= LOOK) yield* look(slice)
         while (slice.due.size > 0 && !slice.anew)
-          yield* Effect.forEach([...slice.due], (key) => room.withPermits(1)(one(slice, key)), {
+          yield* Effect.forEach([...slice.due], (key) => source.room.withPermits(1)(one(slice, key)), {
             concurrency: AT_ONCE,
             discard: true
           })
@@ -182,22 +191,24 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
       return Effect.ensuring(
         always("events were not routed", told),
         Effect.suspend(() => {
-          if (slices.get(number) === slice) slices.delete(number)
+          slices.delete(slice)
           return measure
         })
       )
     })
+  /** ZK2 */
+  const work = (number: number) =>
+    Effect.forEach(sources, (source) => workIn(number, source), { concurrency: "unbounded", discard: true })
 
   const parts = yield* FiberMap.make<string>()
   const listen = Effect.forEach(
-    logs.all.filter(([kind]) => kind !== "ephemeral"),
-    ([, log]) =>
+    sources,
+    ({ kind, log }) =>
       log.hints((grown) => {
-        if (grown === undefined) for (const slice of slices.values()) wake(slice)
-        else if (known.covered.has(grown.topic)) {
-          const slice = slices.get(sliceOf(grown))
-          if (slice !== undefined) wake(slice, partitionKey(grown))
-        }
+        if (grown !== undefined && !known.covered.has(grown.topic)) return
+        for (const slice of slices)
+          if (slice.source.kind === kind && (grown === undefined || sliceOf(grown) === slice.number))
+            wake(slice, grown && partitionKey(grown))
       }),
     { discard: true }
   )
@@ -205,7 +216,7 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
   const follow = Effect.gen(function* () {
     const others = yield* known.refresh
     if (!known.any) return yield* FiberMap.clear(parts)
-    if (others) for (const slice of slices.values()) wake(slice)
+    if (others) for (const slice of slices) wake(slice)
     yield* FiberMap.run(parts, "hints", Effect.scoped(Effect.andThen(listen, Effect.never)), { onlyIfMissing: true })
     for (let number = 0; number < SLICES; number++) {
       const turn = Effect.andThen(placement.single(`routes/${number}`, work(number)), Effect.never)
@@ -217,7 +228,7 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
     every(
       "positions of routing rules were not swept",
       "5 minutes",
-      Effect.suspend(() => (slices.has(0) ? store.sweep : Effect.void))
+      Effect.suspend(() => ([...slices].some(({ number }) => number === 0) ? store.sweep : Effect.void))
     )
   )
 })

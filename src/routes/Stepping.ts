@@ -11,7 +11,7 @@
 import { Effect, Metric } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { counter, each } from "../telemetry/Metrics.ts"
-import { makeFitSchema } from "../topics/Checked.ts"
+import { makeFitting } from "../topics/Fitting.ts"
 import { KnownTopics } from "../topics/KnownTopics.ts"
 import { Logs } from "../topics/Logs.ts"
 import { frameOf } from "../topics/Message.ts"
@@ -58,7 +58,7 @@ export const makeStepping = Effect.fnUntraced(function* ({ eventBytes }: { reado
   const store = yield* RouteStore
   const known = yield* KnownTopics
   const logs = yield* Logs
-  const fitSchema = yield* makeFitSchema
+  const misfits = yield* makeFitting
 
   const fail = Effect.fnUntraced(function* (route: Route, why: string) {
     if (yield* store.fail(route.id, route.version, why.slice(0, 1_000)))
@@ -81,26 +81,6 @@ export const makeStepping = Effect.fnUntraced(function* ({ eventBytes }: { reado
     if (wrong === undefined) return target!.enabled ? target : undefined
     yield* fail(route, wrong)
     return false
-  })
-
-  /** Those that a target's schema refuses. ZI3 */
-  const misfits = Effect.fnUntraced(function* (target: Topic, outgoing: ReadonlyArray<Outgoing>) {
-    const wrong = new Map<Outgoing, string>()
-    for (let from = 0; from < outgoing.length; ) {
-      const rest = outgoing.slice(from)
-      const found = yield* Effect.result(
-        fitSchema(
-          target,
-          rest.map(({ message }) => message)
-        )
-      )
-      if (found._tag === "Success") break
-      const index = found.failure.details?.["index"]
-      if (typeof index !== "number") return yield* found.failure
-      wrong.set(rest[index]!, found.failure.message.replace(/^event \d+ /, "it "))
-      from += index + 1
-    }
-    return wrong
   })
 
   const told = Effect.fnUntraced(function* (routed: Routed, bite: Bite, kept: number, refused: number, rules: number) {
@@ -140,7 +120,11 @@ export const makeStepping = Effect.fnUntraced(function* ({ eventBytes }: { reado
     const bite = biteOf(deciding, read, { topic: topic.name, partition, until, eventBytes, ...its })
     const wrong = new Map<Outgoing, string>()
     for (const [target, those] of Map.groupBy(bite.outgoing, (one) => one.target))
-      if (target.schema !== null) for (const [one, why] of yield* misfits(target, those)) wrong.set(one, why)
+      for (const [index, why] of yield* misfits(
+        target,
+        those.map(({ message }) => message)
+      ))
+        wrong.set(those[index]!, why) // ZI3
     const kept = wrong.size === 0 ? bite.outgoing : bite.outgoing.filter((one) => !wrong.has(one))
     const refused = [
       ...bite.refused,

@@ -29,4 +29,6 @@ export interface DeadLetter extends Letter {
   readonly partition: number
   /** Milliseconds since 1970. */
   readonly at: number
+  /** Why it can't be appended to its topic; "" where nothing says so. */
+  readonly refused: string
 }

@@ -2,7 +2,8 @@
  * Port: dead letters that are to be appended to their topics. Fails `DatabaseUnavailable`, `DatabaseReadOnly` or `Timeout`.
  *
  *   QI1  A dead letter has its place in its topic written down before it is appended there, by whoever holds the lease: one that was overtaken writes
- *        none any more.
+ *        none any more. A place is of one letter: those that have it or a later one of that partition, and are not there, lose theirs.
+ *   QI5  What its topic refuses is set aside with why, and no longer waits.
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -35,7 +36,7 @@ export interface WaitingLetter extends DeadLetter {
 export class LetterBox extends Context.Service<
   LetterBox,
   {
-    /** Those of which something waits, in the order of subscriptions, behind one: "0" for the first. */
+    /** Those of which something waits and is not set aside, in the order of subscriptions, behind one: "0" for the first. */
     readonly bundles: (after: string, limit: number) => Effect.Effect<ReadonlyArray<Bundle>, HeraldError>
     /** The oldest that wait; of at most `maxBytes` of events, but for the first. */
     readonly waiting: (
@@ -48,6 +49,10 @@ export class LetterBox extends Context.Service<
       leaseMillis: number,
       letters: ReadonlyArray<Numbered & { readonly id: number }>
     ) => Effect.Effect<boolean, HeraldError>
+    /** Sets them aside. At most 1,000 characters of why. QI5 */
+    readonly refuse: (
+      letters: ReadonlyArray<{ readonly id: number; readonly why: string }>
+    ) => Effect.Effect<void, HeraldError>
     /** They are in their topic, and wait no more. */
     readonly posted: (ids: ReadonlyArray<number>) => Effect.Effect<void, HeraldError>
   }

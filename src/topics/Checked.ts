@@ -68,23 +68,26 @@ export const makeFitSchema = Effect.map(Workers, (workers) => {
       })
     for (let from = 0; from < all.length; ) {
       const texts: Array<string> = []
+      let unread: number | undefined
       for (let room = TEXT; room > 0 && texts.length < TEXTS && from + texts.length < all.length; ) {
         const index = from + texts.length
         let text: string
         try {
           text = decoder.decode(all[index]!.payload)
         } catch {
-          return yield* refused(index, "its payload is not UTF-8, and so no JSON")
+          unread = index
+          break // What is before it is said first.
         }
         texts.push(text)
         room -= text.length
       }
-      const found = yield* workers.check(schema, texts)
+      const found = texts.length === 0 ? undefined : yield* workers.check(schema, texts)
       if (found !== undefined) {
         const { index, mistake } = found
         const path = mistake._tag === "Violation" ? { path: mistake.path } : {}
         return yield* refused(from + index, reasonOf(mistake), path)
       }
+      if (unread !== undefined) return yield* refused(unread, "its payload is not UTF-8, and so no JSON")
       from += texts.length
     }
   })

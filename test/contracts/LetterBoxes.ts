@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { type Lease, Leases } from "../../src/leases/Leases.ts"
 import { CursorStore } from "../../src/subscriptions/CursorStore.ts"
 import { LetterBox } from "../../src/subscriptions/LetterBox.ts"
-import type { SubscriptionStore } from "../../src/subscriptions/SubscriptionStore.ts"
+import { SubscriptionStore } from "../../src/subscriptions/SubscriptionStore.ts"
 import { fresh } from "../support/fresh.ts"
 import { flush, letter, make } from "./SubscriptionWishes.ts"
 
@@ -72,6 +72,57 @@ export const letterBoxContract = (test: Test) => {
       assert.deepStrictEqual(
         (yield* box.waiting(of, all)).map(({ offset }) => offset),
         [22]
+      )
+    }))
+
+  test("QI1 a place is of one letter: others that have it, or a later one, and are not there lose theirs", () =>
+    Effect.gen(function* () {
+      const box = yield* LetterBox
+      const { id } = yield* make("shared")
+      const [claimed] = yield* (yield* CursorStore).claim("a", [{ id, share: 0 }], 60_000)
+      const letters = [20, 21, 22, 23, 24].map((offset) => letter({ offset }))
+      yield* (yield* CursorStore).flush([flush(claimed!, { letters })])
+      const of = { subscriptionId: id, topic: "dead" }
+      const all = { limit: 100, maxBytes: 1_000_000 }
+      const ids = (yield* box.waiting(of, all)).map((one) => one.id)
+      const held = yield* lease(fresh("letters"), "a")
+      const target = 2 ** 40
+      const numbered = (at: number, partition: number, sequence: number) => ({
+        ...{ id: ids[at]!, target, partition, sequence }
+      })
+      // The later ones of them came first.
+      yield* box.number(held, 60_000, [numbered(1, 0, 1), numbered(2, 0, 2), numbered(3, 0, 3), numbered(4, 1, 9)])
+      yield* box.number(held, 60_000, [numbered(0, 0, 2), numbered(1, 0, 3)])
+      assert.deepStrictEqual(
+        (yield* box.waiting(of, all)).map((one) => one.numbered && [one.numbered.partition, one.numbered.sequence]),
+        [[0, 2], [0, 3], null, null, [1, 9]]
+      )
+      yield* box.number(held, 60_000, [{ ...numbered(0, 1, 1), target: target + 1 }])
+      assert.deepStrictEqual((yield* box.waiting(of, all))[4]!.numbered, { target, partition: 1, sequence: 9 })
+    }))
+
+  test("QI5 what is set aside waits no more, and is among the dead letters with why", () =>
+    Effect.gen(function* () {
+      const box = yield* LetterBox
+      const store = yield* SubscriptionStore
+      const { id } = yield* make("shared")
+      const [claimed] = yield* (yield* CursorStore).claim("a", [{ id, share: 0 }], 60_000)
+      const letters = [letter({ offset: 20 }), letter({ offset: 21, topic: "other" })]
+      yield* (yield* CursorStore).flush([flush(claimed!, { letters })])
+      const of = { subscriptionId: id, topic: "dead" }
+      const [first] = yield* box.waiting(of, { limit: 9, maxBytes: 9_999 })
+      assert.strictEqual(first!.refused, "")
+      yield* box.refuse([{ id: first!.id, why: "it ' does not fit" }])
+      assert.isEmpty(yield* box.waiting(of, { limit: 9, maxBytes: 9_999 }))
+      const bundles = yield* box.bundles(String(Number(id) - 1), 1_000)
+      assert.deepStrictEqual(
+        bundles.filter((one) => one.subscriptionId === id).map(({ topic }) => topic),
+        ["other"]
+      )
+      const kept = yield* store.deadLetters(id, { limit: 9, after: 0, maxBytes: 9_999 })
+      assert.deepStrictEqual(
+        kept.map(({ refused }) => refused),
+        ["it ' does not fit", ""]
       )
     }))
 }

@@ -8,7 +8,7 @@ import { World } from "./World.ts"
 const whats = [
   ...["publish", "publish", "publish", "poll", "poll", "poll", "flush", "flush", "accept", "accept", "fail", "fail"],
   ...["release", "reject", "extend", "tick", "tick", "join", "leave", "grant", "grant", "crash", "seek", "trim"],
-  ...["handOver", "resume"]
+  ...["handOver", "resume", "lose"]
 ] as const
 
 const small = (to: number) => Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: to }))
@@ -54,6 +54,9 @@ const step = (world: World, { what, a, b }: Step): void => {
       break
     case "trim":
       world.trim(partition, world.firsts[partition]! + (b % 3))
+      break
+    case "lose":
+      if (b < 3) world.lose(partition)
       break
     case "handOver":
       world.handOver(partition)

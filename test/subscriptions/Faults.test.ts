@@ -224,6 +224,38 @@ describe("what others got wrong", () => {
     assert.strictEqual(stage.machine.consumers.size, 1)
   })
 
+  it("CY1 a grant that comes late takes nothing back", () => {
+    const stage = new Stage("shared", [null, null, null, null, null, null])
+    stage.join("a", 2)
+    assert.lengthOf(stage.poll(), 2)
+    stage.machine.consumers.grant("a", 5)
+    stage.machine.consumers.grant("a", 3)
+    assert.lengthOf(stage.poll(), 3)
+  })
+
+  it("DI2 the time of the next of a key begins when the one before it is answered", () => {
+    const stage = new Stage("key_shared", [1, 1])
+    stage.join("a")
+    stage.poll()
+    stage.now += TIMEOUT - 10
+    stage.answer("a", "accept", 0)
+    stage.now += TIMEOUT - 1
+    assert.deepStrictEqual(stage.poll(), [])
+    assert.deepStrictEqual(stage.answer("a", "accept", 1), [])
+  })
+
+  it("DZ2 SQ1 bodies of what waits for its key give way, so that what is behind is read at all", () => {
+    const stage = new Stage("key_shared", [1, 1, 1, 1, 1], {}, { budget: 30 })
+    stage.join("a", 1)
+    stage.poll()
+    stage.answer("a", "fail", 0)
+    stage.machine.consumers.grant("a", 99)
+    stage.poll()
+    stage.hashes.push(2, 2)
+    assert.deepStrictEqual(stage.poll(), ["a:5", "a:6"])
+    assert.isAtMost(stage.cursor.bytes, 30)
+  })
+
   it("CY3 pulsar#6535: of a failover subscription one has everything, and the next when it leaves", () => {
     const stage = new Stage("failover", [1, 2, 3], { backoffMillis: [0] })
     stage.join("a", 2)

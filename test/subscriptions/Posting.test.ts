@@ -17,6 +17,7 @@ import { TopicStore } from "../../src/topics/TopicStore.ts"
 import { flush, letter, make } from "../contracts/SubscriptionWishes.ts"
 import { chance } from "../support/Chance.ts"
 import { definition, readAll, startOf } from "../support/Topics.ts"
+import { workers } from "../support/workers.ts"
 
 const message = (n: number): Message => ({
   ...{
@@ -88,6 +89,7 @@ describe("Posting", () => {
             Posting.layer({ run }).pipe(
               Layer.provide(Logs.layer),
               Layer.provide(EphemeralLog.layer({ partitionBytes: 1, allBytes: 1 })),
+              Layer.provide(workers()),
               Layer.provide(broken)
             )
           )

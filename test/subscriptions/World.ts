@@ -122,16 +122,33 @@ export class World {
       }
       this.holds.delete(session)
     }
-    for (const [partition, log] of this.logs.entries()) {
-      const done = rangesOf(this.saved[partition]!)
-      for (const [offset, known] of log.entries()) {
-        if (known.durable) assert.isTrue(done.has(offset), "CB1 what was durable is done")
-        known.accepted = known.accepted && done.has(offset)
-        known.most = Number.POSITIVE_INFINITY
-        known.due = 0
-      }
-    }
+    for (const partition of this.logs.keys()) this.goBack(partition)
     this.machine = this.start()
+  }
+
+  /** To what was written. */
+  goBack(partition: number): void {
+    const done = rangesOf(this.saved[partition]!)
+    for (const [offset, known] of this.logs[partition]!.entries()) {
+      if (known.durable) assert.isTrue(done.has(offset), "CB1 what was durable is done")
+      known.accepted = known.accepted && done.has(offset)
+      known.most = Number.POSITIVE_INFINITY
+      known.due = 0
+    }
+  }
+
+  /** Another node has it by now, and then this one has it again: from what was written. */
+  lose(partition: number): void {
+    for (const holds of this.holds.values())
+      for (const hold of holds) {
+        if (hold.partition !== partition) continue
+        const known = this.logs[partition]![hold.offset]!
+        if (hold.until > 0) known.least = Math.max(known.least, Math.min(known.least + 1, this.max)) // DP6
+        hold.until = 0
+      }
+    this.goBack(partition)
+    this.machine.drop(this.cursors[partition]!)
+    this.machine.cursors.add(this.load(partition))
   }
 
   seek(partition: number, wanted: number): void {

@@ -1,9 +1,15 @@
 /** Dead letters that wait for their topics, over a `State`: the rules of migration 0037. */
 import { Clock, Effect, Layer } from "effect"
-import { LetterBox } from "../../../src/subscriptions/LetterBox.ts"
+import { LetterBox, type Numbered } from "../../../src/subscriptions/LetterBox.ts"
 import { fenced } from "../leases/LeaseTables.ts"
 import { State } from "../State.ts"
 import { type LetterRow, SubscriptionTables } from "./SubscriptionTables.ts"
+
+const waits = ({ isPosted, refused }: LetterRow): boolean => !isPosted && refused === ""
+
+/** Whether the other one has that place, or a later one of its partition. */
+const isBehind = ({ target, partition, sequence }: Numbered, other: Numbered | null): boolean =>
+  other?.target === target && other.partition === partition && other.sequence >= sequence
 
 export const layer = Layer.effect(
   LetterBox,
@@ -20,7 +26,7 @@ export const layer = Layer.effect(
           return rows
             .flatMap(([subscriptionId, { subscription, letters }]) => {
               const { topicName, subscriptionName } = subscription
-              const topics = new Set([...letters.values()].flatMap(({ isPosted, topic }) => (isPosted ? [] : [topic])))
+              const topics = new Set([...letters.values()].flatMap((row) => (waits(row) ? [row.topic] : [])))
               return [...topics].map((topic) => ({ subscriptionId, topicName, subscriptionName, topic }))
             })
             .slice(0, limit)
@@ -28,7 +34,7 @@ export const layer = Layer.effect(
       waiting: ({ subscriptionId, topic }, { limit, maxBytes }) =>
         Effect.sync(() => {
           const rows = [...(tables.all.get(subscriptionId)?.letters.values() ?? [])]
-          const its = rows.filter((row) => !row.isPosted && row.topic === topic).sort((a, b) => a.id - b.id)
+          const its = rows.filter((row) => waits(row) && row.topic === topic).sort((a, b) => a.id - b.id)
           let bytes = 0
           return its
             .slice(0, limit)
@@ -38,12 +44,20 @@ export const layer = Layer.effect(
       number: (lease, leaseMillis, letters) =>
         Effect.sync(() => {
           if (!fenced(state, lease, leaseMillis, clock.currentTimeMillisUnsafe())) return false
-          const byId = new Map(all().map((row) => [row.id, row]))
-          for (const { id, ...numbered } of letters) {
-            const row = byId.get(id)
-            if (row !== undefined) row.numbered = numbered
+          const byId = new Map(letters.map(({ id, ...numbered }) => [id, numbered]))
+          for (const { letters: rows } of tables.all.values()) {
+            const its = [...rows.values()].filter(({ isPosted }) => !isPosted)
+            const given = its.flatMap(({ id }) => byId.get(id) ?? [])
+            for (const row of its)
+              if (byId.has(row.id)) row.numbered = byId.get(row.id)!
+              else if (given.some((one) => isBehind(one, row.numbered))) row.numbered = null
           }
           return true
+        }),
+      refuse: (letters) =>
+        Effect.sync(() => {
+          const byId = new Map(letters.map(({ id, why }) => [id, why]))
+          for (const row of all()) if (!row.isPosted) row.refused = byId.get(row.id) ?? row.refused
         }),
       posted: (ids) =>
         Effect.sync(() => {

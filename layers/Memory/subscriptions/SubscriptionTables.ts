@@ -22,6 +22,7 @@ export interface ShareRow {
 }
 
 export interface LetterRow extends DeadLetter {
+  refused: string
   numbered: Numbered | null
   isPosted: boolean
 }
@@ -79,6 +80,7 @@ export class SubscriptionTables {
           id: ++this.letterIds,
           partition: slice.partition,
           at: now,
+          refused: "",
           numbered: null,
           isPosted: false
         })

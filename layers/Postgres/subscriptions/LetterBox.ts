@@ -18,18 +18,18 @@ export const layer = Layer.effect(
         guarded("find dead letters that wait")(sql<Bundle>`
           select s.id::text as "subscriptionId", s.topic_name as "topicName", s.subscription_name as "subscriptionName", d.topic
           from (select distinct subscription_id, dead_letter_topic as topic from dead_letters
-            where not posted and subscription_id > ${after}::text::bigint order by 1, 2 limit ${limit}) d
+            where not posted and refused = '' and subscription_id > ${after}::text::bigint order by 1, 2 limit ${limit}) d
           join subscriptions s on s.id = d.subscription_id order by s.id, d.topic`),
       waiting: ({ subscriptionId, topic }, { limit, maxBytes }) =>
         Effect.map(
           guarded("read dead letters that wait")(sql<Row>`
             with page as materialized (
               select id, sum(octet_length(event)) over (order by id) - octet_length(event) as before, row_number() over (order by id) as n
-              from (select id, event from dead_letters where not posted and subscription_id = ${subscriptionId}::text::bigint
+              from (select id, event from dead_letters where not posted and refused = '' and subscription_id = ${subscriptionId}::text::bigint
                 and dead_letter_topic = ${topic} order by id limit ${limit}) them)
             select id::float8 as id, epoch::float8 as epoch, partition, log_epoch::float8 as "logEpoch", "offset"::float8 as "offset",
               translate(encode(event, 'base64'), E'\\n', '') as event, herald_millis(published_at) as "publishedAt", attempts, reason, cause,
-              dead_letter_topic as topic, herald_millis(at) as at, target::float8 as target, part, sequence::float8 as sequence
+              dead_letter_topic as topic, herald_millis(at) as at, refused, target::float8 as target, part, sequence::float8 as sequence
             from dead_letters join page using (id)
             where n = 1 or before + octet_length(event) <= ${maxBytes}::int order by id`),
           (rows) =>
@@ -45,6 +45,12 @@ export const layer = Layer.effect(
             select herald_letters_number(${asFence(lease)}::text::jsonb, ${millis(leaseMillis)}::interval,
               ${JSON.stringify(letters)}::text::jsonb) as done`),
           ([row]) => row!.done
+        ),
+      refuse: (letters) =>
+        Effect.asVoid(
+          guarded("set dead letters aside")(writes`
+            update dead_letters d set refused = l->>'why' from jsonb_array_elements(${JSON.stringify(letters)}::text::jsonb) l
+              where d.id = (l->>'id')::bigint and not d.posted`)
         ),
       posted: (ids) =>
         Effect.asVoid(

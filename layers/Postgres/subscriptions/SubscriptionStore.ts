@@ -165,7 +165,7 @@ export const layer = Layer.effect(
                 order by id limit ${limit}) them)
             select id::float8 as id, epoch::float8 as epoch, partition, log_epoch::float8 as "logEpoch", "offset"::float8 as "offset",
               translate(encode(event, 'base64'), E'\\n', '') as event, herald_millis(published_at) as "publishedAt", attempts, reason, cause,
-              dead_letter_topic as topic, herald_millis(at) as at
+              dead_letter_topic as topic, herald_millis(at) as at, refused
             from dead_letters join page using (id)
             where n = 1 or before + octet_length(event) <= ${maxBytes}::int order by id`),
           (rows) => rows.map((row) => ({ ...row, event: new Uint8Array(Buffer.from(row.event, "base64")) }))

@@ -124,6 +124,7 @@ export const letterOf = (found: DeadLetter, paint: Paint): string =>
       [
         ["why", found.reason === "rejected" ? "a consumer rejected it" : `it failed ${found.attempts} times`],
         ["said last", found.cause],
+        ["its topic refuses it", found.refused],
         ["key", found.key ?? ""],
         ["published", found.publishedAt === null ? "" : time(found.publishedAt)],
         ["came here", time(found.at)],

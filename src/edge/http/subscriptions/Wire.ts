@@ -158,7 +158,7 @@ export const SubscriptionStats = Schema.Struct({
 }).annotate({ identifier: "SubscriptionStats" })
 export type SubscriptionStats = typeof SubscriptionStats.Type
 
-/** `reason`: `rejected` by a consumer, or failed as often as it may (`attempts`). `cause`: what was said last. Its event is as topics show it. */
+/** `reason`: `rejected` by a consumer, or failed as often as it may (`attempts`). `cause`: what was said last. `refused`: why its topic does not take it; empty where nothing says so. Its event is as topics show it. */
 export const DeadLetter = Schema.Struct({
   id: Whole,
   eventId: Schema.String,
@@ -169,6 +169,7 @@ export const DeadLetter = Schema.Struct({
   cause: Schema.String,
   attempts: Whole,
   deadLetterTopic: Schema.String,
+  refused: Schema.String,
   at: Schema.Finite,
   time: Stamp,
   publishedAt: Schema.NullOr(Schema.Finite),
@@ -267,7 +268,7 @@ export const letterText = (letter: Letter, topic: string): string => {
   const { key, payload, headers, eventTime } = messageOf(letter.event)
   const before = JSON.stringify({
     ...{ id, eventId: messageIdText({ topic, partition, epoch, offset }), partition, epoch, offset, reason, cause },
-    ...{ attempts, deadLetterTopic: letter.topic, at, time: stamp(at), publishedAt },
+    ...{ attempts, deadLetterTopic: letter.topic, refused: letter.refused, at, time: stamp(at), publishedAt },
     ...{ publishedTime: stampOr(publishedAt), occurredAt: eventTime, occurredTime: stampOr(eventTime), key },
     headers: Object.fromEntries(headers)
   })

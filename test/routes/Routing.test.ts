@@ -1,0 +1,110 @@
+/** Routing from several logs, one of which is not as it should be. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as Memory from "../../layers/Memory/Memory.ts"
+import { CurrentIdentity, system } from "../../src/access/Identity.ts"
+import { failure } from "../../src/errors/HeraldError.ts"
+import { Placement } from "../../src/placement/Placement.ts"
+import { makeEnds, sliceOf } from "../../src/routes/Ends.ts"
+import * as Routing from "../../src/routes/Routing.ts"
+import { RoutingRules } from "../../src/routes/RoutingRules.ts"
+import { KnownTopics } from "../../src/topics/KnownTopics.ts"
+import { Logs } from "../../src/topics/Logs.ts"
+import { type Log, TopicLog } from "../../src/topics/TopicLog.ts"
+import { fresh } from "../support/fresh.ts"
+import { events, newTopic, readAll, startOf } from "../support/Topics.ts"
+import { workers } from "../support/workers.ts"
+
+const mine = Layer.succeed(
+  Placement,
+  Placement.of({ single: (_name, work) => Effect.asVoid(Effect.forkScoped(work)), turns: Effect.succeed([]) })
+)
+
+const away = failure("TopicLogUnavailable", "it is away")
+
+/** `kafka`: what of it is otherwise, once it is sick. */
+const logs = (kafka: Partial<Log>, seen: { bounds: number; isSick: boolean }) =>
+  Layer.effect(
+    Logs,
+    Effect.map(TopicLog, (log) => {
+      const counted: Log = {
+        ...log,
+        bounds: (topics) =>
+          Effect.suspend(() => {
+            seen.bounds++
+            return log.bounds(topics)
+          })
+      }
+      const sick = { ...log, ...kafka }
+      const other: Log = {
+        ...log,
+        bounds: (...of) => Effect.suspend(() => (seen.isSick ? sick : log).bounds(...of)),
+        read: (...of) => Effect.suspend(() => (seen.isSick ? sick : log).read(...of))
+      }
+      const all = [["postgres", counted] as const, ["kafka", other] as const]
+      return Logs.of({ all, of: (kind) => all.find(([its]) => its === kind)?.[1] })
+    })
+  )
+
+describe("Routing", () => {
+  for (const [how, kafka] of [
+    ["fails when it is asked how far it goes", { bounds: () => away }],
+    ["never says how far it goes", { bounds: () => Effect.never }],
+    ["fails when it is read", { read: () => away }],
+    ["is read for ever", { read: () => Effect.never }]
+  ] as ReadonlyArray<[string, Partial<Log>]>)
+    it.effect(`ZK2 a log that ${how} keeps nothing of another from being routed`, () => {
+      const seen = { bounds: 0, isSick: false }
+      const below = Layer.provideMerge(logs(kafka, seen), Memory.layer)
+      const given = Layer.provideMerge(
+        Layer.provideMerge(RoutingRules.layer, Layer.mergeAll(KnownTopics.layer, workers())),
+        below
+      )
+      return Effect.gen(function* () {
+        const { create } = yield* RoutingRules
+        const { append } = yield* TopicLog
+        const target = yield* newTopic()
+        for (const log of ["kafka", "postgres"] as const)
+          for (let n = 0; n < 8; n++) {
+            const source = yield* newTopic({ log })
+            yield* create({ name: fresh("rule"), source: source.name, target: target.name }, { message: "" })
+            yield* append({ topic: source.id, partition: 0, events: events(`${log}${n}`), producing: undefined })
+          }
+        Object.assign(seen, { bounds: 0, isSick: true })
+        yield* Layer.build(Layer.provide(Routing.layer({ eventBytes: 1_048_576 }), mine))
+        for (let n = 0; n < 20; n++) yield* TestClock.adjust("250 millis")
+        const { pieces } = yield* readAll({ topic: target.id, partition: 0 }, yield* startOf(target.id, 0))
+        const count = pieces.reduce((sum, piece) => sum + (piece.is === "segment" ? piece.count : 0), 0)
+        assert.strictEqual(count, 8)
+        assert.isBelow(seen.bounds, 8)
+      }).pipe(Effect.scoped, Effect.provideService(CurrentIdentity, system), Effect.provide(given))
+    })
+
+  it.effect("ZK3 a log is asked once for all parts, and anew for whoever wants to know it as it is later", () =>
+    Effect.gen(function* () {
+      let [asked, now] = [0, 100]
+      let topics: ReadonlyArray<number> = [1, 2]
+      const bounds = (those: ReadonlyArray<number>) =>
+        Effect.sync(() => {
+          asked++
+          return those.map((topic) => ({ topic, partition: 0, epoch: 1, first: 0, next: asked, bytes: 0 }))
+        })
+      const ends = makeEnds({ log: { bounds }, topics: () => topics, now: () => now })
+      const [one, two] = [1, 2].map((topic) => sliceOf({ topic, partition: 0 })) as [number, number]
+      const all = yield* Effect.all([ends(one, 100), ends(two, 90), ends(one, 50)], { concurrency: "unbounded" })
+      assert.deepStrictEqual(
+        all.map((its) => its.map(({ topic, next }) => [topic, next])),
+        [[[1, 1]], [[2, 1]], [[1, 1]]]
+      )
+      now = 200
+      assert.strictEqual((yield* ends(one, 101))[0]!.next, 2)
+      topics = [1]
+      assert.deepStrictEqual(yield* ends(two, 0), [])
+      assert.strictEqual(asked, 3)
+      topics = []
+      assert.deepStrictEqual(yield* ends(one, 0), [])
+      assert.strictEqual(asked, 3)
+    })
+  )
+})
