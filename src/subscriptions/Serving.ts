@@ -39,7 +39,6 @@ export interface ServingOptions {
   readonly skew?: () => number
 }
 
-const NONE: ReadonlySet<number> = new Set()
 const keyOf = ({ slice: { partition, from } }: Pick<Cursor<Body>, "slice">): string => `${partition}/${from}`
 
 export class Serving {
@@ -285,7 +284,7 @@ export class Serving {
   }
 
   /** What has changed since it was written; `clean`: of shares that are given up, all. */
-  gather(clean: ReadonlySet<number> = NONE): Gathered {
+  gather(clean: ReadonlySet<number> = new Set()): Gathered {
     return this.saving.gather((share) => this.held.get(share)?.token, clean)
   }
 

@@ -171,8 +171,7 @@ export class World {
     }
     this.flush()
     this.saved[partition] = cursor.save(true)
-    // What it had not looked at since a crash makes all of it suspect again.
-    if (!this.saved[partition]!.clean) this.goBack(partition)
+    if (!this.saved[partition]!.clean) this.goBack(partition) // All of it is suspect again.
     this.machine.drop(cursor)
     this.machine.cursors.add(this.load(partition))
   }
