@@ -34,7 +34,7 @@ export interface Progress {
   readonly failed: number
 }
 
-/** An event that failed and is tried again, as it was written last. */
+/** An event that failed and is tried again, as it was written last: none that was rejected. */
 export interface Retrying extends Failed {
   readonly partition: number
   readonly logEpoch: number

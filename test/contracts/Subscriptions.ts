@@ -137,8 +137,8 @@ export const subscriptionsContract = (test: Test) => {
       const cursors = yield* CursorStore
       const made = yield* make("failover")
       const [claimed] = yield* cursors.claim("run", [{ id: made.id, share: 0 }], 60_000)
-      const one = { attempts: 2, alone: false, cause: "'\"\\ \ufffd" }
-      const failed = [3, 1, 2].map((due, n) => ({ ...one, offset: 21 + n, due }))
+      const one = { attempts: 2, alone: false, cause: "'\"\\ \ufffd", rejected: false }
+      const failed = [3, 1, 2, 0].map((due, n) => ({ ...one, offset: 21 + n, due, rejected: due === 0 }))
       yield* cursors.flush([flush(claimed!, { saved: saved({ failed }) })])
       const told = yield* store.retrying(made.id, 2)
       assert.deepStrictEqual(told, [

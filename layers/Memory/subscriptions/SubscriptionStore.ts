@@ -135,7 +135,7 @@ export const layer = Layer.effect(
         Effect.sync(() =>
           [...(tables.all.get(id)?.cursors.values() ?? [])]
             .flatMap(({ slice: { partition }, saved: { logEpoch, failed } }) =>
-              failed.map((one): Retrying => ({ partition, logEpoch, ...one }))
+              failed.flatMap((one): Array<Retrying> => (one.rejected ? [] : [{ partition, logEpoch, ...one }]))
             )
             .sort((a, b) => a.due - b.due || a.partition - b.partition || a.offset - b.offset)
             .slice(0, limit)

@@ -137,8 +137,9 @@ export const layer = Layer.effect(
       retrying: (id, limit) =>
         guarded("read what a subscription tries again")(sql<Retrying>`
           select partition, log_epoch::float8 as "logEpoch", (f->>0)::float8 as "offset", (f->>1)::integer as attempts,
-            (f->>2)::float8 as due, (f->>3)::boolean as alone, f->>4 as cause
+            (f->>2)::float8 as due, (f->>3)::boolean as alone, f->>4 as cause, (f->>5)::boolean as rejected
           from subscription_cursors, jsonb_array_elements(failed::jsonb) f where subscription_id = ${id}::text::bigint
+            and not (f->>5)::boolean
           order by 5, 1, 3 limit ${limit}`),
       deadLettersTo: (topicName, limit) =>
         Effect.map(
