@@ -11,7 +11,7 @@
 import { Context, Effect, Layer, Result } from "effect"
 import type { Identity } from "../access/Identity.ts"
 import { requireTopic } from "../access/RequireTopic.ts"
-import { type TopicPermission, topicScope } from "../access/TopicRights.ts"
+import { mayTopic, type TopicPermission, topicScope } from "../access/TopicRights.ts"
 import { type CommitOptions, optionsProblem } from "../commits/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { isTopicName, TOPIC_LENGTH, wrongTopicName } from "../keys/TopicName.ts"
