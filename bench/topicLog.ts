@@ -87,6 +87,7 @@ const measure = async ({ short: brief, runs }: Options): Promise<Report> => {
           topic: id,
           partition: worker % partitions,
           events,
+          compression: "zstd",
           producing: { producer: `p${worker}`, epoch: producers[worker]!.epoch, sequence }
         })
       )
@@ -110,7 +111,15 @@ const measure = async ({ short: brief, runs }: Options): Promise<Report> => {
     for (let n = 0; n < events / 500; n += 20)
       await Promise.all(
         Array.from({ length: 20 }, (_, at) =>
-          run(log.append({ topic: id, partition: 0, events: five[(n + at) % five.length]!, producing: undefined }))
+          run(
+            log.append({
+              topic: id,
+              partition: 0,
+              events: five[(n + at) % five.length]!,
+              compression: "zstd",
+              producing: undefined
+            })
+          )
         )
       )
     return id

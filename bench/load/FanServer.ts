@@ -50,7 +50,7 @@ const server = createServer({ noDelay: true }, (socket) => {
       const end = HEAD + bytes.readUInt32BE(0)
       if (bytes.length < end) break
       const events = { count: bytes.readUInt32BE(4), bytes: bytes.subarray(HEAD, end), hashes: undefined }
-      Effect.runSync(log.append({ topic, partition: 0, events, producing: undefined }))
+      Effect.runSync(log.append({ topic, partition: 0, events, compression: "zstd", producing: undefined }))
       bytes = bytes.subarray(end)
     }
     rest = Buffer.from(bytes)

@@ -90,7 +90,7 @@ export interface Step {
   /** From where it is routed. */
   readonly source: PartitionId
   readonly advances: ReadonlyArray<Advance>
-  /** One a partition. */
+  /** Those of a partition in their order. */
   readonly appended: ReadonlyArray<Appended>
 }
 

@@ -14,7 +14,6 @@ import { counter, each } from "../telemetry/Metrics.ts"
 import { makeFitting } from "../topics/Fitting.ts"
 import { KnownTopics } from "../topics/KnownTopics.ts"
 import { Logs } from "../topics/Logs.ts"
-import { frameOf } from "../topics/Message.ts"
 import type { Place } from "../topics/MessageId.ts"
 import { samePlace } from "../topics/MessageId.ts"
 import type { PartitionId } from "../topics/Piece.ts"
@@ -23,6 +22,7 @@ import { advancesOf, type Bite, biteOf, type Outgoing } from "./Bite.ts"
 import type { Deciding } from "./Deciding.ts"
 import type { Route } from "./Route.ts"
 import { type Covered, RouteStore } from "./RouteStore.ts"
+import { segmentsOf } from "./Segments.ts"
 
 /** Bytes of events that are read at once. */
 const READ_BYTES = 262_144
@@ -133,12 +133,7 @@ export const makeStepping = Effect.fnUntraced(function* ({ eventBytes }: { reado
     const into = Map.groupBy(kept, (one) => `${one.target.id}/${one.partition}`)
     const stepped = yield* store.step({
       ...{ revision, source: partition, advances: advancesOf(its, { ...bite, refused }, kept) },
-      appended: [...into.values()].map((those) => ({
-        topic: those[0]!.target.id,
-        partition: those[0]!.partition,
-        events: frameOf(those.map(({ message }) => message)),
-        zstd: those[0]!.target.compression === "zstd"
-      }))
+      appended: [...into.values()].flatMap(segmentsOf)
     })
     if (stepped === "unavailable") {
       for (const { target } of kept) known.changed(target.name, undefined)

@@ -28,8 +28,8 @@ export interface Batch {
   readonly partition: number
   /** At least one. */
   readonly events: Frame
-  /** As the topic says; left out: zstd. */
-  readonly compression?: Compression
+  /** As the topic says. */
+  readonly compression: Compression
   /** Undefined: may be there twice where it is sent twice. */
   readonly producing: Producing | undefined
 }

@@ -1,7 +1,7 @@
 /**
  * Port: the log of ephemeral topics, in the memory of one node and read on that node alone.
  *
- *   MR1  It is bounded in bytes, of each partition and of all: what is oldest ends first, and readers behind it are told of a gap.
+ *   MR1  It is bounded in bytes of memory, of what holds events as well, of each partition and of all: what is oldest ends first, and readers behind it are told of a gap.
  *   MR2  It goes with the node. The next one begins with other epochs, so that nobody takes its offsets for those that were before.
  *   MR3  A topic that it was told to forget is gone: nobody reads it, and nothing is appended any more. Ids of topics are never given again.
  */

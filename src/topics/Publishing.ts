@@ -8,6 +8,7 @@
  *   TV4  Bytes of events that are under way are bounded, of all and of one principal: more are refused with the time to wait.
  *   TV5  With a producer, all events of a batch are of one partition; what it sends again is answered with the places that it has.
  *   TV6  Whoever publishes names neither another principal's producer nor one of Herald's own, and sets no header of Herald's own.
+ *   TV7  What a topic says of packing is what its log is told of every batch.
  */
 import { Clock, Context, Effect, Fiber, Layer, Metric } from "effect"
 import { ByteBudget } from "../bounds/ByteBudget.ts"
@@ -15,7 +16,7 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { counter, each } from "../telemetry/Metrics.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { Activity } from "./Activity.ts"
-import type { Outcome, Producing } from "./Batch.ts"
+import type { Producing } from "./Batch.ts"
 import { makeFitSchema, tooLarge, wrongEvent, wrongProducer, wrongProducing } from "./Checked.ts"
 import { KnownTopics, noSuchTopic } from "./KnownTopics.ts"
 import { BATCH_EVENTS } from "./Limits.ts"
@@ -26,6 +27,7 @@ import { type Part, parted } from "./Parted.ts"
 import type { Topic } from "./Topic.ts"
 import { type Opened, TopicStore } from "./TopicStore.ts"
 import { permitted } from "./Topics.ts"
+import { errorOf, worst } from "./Unplaced.ts"
 
 export interface PublishingOptions {
   /** Bytes of one event. */
@@ -125,28 +127,6 @@ const weightOf = ({ key, payload, headers }: Message): number => {
   return weight
 }
 
-/** What is told of a part that was not placed. */
-const errorOf = (outcome: Exclude<Outcome, { readonly is: "placed" }>, topic: string, who: string): HeraldError => {
-  switch (outcome.is) {
-    case "fenced":
-      return failure("ProducerFenced", `${who} was opened again, as epoch ${outcome.epoch}`)
-    case "sequence-gap":
-      return failure("SequenceGap", `the next event of ${who} here has the sequence ${outcome.expected}`, {
-        details: { expected: outcome.expected }
-      })
-    case "unknown-producer":
-      return failure("UnknownProducer", `${topic} knows no producer ${who} of that epoch`)
-    case "gone":
-      return noSuchTopic(topic)
-    case "late":
-      return failure("Timeout", "the events could not be appended in time; they were not, and will not be")
-  }
-}
-
-/** The one that says most of all parts: that something is unknown must not be lost. */
-const worst = (errors: ReadonlyArray<UnplacedEvents>): HeraldError =>
-  (errors.find(({ error }) => error.unknown) ?? errors[0]!).error
-
 const make = Effect.fnUntraced(function* (options: PublishingOptions) {
   const store = yield* TopicStore
   const known = yield* KnownTopics
@@ -176,7 +156,13 @@ const make = Effect.fnUntraced(function* (options: PublishingOptions) {
     const one = ({ partition, frame }: Part) =>
       Effect.suspend(() => {
         const answered = activity.pressure.begin({ topic: topic.id, partition }, topic.name, frame.bytes.length)
-        const appended = log.append({ topic: topic.id, partition, events: frame, producing })
+        const appended = log.append({
+          topic: topic.id,
+          partition,
+          events: frame,
+          compression: topic.compression,
+          producing
+        })
         return Effect.result(Effect.ensuring(appended, Effect.sync(answered)))
       })
     const done =

@@ -225,7 +225,7 @@ describe("topics in Kafka, with faults", () => {
     // What waits is bounded: more is refused at once.
     const big = events("x".repeat(1_000_000))
     const send = Effect.flatMap(TopicLog, (log) =>
-      Effect.result(log.append({ topic: id, partition: 0, events: big, producing: undefined }))
+      Effect.result(log.append({ topic: id, partition: 0, events: big, compression: "zstd", producing: undefined }))
     )
     const results = await one.runPromise(
       Effect.forEach(Array.from({ length: 80 }), () => send, { concurrency: "unbounded" })

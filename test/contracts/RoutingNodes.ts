@@ -47,7 +47,7 @@ const event = (payload: object, key: string | null = null): Message => ({
 
 const publish = Effect.fnUntraced(function* (topic: number, events: ReadonlyArray<Message>, partition = 0) {
   const { append } = yield* TopicLog
-  const done = yield* append({ topic, partition, events: frameOf(events), producing: undefined })
+  const done = yield* append({ topic, partition, events: frameOf(events), compression: "zstd", producing: undefined })
   assert.strictEqual(done.is, "placed")
 })
 

@@ -43,6 +43,28 @@ describe("topics in PostgreSQL, with faults", () => {
     for (const outcome of outcomes) assert.isTrue(outcome.is === "placed" && outcome.placed[0]!.count === 10)
   })
 
+  it("NB1 however many want to hear of events, a node listens over one connection, and all of them hear", async () => {
+    const listening = async () =>
+      Number(
+        (await query("select count(*) as n from pg_stat_activity where query ilike 'listen%herald_topics%'"))[0]!["n"]
+      )
+    const before = await listening()
+    const heard = [0, 0, 0, 0]
+    await one.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const log = yield* TopicLog
+          for (const at of heard.keys())
+            yield* log.hints((partition) => void (heard[at]! += partition === undefined ? 0 : 1))
+          assert.isAtMost(yield* Effect.promise(listening), before + 1)
+          const { id } = yield* Effect.promise(() => newOne())
+          yield* Effect.promise(() => other.runPromise(append(id, 1, 1)))
+          yield* Effect.promise(() => waitUntil("all to hear", () => heard.every((count) => count > 0)))
+        })
+      )
+    )
+  })
+
   it("TL4 TD1 two nodes send the same batches of one producer: each is there once, and both are told where", async () => {
     const { id } = await newOne()
     const producing = await open(id, "p")
@@ -199,7 +221,7 @@ describe("topics in PostgreSQL, with faults", () => {
     await holder.query(`select from topic_partitions where topic_id = ${id} for update`)
     const big = events("x".repeat(1_000_000))
     const send = Effect.flatMap(TopicLog, (log) =>
-      log.append({ topic: id, partition: 0, events: big, producing: undefined })
+      log.append({ topic: id, partition: 0, events: big, compression: "zstd", producing: undefined })
     )
     const fibers = Array.from({ length: 70 }, () => other.runFork(send))
     const refused = await other.runPromise(Effect.flip(send))

@@ -70,7 +70,7 @@ export const topicLogsContract = (test: Test, { begins = false } = {}) => {
       const options = { maxBytes: 1_000, packed: false }
       const nothing = { epoch: start.epoch, pieces: [], next: 0 }
       assert.deepStrictEqual(yield* read({ topic: id, partition: 0 }, start, options), nothing)
-      yield* append({ topic: id, partition: 0, events: events("a"), producing: undefined })
+      yield* append({ topic: id, partition: 0, events: events("a"), compression: "zstd", producing: undefined })
       const end = yield* read({ topic: id, partition: 0 }, { ...start, offset: 1 }, options)
       assert.deepStrictEqual(end, { ...nothing, next: 1 })
       assert.deepStrictEqual(yield* bounds([id + 1_000_000]), [])
@@ -80,7 +80,10 @@ export const topicLogsContract = (test: Test, { begins = false } = {}) => {
       assert.isUndefined(yield* read(nowhere, start, options))
       assert.isUndefined(yield* find(nowhere, 0))
       assert.isUndefined(yield* trim(nowhere, 5))
-      assert.deepStrictEqual(yield* append({ ...nowhere, events: events("a"), producing: undefined }), { is: "gone" })
+      assert.deepStrictEqual(
+        yield* append({ ...nowhere, events: events("a"), compression: "zstd" as const, producing: undefined }),
+        { is: "gone" }
+      )
     }))
 
   test("TL3 who appends at once gets offsets without gaps, each in the order of what it did", () =>
@@ -97,6 +100,7 @@ export const topicLogsContract = (test: Test, { begins = false } = {}) => {
                 topic: id,
                 partition: writer % 3,
                 events: numbered(10 * n, 1 + (n % 3), `w${writer}-`),
+                compression: "zstd",
                 producing: undefined
               })
           ),
@@ -128,7 +132,7 @@ export const topicLogsContract = (test: Test, { begins = false } = {}) => {
       const { id } = yield* newTopic()
       const outcomes = yield* Effect.forEach(
         Array.from({ length: 200 }, (_, n) => n),
-        (n) => append({ topic: id, partition: 0, events: events(`e${n}`), producing: undefined }),
+        (n) => append({ topic: id, partition: 0, events: events(`e${n}`), compression: "zstd", producing: undefined }),
         { concurrency: "unbounded" }
       )
       assert.deepStrictEqual(
@@ -151,7 +155,8 @@ export const topicLogsContract = (test: Test, { begins = false } = {}) => {
       ]
       const told = yield* Effect.forEach(
         [...wrong, right],
-        (one) => Effect.result(append({ topic: id, partition: 0, events: one, producing: undefined })),
+        (one) =>
+          Effect.result(append({ topic: id, partition: 0, events: one, compression: "zstd", producing: undefined })),
         { concurrency: "unbounded" }
       )
       assert.deepStrictEqual(
@@ -169,7 +174,12 @@ export const topicLogsContract = (test: Test, { begins = false } = {}) => {
       assert.deepStrictEqual(yield* find(partition, 0), start)
       const came: Array<readonly [offset: number, at: number]> = []
       for (let n = 0; n < 20; n++) {
-        const outcome = yield* append({ ...partition, events: numbered(0, 1 + (n % 4)), producing: undefined })
+        const outcome = yield* append({
+          ...partition,
+          events: numbered(0, 1 + (n % 4)),
+          compression: "zstd" as const,
+          producing: undefined
+        })
         if (outcome.is !== "placed") return assert.fail(outcome.is)
         came.push([outcome.placed[0]!.offset!, outcome.at])
         if (n % 3 === 0) yield* Effect.sleep("3 millis")
@@ -188,7 +198,13 @@ export const topicLogsContract = (test: Test, { begins = false } = {}) => {
       const { append, trim, find, bounds } = yield* TopicLog
       const { id } = yield* newTopic()
       const partition: PartitionId = { topic: id, partition: 0 }
-      for (let n = 0; n < 5; n++) yield* append({ ...partition, events: numbered(10 * n, 10), producing: undefined })
+      for (let n = 0; n < 5; n++)
+        yield* append({
+          ...partition,
+          events: numbered(10 * n, 10),
+          compression: "zstd" as const,
+          producing: undefined
+        })
       const start = yield* startOf(id)
       const [all] = yield* bounds([id])
       const cut = (yield* trim(partition, 25))!
@@ -202,7 +218,7 @@ export const topicLogsContract = (test: Test, { begins = false } = {}) => {
       assert.strictEqual((yield* trim(partition, 3))!.first, 25)
       assert.deepInclude(yield* trim(partition, 1_000), { first: 50, next: 50, bytes: 0 })
       assert.deepStrictEqual(textsOf((yield* readAll(partition, start)).pieces), ["retention 0-50"])
-      yield* append({ ...partition, events: events("next"), producing: undefined })
+      yield* append({ ...partition, events: events("next"), compression: "zstd" as const, producing: undefined })
       assert.deepStrictEqual(textsOf((yield* readAll(partition, { ...start, offset: 50 })).pieces), ["50=next"])
       assert.strictEqual((yield* find(partition, 0))!.offset, 50)
     }))
@@ -211,7 +227,7 @@ export const topicLogsContract = (test: Test, { begins = false } = {}) => {
     Effect.gen(function* () {
       const { append, read } = yield* TopicLog
       const { id } = yield* newTopic()
-      yield* append({ topic: id, partition: 0, events: events("a", "b"), producing: undefined })
+      yield* append({ topic: id, partition: 0, events: events("a", "b"), compression: "zstd", producing: undefined })
       const { epoch } = yield* startOf(id)
       const found = (yield* read(
         { topic: id, partition: 0 },
@@ -250,7 +266,7 @@ export const topicLogsContract = (test: Test, { begins = false } = {}) => {
         const { id } = yield* newTopic({ partitions: 2 })
         const heard = new Set<string>()
         yield* hints((one) => heard.add(one === undefined ? "any" : `${one.topic}/${one.partition}`))
-        yield* append({ topic: id, partition: 1, events: events("a"), producing: undefined })
+        yield* append({ topic: id, partition: 1, events: events("a"), compression: "zstd", producing: undefined })
         yield* Effect.promise(() => waitUntil("the hint", () => heard.has(`${id}/1`)))
         assert.isFalse(heard.has(`${id}/0`))
       })

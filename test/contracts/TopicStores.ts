@@ -7,6 +7,7 @@ import { TopicLog } from "../../src/topics/TopicLog.ts"
 import { TopicStore } from "../../src/topics/TopicStore.ts"
 import { fresh } from "../support/fresh.ts"
 import { definition, events, newTopic, numbered, readAll, startOf, textsOf } from "../support/Topics.ts"
+import { topicMakingContract } from "./TopicMaking.ts"
 
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, TopicLog | TopicStore>) => void
 
@@ -16,6 +17,8 @@ const nameOf = <A, E extends { readonly name: string }, R>(effect: Effect.Effect
   Effect.map(Effect.flip(effect), ({ name }) => name)
 
 export const topicStoresContract = (test: Test) => {
+  topicMakingContract(test)
+
   test("TS1 a topic is created, found, changed and deleted", () =>
     Effect.gen(function* () {
       const { create, get, update, remove } = yield* TopicStore
@@ -48,33 +51,6 @@ export const topicStoresContract = (test: Test) => {
       assert.isUndefined(yield* update(name, { enabled: true }))
     }))
 
-  test("TS6 a topic that another system has to make is seen once it was made, and no other has its name there", () =>
-    Effect.gen(function* () {
-      const { create, get, list, update, made, unmade } = yield* TopicStore
-      const name = fresh("t/a")
-      const wish = definition({ name, log: "kafka" })
-      const { id } = yield* create(wish, "ann")
-      assert.isUndefined(yield* get(name))
-      assert.isUndefined(yield* update(name, { enabled: false }))
-      assert.deepStrictEqual((yield* list(name, "", 10)).topics, [])
-      const dotted = name.replaceAll("/", ".")
-      for (const other of [definition({ name }), wish, { ...wish, name: dotted }])
-        assert.strictEqual(yield* nameOf(create(other, "ben")), "TopicExists")
-      yield* create(definition({ name: dotted, log: "ephemeral" }), "ben")
-      assert.isTrue(yield* unmade(id))
-      assert.isFalse(yield* unmade(id))
-      assert.isUndefined(yield* made(id, "x"))
-      const second = yield* create(wish, "ann")
-      const seen = (yield* made(second.id, "x"))!
-      assert.deepInclude(seen, { id: second.id, madeAs: "x", version: 1 })
-      assert.deepStrictEqual(yield* get(name), seen)
-      assert.isFalse(yield* unmade(second.id))
-      assert.deepStrictEqual((yield* update(name, { enabled: false }))!.madeAs, "x")
-      const here = yield* create(definition({ log: "ephemeral" }), "ann")
-      assert.isUndefined(yield* made(here.id, "x"))
-      assert.isFalse(yield* unmade(here.id))
-    }))
-
   test("TS1 schemas are counted, over none", () =>
     Effect.gen(function* () {
       const { update } = yield* TopicStore
@@ -90,7 +66,13 @@ export const topicStoresContract = (test: Test) => {
       const { update } = yield* TopicStore
       const { append, bounds } = yield* TopicLog
       const { id, name } = yield* newTopic({ partitions: 2 })
-      yield* append({ topic: id, partition: 1, events: events("a"), producing: undefined })
+      yield* append({
+        topic: id,
+        partition: 1,
+        events: events("a"),
+        compression: "zstd" as const,
+        producing: undefined
+      })
       assert.strictEqual(yield* nameOf(update(name, { partitions: 1 })), "InvalidInput")
       assert.strictEqual((yield* update(name, { partitions: 4 }))!.partitions, 4)
       assert.deepStrictEqual(
@@ -137,10 +119,13 @@ export const topicStoresContract = (test: Test) => {
       const { append, read, bounds } = yield* TopicLog
       const made = yield* newTopic()
       const partition = { topic: made.id, partition: 0 }
-      yield* append({ ...partition, events: events("a"), producing: undefined })
+      yield* append({ ...partition, events: events("a"), compression: "zstd" as const, producing: undefined })
       const start = yield* startOf(made.id)
       yield* remove(made.name)
-      assert.deepStrictEqual(yield* append({ ...partition, events: events("b"), producing: undefined }), { is: "gone" })
+      assert.deepStrictEqual(
+        yield* append({ ...partition, events: events("b"), compression: "zstd" as const, producing: undefined }),
+        { is: "gone" }
+      )
       assert.isUndefined(yield* read(partition, start, { maxBytes: 10, packed: false }))
       assert.deepStrictEqual(yield* bounds([made.id]), [])
       const again = yield* create(definition({ name: made.name }), "ann")
@@ -163,12 +148,19 @@ export const topicStoresContract = (test: Test) => {
             topic: id,
             partition: 0,
             events: numbered(sequence, count),
+            compression: "zstd" as const,
             producing: { producer: "p", epoch, sequence }
           }),
           (outcome) => (outcome.is === "placed" ? outcome.placed : outcome)
         )
       assert.deepStrictEqual(yield* send(1, 3), [placed(0, 3)])
-      yield* append({ topic: id, partition: 0, events: events("other"), producing: undefined })
+      yield* append({
+        topic: id,
+        partition: 0,
+        events: events("other"),
+        compression: "zstd" as const,
+        producing: undefined
+      })
       assert.deepStrictEqual(yield* send(4, 3), [placed(4, 3)])
       assert.deepStrictEqual(yield* send(1, 3), [there(0, 3)])
       assert.deepStrictEqual(yield* send(4, 3), [there(4, 3)])
@@ -206,6 +198,7 @@ export const topicStoresContract = (test: Test) => {
               topic: id,
               partition,
               events: numbered(sequence, 5, `${producer}-`),
+              compression: "zstd" as const,
               producing: { producer, epoch, sequence }
             }))
           )
@@ -242,11 +235,18 @@ export const topicStoresContract = (test: Test) => {
           topic: id,
           partition: 0,
           events: events(`e${sequence}`),
+          compression: "zstd" as const,
           producing: { producer: "p", epoch, sequence }
         })
       for (let n = 1; n <= REMEMBERED + 2; n++) {
         yield* send(n)
-        yield* append({ topic: id, partition: 0, events: events("between"), producing: undefined })
+        yield* append({
+          topic: id,
+          partition: 0,
+          events: events("between"),
+          compression: "zstd" as const,
+          producing: undefined
+        })
       }
       const [old, remembered] = [yield* send(1), yield* send(3)]
       assert.deepStrictEqual(old.is === "placed" && old.placed, [there(undefined, 1)])
@@ -259,7 +259,13 @@ export const topicStoresContract = (test: Test) => {
       const { append } = yield* TopicLog
       const { id } = yield* newTopic({ partitions: 2 })
       const send = (epoch: number, sequence: number, partition = 0, producer = "p") =>
-        append({ topic: id, partition, events: events("a"), producing: { producer, epoch, sequence } })
+        append({
+          topic: id,
+          partition,
+          events: events("a"),
+          compression: "zstd" as const,
+          producing: { producer, epoch, sequence }
+        })
       assert.deepStrictEqual(yield* send(1, 1), { is: "unknown-producer" })
       const first = (yield* open(id, "p"))!
       yield* send(first.epoch, 1)

@@ -90,4 +90,6 @@ export const texts = (heard: Heard, ...expected: ReadonlyArray<string>) =>
     Effect.andThen(Effect.sync(() => assert.deepStrictEqual(heard.texts, expected)))
   )
 export const append = (topic: number, partition: number, ...all: ReadonlyArray<string>) =>
-  Effect.flatMap(TopicLog, (log) => log.append({ topic, partition, events: eventsOf(...all), producing: undefined }))
+  Effect.flatMap(TopicLog, (log) =>
+    log.append({ topic, partition, events: eventsOf(...all), compression: "zstd", producing: undefined })
+  )

@@ -59,7 +59,9 @@ export class ReadingDoor implements AsyncDisposable {
 
   async append(topic: number, partition: number, events: Frame): Promise<void> {
     await this.#runtime.runPromise(
-      Effect.flatMap(TopicLog, (log) => log.append({ topic, partition, events, producing: undefined }))
+      Effect.flatMap(TopicLog, (log) =>
+        log.append({ topic, partition, events, compression: "zstd", producing: undefined })
+      )
     )
     await new Promise((resolve) => setImmediate(resolve)) // others have their turn
   }

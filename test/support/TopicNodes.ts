@@ -66,6 +66,7 @@ export const append = (
       topic,
       partition: 0,
       events: numbered(from, count, name),
+      compression: "zstd",
       producing: producing && { ...producing, sequence: from }
     })
   )

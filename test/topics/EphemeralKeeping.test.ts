@@ -25,7 +25,9 @@ describe("what ephemeral topics keep", () => {
         const [short, long, sized] = [yield* make(60_000), yield* make(3_600_000), yield* make(null)]
         const all = [short, long, sized].map(({ id }) => id)
         const send = (text: string) =>
-          Effect.forEach(all, (topic) => append({ topic, partition: 0, events: events(text), producing: undefined }))
+          Effect.forEach(all, (topic) =>
+            append({ topic, partition: 0, events: events(text), compression: "zstd" as const, producing: undefined })
+          )
         yield* send("a")
         yield* TestClock.adjust("50 seconds")
         yield* send("b")
@@ -53,7 +55,13 @@ describe("what ephemeral topics keep", () => {
       const { append, bounds, read, topics } = yield* EphemeralLog
       const { remove } = yield* TopicStore
       const [gone, stays] = [yield* newTopic({ log: "ephemeral" }), yield* newTopic({ log: "ephemeral" })]
-      const batch = (topic: number) => ({ topic, partition: 0, events: events("a"), producing: undefined })
+      const batch = (topic: number) => ({
+        topic,
+        partition: 0,
+        events: events("a"),
+        compression: "zstd" as const,
+        producing: undefined
+      })
       yield* append(batch(gone.id))
       yield* append(batch(stays.id))
       const [before] = yield* bounds([gone.id])

@@ -48,6 +48,31 @@ const on = (partition: number, error: Parameters<typeof failure>[0]) => {
 }
 
 describe("publishing", () => {
+  it.effect("TV7 what is published is packed as its topic says", () => {
+    const asked: Array<string> = []
+    const listened = Layer.effect(
+      TopicLog,
+      Effect.map(TopicLog, (log) =>
+        TopicLog.of({
+          ...log,
+          append: (batch: Batch) => {
+            asked.push(batch.compression)
+            return log.append(batch)
+          }
+        })
+      )
+    ).pipe(Layer.provideMerge(Memory.layer)) as typeof Memory.layer
+    return Effect.gen(function* () {
+      const { create } = yield* Topics
+      const { publish } = yield* Publishing
+      for (const compression of ["none", "zstd"] as const) {
+        yield* create({ name: compression, compression, partitions: 2 }, why)
+        yield* publish({ topic: compression, events: keys.map((key) => event("x", key)) })
+      }
+      assert.deepStrictEqual(asked, ["none", "none", "zstd", "zstd"])
+    }).pipe(as, Effect.provide(topics.pipe(Layer.provideMerge(access), Layer.provideMerge(below(listened, {})))))
+  })
+
   it.effect(
     "TV4 while the database stalls, publishers are told to come again, and stats say what waits and where",
     () => {

@@ -3,6 +3,7 @@
  * and one identity for all that a process writes.
  *
  *   KQ1  A connection that failed or did not answer in time is thrown away: nothing that was asked over it before is answered later.
+ *   KQ3  A question has one deadline, whatever it takes to ask it: a Kafka that is frozen holds nobody up for longer than others' leases last.
  *   KQ2  What one topic's brokers are is asked for that topic alone: one that is gone takes nobody else along.
  */
 import { setTimeout as sleep } from "node:timers/promises"
@@ -12,8 +13,10 @@ import { Reader } from "./Bytes.ts"
 import { type Call, codes, type Leaders, metadata, Refused } from "./Protocol.ts"
 import { coordinator } from "./Transactions.ts"
 
-/** Milliseconds until an answer. */
-export const PATIENCE = 4_000
+/** Milliseconds until an answer to what is written. */
+const PATIENCE = 4_000
+/** For all that a question takes: finding who leads, a connection, tries. Leases of those who ask last longer. KQ3 */
+export const QUESTION = 3_000
 /** For what Kafka itself has seconds. */
 const LONG_PATIENCE = 12_000
 /** Topics whose leaders are remembered. */
@@ -84,7 +87,7 @@ const LED_ELSEWHERE = [5, 6, 74, 75, 76, 78]
 const AGAIN = [0, 50, 100, 200, 400]
 
 /** A question that may be asked again: who leads may have changed, and a connection may have been closed at its other end. */
-const again = async <A>(run: () => Promise<A>): Promise<A> => {
+const again = async <A>(left: () => number, run: () => Promise<A>): Promise<A> => {
   for (let tries = 0; ; tries++)
     try {
       return await run()
@@ -93,18 +96,40 @@ const again = async <A>(run: () => Promise<A>): Promise<A> => {
         ? LED_ELSEWHERE.includes(cause.code)
         : Object(cause).name !== "KafkaJSRequestTimeoutError" && tries < 2
       const wait = AGAIN[tries]
-      if (!passing || wait === undefined) throw cause
+      if (!passing || wait === undefined || left() <= wait) throw cause
       await sleep(wait)
     }
 }
 
+/** Rejects when `millis` are over. */
+const inTime = async <A>(promise: Promise<A>, millis: number): Promise<A> => {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error("Kafka did not answer in time")), Math.max(0, millis))
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 export class Brokers {
   readonly #cluster: Inside
+  readonly #now: () => number
   readonly #brokers = new Map<string, Promise<Broker>>()
   readonly #leaders = new Map<string, Leaders>()
 
-  constructor(kafka: Kafka) {
+  /** `now`: milliseconds that only ever grow. */
+  constructor(kafka: Kafka, now: () => number = () => performance.now()) {
     this.#cluster = clusterOf(kafka)
+    this.#now = now
+  }
+
+  /** How many milliseconds are left of so many. */
+  #leftOf(millis: number): () => number {
+    const until = this.#now() + millis
+    return () => until - this.#now()
   }
 
   async #open(at: { readonly host: string; readonly port: number } | undefined): Promise<Broker> {
@@ -126,16 +151,16 @@ export class Brokers {
   async #ask<A>(
     at: { readonly host: string; readonly port: number } | undefined,
     call: Call<A>,
-    patience: number,
+    left: () => number,
     sent?: () => void
   ): Promise<A> {
     const key = at === undefined ? "" : `${at.host}:${at.port}`
     const held = this.#brokers.get(key) ?? this.#open(at)
     this.#brokers.set(key, held)
     try {
-      const { connectionPool } = await held
+      const { connectionPool } = await inTime(held, left())
       sent?.()
-      return await connectionPool.send(requestOf(call, patience))
+      return await connectionPool.send(requestOf(call, Math.max(1, Math.ceil(left()))))
     } catch (cause) {
       if (!isRefused(cause)) {
         if (this.#brokers.get(key) === held) this.#brokers.delete(key)
@@ -146,10 +171,14 @@ export class Brokers {
   }
 
   /** `wanted`: partitions that have to be known, as they may be newer than what is remembered. */
-  async leadersOf(topic: string, wanted: ReadonlyArray<number>): Promise<Leaders> {
+  async leadersOf(
+    topic: string,
+    wanted: ReadonlyArray<number>,
+    left: () => number = this.#leftOf(QUESTION)
+  ): Promise<Leaders> {
     const held = this.#leaders.get(topic)
     if (held !== undefined && wanted.every((partition) => held.leaders?.has(partition))) return held
-    const found = await this.#ask(undefined, metadata(topic), PATIENCE)
+    const found = await this.#ask(undefined, metadata(topic), left)
     if (this.#leaders.size >= MOST_TOPICS) this.#leaders.clear()
     if (found.leaders !== undefined && [...found.leaders.values()].every((leader) => leader >= 0))
       this.#leaders.set(topic, found)
@@ -158,18 +187,23 @@ export class Brokers {
 
   /** Asks the leader of a partition what may be asked again. */
   ask<A>(topic: string, partition: number, call: Call<A>): Promise<A> {
-    return again(() => this.tell(topic, partition, call))
+    const left = this.#leftOf(QUESTION)
+    return again(left, () => this.#tell(topic, partition, call, left))
   }
 
   /** Asks the leader of a partition, once. `sent` is called when it goes out: from then on it may have been done. */
-  async tell<A>(topic: string, partition: number, call: Call<A>, sent?: () => void): Promise<A> {
+  tell<A>(topic: string, partition: number, call: Call<A>, sent?: () => void): Promise<A> {
+    return this.#tell(topic, partition, call, this.#leftOf(PATIENCE), sent)
+  }
+
+  async #tell<A>(topic: string, partition: number, call: Call<A>, left: () => number, sent?: () => void): Promise<A> {
     try {
-      const { brokers, leaders } = await this.leadersOf(topic, [partition])
+      const { brokers, leaders } = await this.leadersOf(topic, [partition], left)
       const leader = leaders?.get(partition)
       if (leader === undefined) throw new Refused(call.name, codes.UNKNOWN_TOPIC_OR_PARTITION)
       const at = brokers.get(leader)
       if (at === undefined) throw new Error(`partition ${partition} of ${topic} has no leader now`)
-      return await this.#ask(at, call, PATIENCE, sent)
+      return await this.#ask(at, call, left, sent)
     } catch (cause) {
       this.#leaders.delete(topic)
       throw cause
@@ -182,16 +216,18 @@ export class Brokers {
     partitions: ReadonlyArray<number>,
     call: (partitions: ReadonlyArray<number>) => Call<ReadonlyMap<number, A>>
   ): Promise<ReadonlyMap<number, A>> {
-    return again(() => this.#askAll(topic, partitions, call))
+    const left = this.#leftOf(QUESTION)
+    return again(left, () => this.#askAll(topic, partitions, call, left))
   }
 
   async #askAll<A>(
     topic: string,
     partitions: ReadonlyArray<number>,
-    call: (partitions: ReadonlyArray<number>) => Call<ReadonlyMap<number, A>>
+    call: (partitions: ReadonlyArray<number>) => Call<ReadonlyMap<number, A>>,
+    left: () => number
   ): Promise<ReadonlyMap<number, A>> {
     try {
-      const { brokers, leaders } = await this.leadersOf(topic, partitions)
+      const { brokers, leaders } = await this.leadersOf(topic, partitions, left)
       if (leaders === undefined) throw new Refused("Metadata", codes.UNKNOWN_TOPIC_OR_PARTITION)
       const by = new Map<number, Array<number>>()
       for (const partition of partitions) {
@@ -205,7 +241,7 @@ export class Brokers {
         [...by].map(([leader, its]) => {
           const at = brokers.get(leader)
           if (at === undefined) throw new Error(`a partition of ${topic} has no leader now`)
-          return this.#ask(at, call(its), PATIENCE)
+          return this.#ask(at, call(its), left)
         })
       )
       return new Map(all.flatMap((answers) => [...answers]))
@@ -217,7 +253,8 @@ export class Brokers {
 
   /** Asks any of those that are set. */
   askAny<A>(call: Call<A>): Promise<A> {
-    return again(() => this.#ask(undefined, call, PATIENCE))
+    const left = this.#leftOf(QUESTION)
+    return again(left, () => this.#ask(undefined, call, left))
   }
 
   cluster(): Promise<Cluster> {
@@ -227,12 +264,13 @@ export class Brokers {
   /** Asks who makes and removes topics, once. */
   async askController<A>(call: Call<A>): Promise<A> {
     const { controller } = await this.cluster()
-    return await this.#ask(controller, call, LONG_PATIENCE)
+    return await this.#ask(controller, call, this.#leftOf(LONG_PATIENCE))
   }
 
   /** Asks who keeps a transactional id. */
   async askKeeper<A>(id: string, call: Call<A>): Promise<A> {
-    return await this.#ask(await this.#ask(undefined, coordinator(id), PATIENCE), call, PATIENCE)
+    const left = this.#leftOf(PATIENCE)
+    return await this.#ask(await this.#ask(undefined, coordinator(id), left), call, left)
   }
 
   /** Nobody's answers are waited for any more. */

@@ -239,10 +239,11 @@ const wrongBatch = ({ events: { bytes, count, hashes } }: Batch): HeraldError | 
   } catch {}
   if (count === 0 || messages.length !== count || (hashes !== undefined && hashes.length !== count))
     return failure("InvalidInput", "the batch is not the events that it is said to be")
-  for (const message of messages) {
+  for (const [index, message] of messages.entries()) {
     const own = ownHeader(message)
-    if (own !== undefined)
-      return failure("InvalidEvent", `headers: ${own} is Herald's own in a topic whose log is in Kafka`)
+    if (own === undefined) continue
+    const what = `event ${index}: headers: ${own} is Herald's own in a topic whose log is in Kafka`
+    return failure("InvalidEvent", what, { details: { index } })
   }
   return undefined
 }

@@ -55,7 +55,7 @@ export const layer = Layer.effect(
       const into = appended.map((one) => ({ ...one, to: topics.partitions.get(partitionKey(one)) }))
       if (into.some(({ topic, to }) => to === undefined || ids.get(topic)?.enabled !== true)) return "unavailable"
       for (const { topic, partition, events, to } of into) {
-        to!.append({ topic, partition, events, producing: undefined }, undefined, now())
+        to!.append({ topic, partition, events, compression: "none", producing: undefined }, undefined, now())
         for (const hear of topics.listeners) hear({ topic, partition })
       }
       for (const { route, to, routed, skipped, refused, missed, refusals } of advances) {

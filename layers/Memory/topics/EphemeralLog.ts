@@ -7,7 +7,7 @@ import { makeMemoryLog } from "./MemoryLog.ts"
 import { Partition } from "./Partition.ts"
 
 export interface EphemeralOptions {
-  /** Bytes of events, at most. */
+  /** Bytes of events and of what holds them, at most. */
   readonly partitionBytes: number
   readonly allBytes: number
 }
@@ -44,7 +44,7 @@ export const layer = ({ partitionBytes, allBytes }: EphemeralOptions) =>
         partitions.set(key, made)
         const [oldest] = partitions
         if (partitions.size > MOST_PARTITIONS && oldest !== undefined) {
-          bytes -= oldest[1].bytes
+          bytes -= oldest[1].weight
           partitions.delete(oldest[0])
           epoch = Math.max(epoch + 1, Math.floor(now() / 1_000))
         }
@@ -52,22 +52,22 @@ export const layer = ({ partitionBytes, allBytes }: EphemeralOptions) =>
       }
 
       /** MR1 */
-      const grew = (partition: Partition) => {
+      const grew = (partition: Partition, more: number) => {
         const key = partitionKey(partition.id)
         partitions.delete(key)
         partitions.set(key, partition)
-        bytes += partition.segments.at(-1)!.bytes.length
+        bytes += more
         const shift = (of: Partition) => {
-          bytes -= of.bytes
+          bytes -= of.weight
           of.shift()
-          bytes += of.bytes
+          bytes += of.weight
         }
-        while (partition.bytes > partitionBytes && partition.segments.length > 1) shift(partition)
+        while (partition.weight > partitionBytes && partition.segments.length > 1) shift(partition)
         while (bytes > allBytes) {
           const fullest = fullestOf(partitions.values())
           if (fullest === undefined) break
           // A sixteenth at once, so that they are not looked through for every event.
-          for (const least = fullest.bytes * 0.9375; fullest.bytes > least || bytes > allBytes; ) {
+          for (const least = fullest.weight * 0.9375; fullest.weight > least || bytes > allBytes; ) {
             if (fullest.segments.length === 0) break
             shift(fullest)
           }
@@ -94,7 +94,7 @@ export const layer = ({ partitionBytes, allBytes }: EphemeralOptions) =>
           Effect.sync(() => {
             gone.add(topic)
             if (gone.size > MOST_GONE) gone.delete(gone.values().next().value!)
-            for (const [key, { id, bytes: its }] of partitions) {
+            for (const [key, { id, weight: its }] of partitions) {
               if (id.topic !== topic) continue
               bytes -= its
               partitions.delete(key)
@@ -104,9 +104,9 @@ export const layer = ({ partitionBytes, allBytes }: EphemeralOptions) =>
           Effect.suspend(() => {
             const held = partitions.get(partitionKey(id))
             if (held === undefined) return Effect.undefined
-            bytes -= held.bytes
+            bytes -= held.weight
             const bounds = held.trim(before)
-            bytes += held.bytes
+            bytes += held.weight
             return Effect.succeed(bounds)
           })
       })
@@ -115,6 +115,6 @@ export const layer = ({ partitionBytes, allBytes }: EphemeralOptions) =>
 
 const fullestOf = (partitions: Iterable<Partition>): Partition | undefined => {
   let found: Partition | undefined
-  for (const one of partitions) if (one.bytes > (found?.bytes ?? 0)) found = one
+  for (const one of partitions) if (one.weight > (found?.weight ?? 0)) found = one
   return found
 }

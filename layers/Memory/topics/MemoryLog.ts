@@ -16,8 +16,8 @@ export interface MemoryLogOptions {
   /** The newest epoch of a producer; undefined: nobody opened it. */
   readonly epochOf: (partition: PartitionId, producing: Producing, held: Partition) => number | undefined
   readonly listeners: Set<(partition: PartitionId | undefined) => void>
-  /** It has more than before. */
-  readonly grew: (partition: Partition) => void
+  /** It has more than before: so much weight. */
+  readonly grew: (partition: Partition, more: number) => void
 }
 
 const isRight = ({ events: { bytes, count, hashes } }: Batch): boolean => {
@@ -36,10 +36,10 @@ export const makeMemoryLog = ({ now, find, all, epochOf, listeners, grew }: Memo
       const held = find(batch)
       if (held === undefined) return Effect.succeed<Outcome>({ is: "gone" })
       const { topic, partition } = batch
-      const before = held.next
+      const [before, weight] = [held.next, held.weight]
       const outcome = held.append(batch, batch.producing && epochOf(batch, batch.producing, held), now())
       if (held.next > before) {
-        grew(held)
+        grew(held, held.weight - weight)
         for (const hear of listeners) hear({ topic, partition })
       }
       return Effect.succeed(outcome)

@@ -1,8 +1,18 @@
-/** A partition of a topic in memory. */
+/**
+ * A partition of a topic in memory.
+ *
+ *   MR5  Small batches that come at the same time are one segment, so that each does not cost what a segment costs. What somebody has read of it stays as it was.
+ */
 import { type Batch, judge, type Known, type Outcome, remembering } from "../../../src/topics/Batch.ts"
 import { withoutFirst } from "../../../src/topics/Frames.ts"
+import { NO_KEY } from "../../../src/topics/Message.ts"
 import type { Place } from "../../../src/topics/MessageId.ts"
 import type { Bounds, PartitionId, Piece, Read, Segment } from "../../../src/topics/Piece.ts"
+
+/** Bytes of memory of a segment, besides its events. */
+const SEGMENT = 400
+/** Events and bytes of a segment that small batches are folded into, and bytes of such. MR5 */
+const [FOLDED_EVENTS, FOLDED_BYTES, SMALL] = [256, 4_096, 512]
 
 export class Partition {
   readonly id: PartitionId
@@ -17,11 +27,18 @@ export class Partition {
   /** Epochs and the offsets that they began with. */
   readonly begun: Array<readonly [epoch: number, offset: number]>
   readonly known = new Map<string, Known>()
+  /** Of the newest segment, once something was folded into it. */
+  #room: { readonly bytes: Uint8Array; readonly hashes: Uint16Array } | undefined
 
   constructor(id: PartitionId, epoch: number) {
     this.id = id
     this.epoch = epoch
     this.begun = [[epoch, 0]]
+  }
+
+  /** Bytes of memory, about: those of a segment without its events are many times those of a small event. MR1 */
+  get weight(): number {
+    return this.bytes + SEGMENT * this.segments.length
   }
 
   get bounds(): Bounds {
@@ -51,19 +68,53 @@ export class Partition {
   #store({ count, bytes, hashes }: Batch["events"], now: number): number {
     const base = this.next
     this.lastAt = Math.max(this.lastAt, now)
-    // A copy: what is stored is nobody else's.
-    this.segments.push({
-      is: "segment",
-      base,
-      count,
-      at: this.lastAt,
-      codec: "none",
-      bytes: bytes.slice(),
-      hashes: hashes?.slice()
-    })
+    const last = this.segments.at(-1)
+    if (last === undefined || !this.#fold(last, count, bytes, hashes)) {
+      this.#close()
+      // A copy: what is stored is nobody else's.
+      this.segments.push({
+        is: "segment",
+        base,
+        count,
+        at: this.lastAt,
+        codec: "none",
+        bytes: bytes.slice(),
+        hashes: hashes?.slice()
+      })
+    }
     this.next += count
     this.bytes += bytes.length
     return base
+  }
+
+  /** Into the newest segment, where both came at the same time and are small. Whoever reads that has what it was. MR5 */
+  #fold(last: Segment, count: number, bytes: Uint8Array, hashes: Uint16Array | undefined): boolean {
+    const [all, length] = [last.count + count, last.bytes.length + bytes.length]
+    if (bytes.length > SMALL || last.at !== this.lastAt || all > FOLDED_EVENTS || length > FOLDED_BYTES) return false
+    let room = this.#room
+    if (room === undefined || room.bytes.length < length) {
+      room = { bytes: new Uint8Array(Math.max(512, 2 * length)), hashes: new Uint16Array(FOLDED_EVENTS).fill(NO_KEY) }
+      room.bytes.set(last.bytes)
+      if (last.hashes !== undefined) room.hashes.set(last.hashes)
+      this.#room = room
+    }
+    room.bytes.set(bytes, last.bytes.length)
+    if (hashes !== undefined) room.hashes.set(hashes, last.count)
+    this.segments[this.segments.length - 1] = {
+      ...last,
+      count: all,
+      bytes: room.bytes.subarray(0, length),
+      hashes: last.hashes === undefined && hashes === undefined ? undefined : room.hashes.subarray(0, all)
+    }
+    return true
+  }
+
+  /** Nothing is folded into the newest segment any more: it keeps what it needs. */
+  #close(): void {
+    const last = this.segments.at(-1)
+    if (this.#room === undefined || last === undefined) return
+    this.#room = undefined
+    this.segments[this.segments.length - 1] = { ...last, bytes: last.bytes.slice(), hashes: last.hashes?.slice() }
   }
 
   /** Where the segment stands that holds `offset`, or the first behind it. */
@@ -115,6 +166,7 @@ export class Partition {
   trim(before: number): Bounds {
     this.first = Math.max(this.first, Math.min(before, this.next))
     const gone = this.segments.splice(0, this.#indexOf(this.first))
+    if (this.segments.length === 0) this.#room = undefined
     for (const { bytes } of gone) this.bytes -= bytes.length
     return this.bounds
   }

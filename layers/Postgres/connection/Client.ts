@@ -8,7 +8,7 @@ export type PoolName = (typeof POOLS)[number]
 export interface ClientOptions {
   /** One server or several, as libpq writes them. */
   readonly url: Redacted.Redacted
-  /** Connections of each pool; there is one more, which listens. */
+  /** Connections of each pool; there are two more, which listen: for changes, and for events of topics. */
   readonly connections: Readonly<Record<PoolName, number>>
   /** Milliseconds that a statement waits for a connection. */
   readonly acquireTimeout: number

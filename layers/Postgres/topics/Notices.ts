@@ -1,4 +1,8 @@
-/** Tells other nodes by NOTIFY which partitions have grown, and hears of it. */
+/**
+ * Tells other nodes by NOTIFY which partitions have grown, and hears of it.
+ *
+ *   NB1  However many want to hear of it, a node listens once: over one connection, reading each notification once.
+ */
 import { randomUUID } from "node:crypto"
 import { Deferred, Duration, Effect, Latch, Stream } from "effect"
 import { every } from "../../../src/telemetry/Every.ts"
@@ -43,41 +47,59 @@ export const makeNotices = Effect.fnUntraced(function* ({ notify }: { readonly n
   })
   if (notify) yield* Effect.forkScoped(every("other nodes were not told of events", PAUSE, tell))
 
-  const listen = (hear: Grown, listening: Deferred.Deferred<void>) =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const { notifications, left } = yield* listenOn(CHANNEL)
-        yield* Deferred.succeed(listening, undefined)
-        hear(undefined) // what came while nobody listened
-        const heard = Stream.runForEach(Stream.fromQueue(notifications), ({ payload }) =>
-          Effect.sync(() => {
-            if (payload.startsWith(origin)) return
-            const partitions = partitionsOf(payload.slice(payload.indexOf(" ") + 1))
-            if (partitions === undefined) hear(undefined)
-            else for (const one of partitions) hear(one)
-          })
-        )
-        yield* Effect.raceFirst(heard, left) // it ends with its connection, and `hints` makes another
-      })
-    )
+  const scope = yield* Effect.scope
+  const listening = yield* Deferred.make<void>()
+  let begun = false
+  const hear: Grown = (partition) => {
+    for (const one of [...listeners]) one(partition)
+  }
+
+  const listen = Effect.scoped(
+    Effect.gen(function* () {
+      const { notifications, left } = yield* listenOn(CHANNEL)
+      yield* Deferred.succeed(listening, undefined)
+      hear(undefined) // what came while nobody listened
+      const heard = Stream.runForEach(Stream.fromQueue(notifications), ({ payload }) =>
+        Effect.sync(() => {
+          if (payload.startsWith(origin)) return
+          const partitions = partitionsOf(payload.slice(payload.indexOf(" ") + 1))
+          if (partitions === undefined) hear(undefined)
+          else for (const one of partitions) hear(one)
+        })
+      )
+      yield* Effect.raceFirst(heard, left) // it ends with its connection, and another is made
+    })
+  )
+  const begin = every(
+    "the listener for events was lost",
+    RECONNECT,
+    Effect.ensuring(listen, Deferred.succeed(listening, undefined))
+  )
 
   return {
     /** Something was appended here. Nothing waits for it. */
     grew: (partition: PartitionId): void => {
-      for (const hear of listeners) hear(partition)
+      hear(partition)
       if (!notify || grown.size > MOST) return
       grown.add(partitionKey(partition))
       some.openUnsafe()
     },
-    hints: Effect.fnUntraced(function* (hear: Grown) {
+    /** NB1 */
+    hints: Effect.fnUntraced(function* (grown: Grown) {
       yield* Effect.acquireRelease(
-        Effect.sync(() => listeners.add(hear)),
-        () => Effect.sync(() => listeners.delete(hear))
+        Effect.sync(() => {
+          listeners.add(grown)
+        }),
+        () => Effect.sync(() => listeners.delete(grown))
       )
       if (!notify) return
-      const listening = yield* Deferred.make<void>()
-      const heard = Effect.ensuring(listen(hear, listening), Deferred.succeed(listening, undefined))
-      yield* Effect.forkScoped(every("the listener for events was lost", RECONNECT, heard))
+      yield* Effect.uninterruptible(
+        Effect.suspend(() => {
+          if (begun) return Effect.void
+          begun = true
+          return Effect.forkIn(begin, scope)
+        })
+      )
       yield* Deferred.await(listening)
     })
   }

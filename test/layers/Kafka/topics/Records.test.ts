@@ -12,13 +12,7 @@ import {
   encodeBatch,
   type KafkaRecord
 } from "../../../../layers/Kafka/topics/RecordBatch.ts"
-import {
-  messageOfRecord,
-  ownHeader,
-  producingOf,
-  recordIn,
-  recordOf
-} from "../../../../layers/Kafka/topics/Records.ts"
+import { messageOfRecord, ownHeader, producingOf, recordIn, recordOf } from "../../../../layers/Kafka/topics/Records.ts"
 import { inSteps } from "../../../../layers/Kafka/topics/Steps.ts"
 import { opened } from "../../../../layers/Kafka/topics/Unpacking.ts"
 import { MARKS } from "../../../../src/topics/LogState.ts"

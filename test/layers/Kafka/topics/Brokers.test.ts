@@ -1,0 +1,64 @@
+/** How long Kafka is waited for, on one that answers when a test says so. */
+import { assert, describe, it } from "@effect/vitest"
+import type { Kafka } from "kafkajs"
+import { Brokers, QUESTION } from "../../../../layers/Kafka/topics/Brokers.ts"
+import { offsets } from "../../../../layers/Kafka/topics/Protocol.ts"
+
+/** Milliseconds of a share of a subscription: src/subscriptions/Consuming.ts. */
+const LASTS = 5_000
+
+/** Each answer comes after so many milliseconds of its clock. */
+class SlowKafka {
+  now = 0
+  readonly patience: Array<number> = []
+  readonly #takes: number
+
+  constructor(takes: number) {
+    this.#takes = takes
+  }
+
+  get brokers(): Brokers {
+    const pool = {
+      send: async ({ requestTimeout, request }: { requestTimeout: number; request: { apiName: string } }) => {
+        this.patience.push(requestTimeout)
+        this.now += Math.min(this.#takes, requestTimeout)
+        if (this.#takes > requestTimeout)
+          throw Object.assign(new Error("too late"), { name: "KafkaJSRequestTimeoutError" })
+        if (request.apiName === "Metadata")
+          return { brokers: new Map([[1, { host: "a", port: 1 }]]), leaders: new Map([[0, 1]]) }
+        return new Map([[0, 5]])
+      }
+    }
+    const cluster = {
+      rootLogger: {},
+      connectionPoolBuilder: { build: async () => pool },
+      brokerPool: {
+        createBroker: () => ({ connectionPool: pool, connect: async () => {}, disconnect: async () => {} })
+      }
+    }
+    const door = { [Symbol("private:Kafka:createCluster")]: () => cluster }
+    return new Brokers(door as unknown as Kafka, () => this.now)
+  }
+}
+
+const ask = ({ brokers }: SlowKafka) => brokers.askAll("t", [0], (its) => offsets("t", its, -1, true))
+
+describe("brokers", () => {
+  it("KQ3 finding who leads and asking it have one deadline together, and it is over before leases are", async () => {
+    assert.isBelow(QUESTION, LASTS - 1_000)
+    const slow = new SlowKafka(1_000)
+    assert.deepStrictEqual([...(await ask(slow))], [[0, 5]])
+    assert.deepStrictEqual(slow.patience, [QUESTION, QUESTION - 1_000])
+    const slower = new SlowKafka(2_000)
+    const told = await ask(slower).then(
+      () => "answered",
+      (cause) => cause.message
+    )
+    assert.strictEqual(told, "too late")
+    assert.deepStrictEqual(slower.patience, [QUESTION, QUESTION - 2_000])
+    assert.strictEqual(slower.now, QUESTION)
+    const frozen = new SlowKafka(Number.POSITIVE_INFINITY)
+    await ask(frozen).catch(() => {})
+    assert.deepStrictEqual(frozen.patience, [QUESTION])
+  })
+})
