@@ -3,20 +3,24 @@
  *
  *   TK1  A page goes on where the one before ended, in every partition: no event is left out or given twice, and what there is no more is said.
  *   TK2  A page ends at its limit, or before two megabytes and an event. One that waits for events is one of a bounded number, and its wait is bounded.
+ *   TK6  With a filter a page looks at a bounded number of bytes, in slices, and says where to go on even when it found nothing. Those who do are limited in
+ *        number: in all, and of a principal.
  *   TK3  A place beyond the end of a partition is refused, at whatever door, and so is one of an epoch that it never had where nobody would be told:
  *        who reads on from there is told of a gap. None is taken for another.
  */
-import { Clock, Context, Deferred, Effect, Layer } from "effect"
+import { Clock, Context, Deferred, Effect, Layer, Semaphore } from "effect"
 import { Access } from "../access/Access.ts"
 import { Places } from "../access/Places.ts"
 import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { afterEvery } from "../telemetry/Every.ts"
+import { lookingSlices } from "../work/Slices.ts"
 import { Activity } from "./Activity.ts"
+import { matchesOf } from "./Filtered.ts"
 import { beginningsOf, type From, fromOf } from "./From.ts"
 import { KnownTopics, noSuchTopic } from "./KnownTopics.ts"
 import { Logs, noLog } from "./Logs.ts"
 import type { Place } from "./MessageId.ts"
-import { type Event, eventsOf } from "./Page.ts"
+import { type Event, emptyPage, type Page as Found, type PageBounds, takeInto } from "./Page.ts"
 import type { Bounds, Gap, Read } from "./Piece.ts"
 import type { Topic } from "./Topic.ts"
 import { permitted } from "./Topics.ts"
@@ -35,6 +39,8 @@ export interface Asking {
   readonly limit: number
   /** Milliseconds to wait for the first event. */
   readonly wait: number
+  /** In CEL; "", or left out: all events. */
+  readonly filter?: string | undefined
 }
 
 /** Events that there are not any more. */
@@ -56,7 +62,7 @@ export interface Page {
 export class Reading extends Context.Service<
   Reading,
   {
-    /** Fails `InvalidInput`, `NoSuchTopic`, `OffsetOutOfRange`, `ReadsBusy`, and as the log. */
+    /** Fails `InvalidInput`, `InvalidFilter`, `NoSuchTopic`, `OffsetOutOfRange`, `ReadsBusy`, and as the log. */
     readonly read: (asking: Asking) => Effect.Effect<Page, HeraldError>
   }
 >()("herald/topics/Reading") {
@@ -67,10 +73,18 @@ export class Reading extends Context.Service<
 const BITE = 262_144
 const PAGE = 2_000_000
 export const MOST_EVENTS = 1_000
+/** Bytes of events that one page looks at. TK6 */
+const LOOKED = 1_048_576
+/** Pages with a filter at the same time, and of one principal; and bites that are looked at then. TK6 */
+const [LOOKING, BITES] = [[256, 64], 4] as const
 /** Milliseconds. TK2 */
 export const LONGEST_WAIT = 30_000
 /** Between two looks of those who wait, whatever hints come. */
 const LOOK = "500 millis"
+
+const busy = failure("ReadsBusy", "too many reads wait for events on this node, or look for them", {
+  details: { retryAfterMillis: 1_000 }
+})
 
 const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
   const access = yield* Access
@@ -79,6 +93,8 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
   const activity = yield* Activity
   const clock = yield* Clock.Clock
   const places = new Places([waitingReads, Math.max(1, Math.floor(waitingReads / 4))])
+  const looks = new Places(LOOKING)
+  const bites = yield* Semaphore.make(BITES)
   /** Those who wait, by the topic's id. */
   const waiting = new Map<number, Set<() => void>>()
 
@@ -126,7 +142,12 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
   })
 
   /** One bite of each partition, as long as there is room, and from each no more than its share. */
-  const bite = Effect.fnUntraced(function* (topic: Topic, from: ReadonlyMap<number, Place>, limit: number) {
+  const bite = Effect.fnUntraced(function* (
+    topic: Topic,
+    from: ReadonlyMap<number, Place>,
+    page: Found,
+    bounds: PageBounds
+  ) {
     const log = yield* logOf(topic)
     const options = { maxBytes: Math.max(16_384, Math.floor(BITE / from.size)), packed: false }
     const all = yield* Effect.forEach(
@@ -137,10 +158,10 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
     )
     if (all.some(({ read }) => read === undefined)) return yield* noSuchTopic(topic.name)
     const reads = all as ReadonlyArray<{ readonly partition: number; readonly place: Place; readonly read: Read }>
-    return yield* Effect.try({
-      try: () => eventsOf(topic.name, reads, limit, PAGE),
-      catch: (cause) => failure("Internal", "what is stored of a topic can't be read", { cause })
-    })
+    const taking = lookingSlices.through(() => takeInto(page, topic.name, reads, bounds))
+    return yield* Effect.catchDefect(bounds.looking === undefined ? taking : bites.withPermits(1)(taking), (cause) =>
+      Effect.fail(failure("Internal", "what is stored of a topic can't be read", { cause }))
+    )
   })
 
   /** Until there may be events, or the time is over. False: too many wait. */
@@ -168,37 +189,48 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
     if (typeof from === "string") return yield* failure("InvalidInput", `from: ${from}`)
     const limit = Math.max(1, Math.min(MOST_EVENTS, asking.limit))
     const topic = yield* known.find(asking.topic)
+    const { filter = "" } = asking
+    const matches = filter === "" ? undefined : matchesOf(filter, topic)
+    if (matches instanceof HeraldError) return yield* matches
+    const looking = matches && { matches, left: LOOKED }
     let next = yield* beginnings(topic, from, asking.partition)
     const until = clock.currentTimeMillisUnsafe() + Math.min(LONGEST_WAIT, asking.wait)
     const page = Effect.gen(function* () {
+      const found = emptyPage()
       while (true) {
-        const found = yield* bite(topic, next, limit)
-        next = found.next
+        const { events, gaps } = found
+        const taken = yield* bite(topic, next, found, { limit, most: PAGE, looking })
+        next = taken.next
+        const { live, full } = taken
         const left = until - clock.currentTimeMillisUnsafe()
-        if (found.events.length > 0 || found.gaps.length > 0 || !found.live || left <= 0) {
-          activity.sent(topic.id, found.events.length)
-          return { topic, ...found } satisfies Page
+        const some = events.length > 0 || gaps.length > 0
+        const more = looking !== undefined && !full && events.length < limit
+        if (live ? some || left <= 0 : !more) {
+          activity.sent(topic.id, events.length)
+          return { topic, events, gaps, next, live } satisfies Page
         }
+        if (!live) continue
         yield* awaited(topic, left)
         if (!(yield* access.stillValid(identity)))
           return yield* failure("KeyRevoked", `the API key ${identity.keyId} is no longer good`) // A3
       }
     })
-    if (asking.wait <= 0) return yield* page
-    const place = places.take("", identity.name)
-    if (typeof place !== "number") {
-      const gone = activity.reading(topic.id)
-      return yield* Effect.ensuring(
-        page,
-        Effect.sync(() => {
-          place()
-          gone()
-        })
-      )
+    const held: Array<() => void> = []
+    const takes = (of: Places): boolean => {
+      const place = of.take("", identity.name)
+      return typeof place !== "number" && held.push(place) > 0
     }
-    return yield* failure("ReadsBusy", "too many reads wait for events on this node", {
-      details: { retryAfterMillis: 1_000 }
-    })
+    return yield* Effect.ensuring(
+      Effect.suspend((): typeof page => {
+        const isTaken = (looking === undefined || takes(looks)) && (asking.wait <= 0 || takes(places))
+        if (!isTaken) return Effect.fail(busy)
+        if (asking.wait > 0) held.push(activity.reading(topic.id))
+        return page
+      }),
+      Effect.sync(() => {
+        for (const give of held) give()
+      })
+    )
   })
 
   return Reading.of({ read })

@@ -29,6 +29,19 @@ export class Slices {
   /** Resumes in a later turn of the event loop. */
   readonly turn = Effect.callback<void>((resume) => this.#later(() => resume(Effect.void)))
 
+  /** Goes through all steps; between two of them others may have a turn. What fails in one is a defect. */
+  readonly through = <A>(begin: () => Generator<void, A>): Effect.Effect<A> =>
+    Effect.suspend(() => {
+      const steps = begin()
+      const go: Effect.Effect<A> = Effect.suspend(() => {
+        for (let step = steps.next(); ; step = steps.next()) {
+          if (step.done === true) return Effect.succeed(step.value)
+          if (this.over()) return Effect.flatMap(this.turn, () => go)
+        }
+      })
+      return go
+    })
+
   /** Runs `step` now while there is time and nobody waits, or else in its turn. */
   readonly soon = (step: () => void): void => {
     if (this.#waiting.length > 0 || this.over()) this.#later(step)
@@ -68,3 +81,6 @@ export class Slices {
     setImmediate(this.#tick)
   }
 }
+
+/** For all who look at events of topics: readers, subscriptions, routes. SL1 */
+export const lookingSlices = new Slices()

@@ -144,3 +144,21 @@ describe("GET /v1/topics/{topic}/stream", () => {
     assert.strictEqual((await follow(name, "", { authorization: "" })).answer.status, 401)
   })
 })
+
+describe("pages of events", () => {
+  it("TK6 a filter leaves out what it does not let through, and what it can't be is told", async () => {
+    const name = await topic()
+    for (const price of [1.5, 150.5, 2.5]) await publish(name, { price })
+    const page = (filter: string) =>
+      door.call("GET", `/v1/topics/${encodeURIComponent(name)}/events?filter=${encodeURIComponent(filter)}`)
+    const { body } = await page("price > 100.0")
+    assert.deepStrictEqual(
+      body.events.map(({ value, offset }: Said) => [value, offset]),
+      [[{ price: 150.5 }, 1]]
+    )
+    const none = await page("price > 1000.0")
+    assert.deepStrictEqual([none.status, none.body.events], [200, []])
+    const wrong = await page("price >")
+    assert.deepStrictEqual([wrong.status, wrong.body.code], [422, "HRLD-1075"])
+  })
+})

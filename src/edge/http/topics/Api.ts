@@ -95,6 +95,7 @@ export class TopicsGroup extends HttpApiGroup.make("topics")
         partition: Schema.optionalKey(Wire.Partition),
         limit: Schema.optionalKey(Limit),
         wait: Schema.optionalKey(EventWire.Wait),
+        filter: Schema.optionalKey(EventWire.Filter),
         as: Schema.optionalKey(Schema.Literals(["text"]))
       },
       success: EventWire.Events,
@@ -104,7 +105,7 @@ export class TopicsGroup extends HttpApiGroup.make("topics")
       .annotateMerge(
         about(
           "Read events",
-          "`from`: `earliest` (unless it says otherwise), `latest`, a message id, a time, or the `next` of a page. `wait`: milliseconds to wait for the first event. `as=text`: every value as its exact text."
+          "`from`: `earliest` (unless it says otherwise), `latest`, a message id, a time, or the `next` of a page. `wait`: milliseconds to wait for the first event. `filter`: in CEL; a page may have none of its events and `next` all the same, until it is `live`. `as=text`: every value as its exact text."
         )
       ),
     get("stream", "/v1/topics/:topic/stream", {

@@ -108,12 +108,14 @@ const routes = HttpApiBuilder.group(
           })
         )
       )
-      .handle("events", ({ params: { topic }, query: { from = "earliest", partition, limit = PAGE, wait = 0, as } }) =>
-        answer(
-          Effect.map(reading.read({ topic, from, partition, limit, wait }), (page) =>
-            jsonText(EventWire.eventsText(page, as))
+      .handle(
+        "events",
+        ({ params: { topic }, query: { from = "earliest", partition, limit = PAGE, wait = 0, filter, as } }) =>
+          answer(
+            Effect.map(reading.read({ topic, from, partition, limit, wait, filter }), (page) =>
+              jsonText(EventWire.eventsText(page, as))
+            )
           )
-        )
       )
       .handle("stream", ({ params: { topic }, query, headers }) => {
         const { partition, field, lastEventId, as, ...asked } = query

@@ -1,0 +1,113 @@
+/** Pages of the events that a filter lets through, on memory twins. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as Memory from "../../layers/Memory/Memory.ts"
+import { CurrentIdentity, system } from "../../src/access/Identity.ts"
+import { placesText } from "../../src/topics/From.ts"
+import { frameOf } from "../../src/topics/Message.ts"
+import { emptyPage, takeInto } from "../../src/topics/Page.ts"
+import { Publishing } from "../../src/topics/Publishing.ts"
+import { Reading } from "../../src/topics/Reading.ts"
+import { Topics } from "../../src/topics/Topics.ts"
+import { access, below, topics } from "../support/Twins.ts"
+
+const given = topics.pipe(Layer.provideMerge(access), Layer.provideMerge(below(Memory.layer, {})))
+const as = Effect.provideService(CurrentIdentity, system)
+const eventOf = (json: unknown) => ({
+  ...{ key: null, payload: Buffer.from(JSON.stringify(json)), eventTime: null },
+  headers: new Map<string, string>()
+})
+const numbers = (from: number, to: number, more: object = {}) =>
+  Array.from({ length: to - from }, (_, n) => eventOf({ n: from + n, ...more }))
+const asking = { topic: "t", partition: undefined, limit: 10, wait: 0, filter: "n % 10.0 == 3.0" }
+const shown = (events: ReadonlyArray<{ readonly message: { readonly payload: Uint8Array } }>) =>
+  events.map(({ message }) => JSON.parse(Buffer.from(message.payload).toString()).n as number)
+
+describe("pages with a filter", () => {
+  it.effect("TK6 TK1 they give every event that it lets through once, whatever their limit", () =>
+    Effect.gen(function* () {
+      const [reading, publishing] = [yield* Reading, yield* Publishing]
+      yield* (yield* Topics).create({ name: "t", partitions: 3 }, { message: "" })
+      for (let n = 0; n < 600; n += 30) yield* publishing.publish({ topic: "t", events: numbers(n, n + 30) })
+      for (const limit of [1, 7, 1_000]) {
+        const seen: Array<number> = []
+        let from = "earliest"
+        for (let live = false; !live; ) {
+          const page = yield* reading.read({ ...asking, from, limit, filter: "has(n) && int(n) % 10 == 3" })
+          assert.isAtMost(page.events.length, limit)
+          seen.push(...shown(page.events))
+          live = page.live
+          from = placesText(page.next)
+        }
+        assert.deepStrictEqual(
+          seen.toSorted((a, b) => a - b),
+          Array.from({ length: 60 }, (_, n) => 10 * n + 3)
+        )
+      }
+    }).pipe(as, Effect.provide(given))
+  )
+
+  it.effect("TK6 a page that finds nothing ends once it looked at so much, and says where to go on", () =>
+    Effect.gen(function* () {
+      const [reading, publishing] = [yield* Reading, yield* Publishing]
+      yield* (yield* Topics).create({ name: "t" }, { message: "" })
+      const large = { text: "x".repeat(10_000) }
+      for (let n = 0; n < 500; n += 50) yield* publishing.publish({ topic: "t", events: numbers(n, n + 50, large) })
+      yield* publishing.publish({ topic: "t", events: [eventOf({ n: 1_000_000 })] })
+      let [from, pages] = ["earliest", 0]
+      let last = 0
+      for (;;) {
+        const { events, next, live } = yield* reading.read({ ...asking, from, filter: "n > 100000.0", wait: 30_000 })
+        pages++
+        const { offset } = next.get(0)!
+        assert.isAtMost((offset - last) * 10_000, 1_048_576 + 10_000)
+        assert.isAbove(offset, last)
+        last = offset
+        from = placesText(next)
+        if (events.length > 0) {
+          assert.deepStrictEqual([shown(events), last], [[1_000_000], 501])
+          break
+        }
+        assert.isFalse(live)
+      }
+      assert.isAtLeast(pages, 5)
+    }).pipe(as, Effect.provide(given))
+  )
+
+  it.effect("TK2 one that waits is not ended by what is not for it", () =>
+    Effect.gen(function* () {
+      const [reading, publishing] = [yield* Reading, yield* Publishing]
+      yield* (yield* Topics).create({ name: "t" }, { message: "" })
+      const waits = yield* Effect.forkChild(
+        reading.read({ ...asking, from: "latest", wait: 5_000, filter: "n == 7.0" }).pipe(as)
+      )
+      for (const n of [1, 2, 7, 3]) {
+        yield* publishing.publish({ topic: "t", events: numbers(n, n + 1) })
+        yield* TestClock.adjust("600 millis")
+      }
+      assert.deepStrictEqual(shown((yield* Fiber.join(waits)).events), [7])
+    }).pipe(as, Effect.provide(given))
+  )
+
+  it.effect("FZ1 a filter that can't be is refused, before anything is read", () =>
+    Effect.gen(function* () {
+      const reading = yield* Reading
+      yield* (yield* Topics).create({ name: "t" }, { message: "" })
+      const error = yield* Effect.flip(reading.read({ ...asking, from: "earliest", filter: "n >" }))
+      assert.strictEqual(error.name, "InvalidFilter")
+    }).pipe(as, Effect.provide(given))
+  )
+
+  it("TK6 others may have a turn before each event that is looked at", () => {
+    const { bytes, count } = frameOf(numbers(0, 20))
+    const piece = { is: "segment", base: 0, count, at: 1, bytes, hashes: undefined } as never
+    const read = { epoch: 1, next: 20, pieces: [piece] }
+    const one = { partition: 0, place: { epoch: 1, offset: 0 }, read }
+    const page = emptyPage()
+    const looking = { matches: (_: Uint8Array, __: number, ___: number, offset: number) => offset > 17, left: 1e6 }
+    assert.lengthOf([...takeInto(page, "t", [one], { limit: 10, most: 1e6, looking })], 20)
+    assert.deepStrictEqual(shown(page.events), [18, 19])
+    assert.lengthOf([...takeInto(emptyPage(), "t", [one], { limit: 100, most: 1e6 })], 0)
+  })
+})
