@@ -15,6 +15,7 @@ import { Fanout } from "../../src/fanout/Fanout.ts"
 import { HeardLogs } from "../../src/fanout/HeardLogs.ts"
 import { Activity } from "../../src/topics/Activity.ts"
 import { EphemeralLog } from "../../src/topics/EphemeralLog.ts"
+import { KnownTopics } from "../../src/topics/KnownTopics.ts"
 import { TestLog } from "../../test/support/TestLog.ts"
 
 const MIB = 1_048_576
@@ -32,6 +33,7 @@ const logs = HeardLogs.layer.pipe(
 const runtime = ManagedRuntime.make(
   GrpcServer.layer({ host: "127.0.0.1", port: 0, maxStreams: 5_000 }, [reading]).pipe(
     Layer.provide(Fanout.layer({ readers: 10_000, ringBytes: 8 * MIB, ringsBytes: 256 * MIB })),
+    Layer.provide(KnownTopics.layer),
     Layer.provideMerge(logs),
     Layer.provide([access, Activity.layer])
   )

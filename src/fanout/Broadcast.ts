@@ -8,11 +8,12 @@
  *        the log, and is live again in the same step in which it has all that those who are live have: nothing comes in between.
  *   BX29 One go sends nobody much more than a transport takes in a turn, however little of what it looks at a filter takes; nor does it look at
  *        more than a bound.
- *   BX13 in Stages.ts, BX14 in CatchingUp.ts
+ *   BX13, BX34 in Stages.ts, BX33 in Groups.ts, BX14 in CatchingUp.ts
  */
 import type { Batch } from "./Batch.ts"
 import { type Answer, CatchingUp, type CatchingUpOptions } from "./CatchingUp.ts"
-import type { Group } from "./Group.ts"
+import type { Group, Selection } from "./Group.ts"
+import { batchOf } from "./Picking.ts"
 import type { Reader, Sink } from "./Reader.ts"
 import type { Ring } from "./Ring.ts"
 import { type Added, type Joining, Stages, type StagesOptions } from "./Stages.ts"
@@ -24,9 +25,7 @@ const LOOKED = 262_144
 /** Readers that are written to before `work` offers a pause. */
 const PAUSE = 64
 
-export interface BroadcastOptions extends StagesOptions, Omit<CatchingUpOptions, "selected"> {
-  /** What a group makes of a batch of the ring; `made` of the group when left out. */
-  readonly selected?: CatchingUpOptions["selected"]
+export interface BroadcastOptions extends StagesOptions, CatchingUpOptions {
   /** All who are live were sent what they want of a batch, and some want something. */
   readonly sent: (batch: Batch) => void
 }
@@ -39,13 +38,14 @@ export class Broadcast {
   /** What may not be done in the middle of a step. BX11 */
   #between: Array<() => void> = []
   #quietDue = false
+  /** Groups that batches were taken to, in all. BX33 */
+  visits = 0
   #turn = 0
 
   constructor(options: BroadcastOptions) {
     this.#options = options
     this.#stages = new Stages(this.#rings, options)
-    const selected: CatchingUpOptions["selected"] = options.selected ?? ((group, batch) => group.made(batch))
-    this.#catchingUp = new CatchingUp(this.#rings, this.#stages, { ...options, selected })
+    this.#catchingUp = new CatchingUp(this.#rings, this.#stages, options)
   }
 
   /** Readers. */
@@ -62,10 +62,9 @@ export class Broadcast {
     return this.#stages.groups.size
   }
 
-  /** Some read all partitions that the topic has, also those that it will have. */
-  get isWhole(): boolean {
-    for (const { whole } of this.#stages.groups.values()) if (whole) return true
-    return false
+  /** Some who read all of the topic do not read this partition yet. BX34 */
+  lacks(partition: number): boolean {
+    return this.#stages.lacks(partition)
   }
 
   readers(): ReadonlyArray<Reader> {
@@ -84,14 +83,29 @@ export class Broadcast {
   follow(ring: Ring): void {
     const follow = () => {
       if (this.#rings.has(ring.partition))
-        for (const group of this.#stages.groups.values())
-          if (group.partitions.includes(ring.partition)) this.#stages.allBehind(group)
+        for (const group of this.#stages.groups.values()) if (group.has(ring.partition)) this.#stages.allBehind(group)
       this.#rings.set(ring.partition, ring)
       this.tick()
     }
     if (this.#rings.has(ring.partition)) this.#between.push(follow)
     else follow()
     this.#options.wake()
+  }
+
+  /** Calls back when no step is under way. BX11 */
+  between(change: () => void): void {
+    this.#between.push(change)
+    this.#options.wake()
+  }
+
+  /** All of its group want what this says from now on; not to be done in a step. */
+  reselect({ group }: Reader, selection: Selection | undefined): void {
+    if (group.selection?.looker !== selection?.looker) this.#stages.groups.reselect(group, selection)
+  }
+
+  /** Some want a part of the events. */
+  get isSelecting(): boolean {
+    return this.#stages.groups.isSelecting
   }
 
   /** No group may have it. */
@@ -108,12 +122,12 @@ export class Broadcast {
   }
 
   grow(added: ReadonlyArray<Added>): void {
-    this.#between.push(() => this.#stages.grow(added))
-    this.#options.wake()
+    this.between(() => this.#stages.grow(added))
   }
 
-  answer(reader: Reader, partition: number, answer: Answer): void {
-    this.#catchingUp.answer(reader, partition, answer)
+  /** The log answered for a reader. May be left between two events. BX31 */
+  answer(reader: Reader, partition: number, answer: Answer): Generator<void, void> {
+    return this.#catchingUp.answer(reader, partition, answer)
   }
 
   /** The log could not be read for a reader: it is asked again with the next `tick`. */
@@ -128,7 +142,7 @@ export class Broadcast {
 
   /** Those of whose events none was taken are told how far they were looked at. */
   tellQuiet(): void {
-    for (const group of this.#stages.groups.values()) this.#quietDue ||= group.quiet.size > 0
+    for (const ring of this.#rings.values()) this.#quietDue ||= ring.told < ring.sent
     if (this.#quietDue) this.#options.wake()
   }
 
@@ -170,8 +184,8 @@ export class Broadcast {
     let count = 0
     for (const reader of ready) {
       if (reader.stage !== "ready") continue
-      this.#catchingUp.advance(reader)
-      if (++count % PAUSE === 0 || reader.group.selection !== undefined) yield
+      yield* this.#catchingUp.advance(reader)
+      if (++count % PAUSE === 0) yield
     }
   }
 
@@ -189,22 +203,32 @@ export class Broadcast {
 
   /** Gives the most bytes that anybody is sent. BX11 */
   *#step(ring: Ring, batch: Batch): Generator<void, number> {
+    const { groups } = this.#stages
     let most = 0
-    for (const group of this.#stages.groups.values()) {
-      if (group.live.length === 0 || !group.partitions.includes(ring.partition)) continue
-      if (group.selection !== undefined) yield* group.selection.looking(batch) // BX31
-      if (group.live.length === 0) continue
-      const made = group.made(batch, true) // BX9
-      if (made.count === 0) group.quiet.set(ring.partition, made)
-      else {
-        group.quiet.delete(ring.partition)
-        most = Math.max(most, made.bytes)
-        yield* this.#toLive(group, made, batch)
-      }
+    let count = 0
+    for (const group of groups.all) {
+      most = Math.max(most, yield* this.#give(group, batch))
+      if (++count % PAUSE === 0) yield
     }
+    for (const looker of groups.lookers())
+      for (const filter of yield* looker.looking(batch))
+        for (const group of groups.of(looker, filter)) {
+          most = Math.max(most, yield* this.#give(group, batch)) // BX33
+          yield
+        }
     ring.wasSent(batch)
     if (most > 0) this.#options.sent(batch)
     return most
+  }
+
+  *#give(group: Group, batch: Batch): Generator<void, number> {
+    this.visits++
+    if (group.live.length === 0 || !group.has(batch.partition)) return 0
+    const made = yield* group.made(batch, true) // BX9
+    if (made.count === 0) return 0
+    if (group.isChoosing) group.told.set(batch.partition, made.next)
+    yield* this.#toLive(group, made, batch)
+    return made.bytes
   }
 
   *#toLive(group: Group, told: Batch, batch: Batch | undefined): Generator<void, void> {
@@ -225,10 +249,16 @@ export class Broadcast {
 
   *#quiet(): Generator<void, void> {
     this.#quietDue = false
+    const rings = [...this.#rings.values()].filter(({ told, sent }) => told < sent)
     for (const group of this.#stages.groups.values()) {
-      const quiet = [...group.quiet.values()]
-      group.quiet.clear()
-      for (const batch of quiet) yield* this.#toLive(group, batch, undefined)
+      if (group.isChoosing)
+        for (const { partition, epoch, sent } of rings) {
+          if (group.live.length === 0 || !group.has(partition) || group.told.get(partition) === sent) continue
+          yield* this.#toLive(group, batchOf({ partition, epoch, first: sent, next: sent }, []), undefined)
+        }
+      group.told.clear()
+      yield
     }
+    for (const ring of rings) ring.told = ring.sent
   }
 }

@@ -15,14 +15,15 @@ export interface Changed {
   readonly gone: ReadonlyArray<number>
 }
 
-/** The same events; the same batch, where none of them is less as a difference. BX30 */
-export const changedOf = (batch: Batch): Batch => {
+/** The same events; the same batch, where none of them is less as a difference. May be left between two events. BX30 */
+export function* changedOf(batch: Batch): Generator<void, Batch> {
   if (batch.compressed !== undefined || batch.count < 2) return batch
   const before = new Map<string, Written | undefined>()
   const changed: Array<Changed> = []
   const rows: Array<Uint8Array> = []
   let event = 0
   for (const entry of batch.entries()) {
+    yield
     rows.push(entry)
     const message = messageOf(eventIn(entry))
     const place = event++

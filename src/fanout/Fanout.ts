@@ -6,10 +6,10 @@
  *        of a topic that was deleted, with one that does not.
  *   BX27 Where a reader begins is decided once, by what the log says when it comes: what is stored then comes before `live`, and nothing between the
  *        two is left out or comes twice.
- *   BX28 What rings take together is bounded, however many partitions are read.
- *   BX10–BX12 in Broadcast.ts, BX14 and BX15 in CatchingUp.ts, BX17–BX19 in Tail.ts, BX20 in Hall.ts, BX30 in Changed.ts
+ *   BX10–BX12 in Broadcast.ts, BX14 and BX15 in CatchingUp.ts, BX17–BX19 in Tail.ts, BX20 in Hall.ts, BX28, BX39 and BX40 in Halls.ts, BX30 in Changed.ts,
+ *   BX38 in Asking.ts
  */
-import { Clock, Context, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { Access } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
@@ -17,15 +17,17 @@ import { requireTopic } from "../access/RequireTopic.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { afterEvery } from "../telemetry/Every.ts"
 import { Activity } from "../topics/Activity.ts"
-import { noSuchTopic } from "../topics/KnownTopics.ts"
+import { KnownTopics } from "../topics/KnownTopics.ts"
 import { noLog } from "../topics/Logs.ts"
-import { TopicStore } from "../topics/TopicStore.ts"
+import type { Log } from "../topics/TopicLog.ts"
+import { type Asking, makeAsking } from "./Asking.ts"
+import type { Broadcast } from "./Broadcast.ts"
 import { makeCounts } from "./Counts.ts"
-import { type Hall, makeHall } from "./Hall.ts"
+import type { Hall } from "./Hall.ts"
+import { makeHalls, type Open } from "./Halls.ts"
 import { HeardLogs } from "./HeardLogs.ts"
-import { makeLogReads } from "./LogReads.ts"
 import type { Overflow, Reader, Sink } from "./Reader.ts"
-import { Selections } from "./Selections.ts"
+import { ALL, type HeldSelection, type Selections, type Wish } from "./Selections.ts"
 import { beginningOf, type Start, wantedOf } from "./Start.ts"
 
 export interface ReadWish {
@@ -56,7 +58,7 @@ export class Fanout extends Context.Service<
   Fanout,
   {
     /**
-     * Requires topics.read. Gives what closes it. Fails `Forbidden`, `Unauthenticated`, `NoSuchTopic`, `InvalidInput`, `OffsetOutOfRange`, `InvalidFilter`,
+     * Requires topics.read. Gives what closes it. Fails `Forbidden`, `Unauthenticated`, `NoSuchTopic`, `NotFound`, `NoKafka`, `InvalidInput`, `OffsetOutOfRange`, `InvalidFilter`,
      * `TooManyFilters`, `ServerFull`, `TooManySubscriptions`, `Draining`, and as the log does.
      */
     readonly open: (wish: ReadWish, sink: Sink) => Effect.Effect<() => void, HeraldError>
@@ -71,112 +73,77 @@ export class Fanout extends Context.Service<
   static readonly layer = (options: FanoutOptions) => Layer.effect(Fanout, make(options))
 }
 
-/** Between two looks at what logs say of partitions that are read here: what no hint told of is found by then. */
-const POLL = "500 millis"
 /** Between two looks at keys: less than half of BX26's bound. */
 const CHECK = "2 seconds"
-/** Until those are told how far the topic is of whose events none was taken. */
-const QUIET = "5 seconds"
-/** Milliseconds that a topic without readers is followed. */
-const IDLE = 30_000
-/** Bytes of a ring, however many there are. */
-const LEAST_RING = 65_536
-
-interface Open {
-  readonly hall: Hall
-  readonly scope: Scope.Closeable
-  readonly selections: Selections
-}
 
 interface Held {
   readonly identity: Identity
   readonly reader: Reader
+  readonly wish: Wish
+  readonly hall: Hall
   readonly close: () => void
+  /** What it holds, and of what. */
+  selected: HeldSelection
+  selections: Selections
 }
 
 const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes }: FanoutOptions) {
-  const store = yield* TopicStore
+  const known = yield* KnownTopics
   const logs = yield* HeardLogs
   const access = yield* Access
-  const clock = yield* Clock.Clock
-  const scope = yield* Effect.scope
   const places = new Places([max, Math.max(1, Math.floor(max * 0.8))]) // BX25
-  const halls = new Map<number, Open>()
   const held = new Map<Reader, Held>()
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const activity = yield* Activity
-  const counts = yield* makeCounts(() => [...halls.values()].map(({ hall }) => hall.broadcast))
+  const counts = yield* makeCounts((): ReadonlyArray<Broadcast> => [...halls.all()].map(({ hall }) => hall.broadcast))
   let draining = false
-
-  const millis = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
 
   const end = (reader: Reader, error: HeraldError): void => {
     held.get(reader)?.close()
     reader.sink.end(error)
   }
-  const gone = (hall: Hall): void => {
-    for (const reader of hall.broadcast.readers())
-      end(reader, failure("NoSuchTopic", `the topic ${hall.topic.name} was deleted`)) // BX26
-    close(hall)
+  /** BX39 */
+  const reselect = ({ hall, selections }: Open): void => {
+    for (const its of [...held.values()]) {
+      if (its.hall !== hall) continue
+      if (its.selections !== selections) {
+        const anew = selections.hold(its.wish)
+        its.selected.release()
+        its.selections = selections
+        its.selected = anew instanceof Error ? ALL : anew
+        if (anew instanceof Error) end(its.reader, anew)
+      }
+      hall.broadcast.reselect(its.reader, its.selected.selection)
+    }
   }
-  const close = (hall: Hall): void => {
-    const its = halls.get(hall.topic.id)
-    if (its?.hall !== hall) return
-    halls.delete(hall.topic.id)
-    run(Scope.close(its.scope, Exit.void))
-    bound()
-  }
-  const reads = yield* makeLogReads(gone)
-
-  /** BX28 */
-  const bound = (): number => {
-    let rings = 1
-    for (const { hall } of halls.values()) rings += hall.tails.size
-    const bytes = Math.max(LEAST_RING, Math.min(ringBytes, Math.floor(ringsBytes / rings)))
-    for (const { hall } of halls.values()) hall.bound(bytes)
-    return bytes
-  }
-
-  logs.listen((appended) => halls.get(appended.topic)?.hall.heard(appended))
-  for (const log of logs.all)
-    yield* log.hints((grown) => {
-      if (grown === undefined)
-        for (const { hall } of halls.values()) for (const tail of hall.tails.values()) tail.hint()
-      else halls.get(grown.topic)?.hall.tails.get(grown.partition)?.hint()
+  const halls = yield* makeHalls({
+    ...{ ringBytes, ringsBytes, end, reselect },
+    broadcast: ({ id }) => ({
+      delivered: (readers, events) => {
+        counts.delivered(readers, events)
+        activity.sent(id, events)
+      },
+      sent: counts.sent,
+      leftOut: counts.leftOut,
+      broke: (reader, error) => {
+        held.get(reader)?.close()
+        run(Effect.logError("a reader could not be sent to", error))
+        reader.sink.end(failure("Internal", "this reader met a fault of the server"))
+      }
     })
-
-  const hallOf = Effect.fnUntraced(function* (topic: Hall["topic"], log: Hall["log"]) {
-    const its = yield* Scope.fork(scope)
-    const hall = yield* makeHall({
-      ...{ topic, log, bound: bound(), gone },
-      broadcast: (hall) => ({
-        ask: (reader, partition, from, packed) => reads.ask({ hall: hall(), reader, partition, from, packed }),
-        delivered: (readers, events) => {
-          counts.delivered(readers, events)
-          activity.sent(topic.id, events)
-        },
-        sent: counts.sent,
-        leftOut: counts.leftOut,
-        broke: (reader, error) => {
-          held.get(reader)?.close()
-          run(Effect.logError("a reader could not be sent to", error))
-          reader.sink.end(failure("Internal", "this reader met a fault of the server"))
-        }
-      })
-    }).pipe(Scope.provide(its))
-    return { hall, scope: its, selections: new Selections(topic) }
   })
+  const asking = new Map<Log, Asking>()
+  for (const log of logs.all) asking.set(log, yield* makeAsking(log))
 
   const open = Effect.fnUntraced(function* (wish: ReadWish, sink: Sink) {
     const identity = yield* requireTopic("topics.read", wish.topic)
     if (draining) return yield* refused("draining", failure("Draining", "this server is leaving; come back to another"))
-    const topic = yield* store.get(wish.topic)
-    if (topic === undefined) return yield* noSuchTopic(wish.topic)
+    const topic = yield* known.find(wish.topic)
     const log = logs.of(topic.log)
     if (log === undefined) return yield* noLog(topic.log)
     const partitions = wantedOf(topic, wish.partitions)
     if (partitions instanceof Error) return yield* partitions
-    const begin = yield* beginningOf(topic, log, partitions, wish.start)
+    const begin = yield* beginningOf(topic, asking.get(log)!, partitions, wish.start)
     const place = places.take("", identity.name)
     if (typeof place === "number")
       return yield* place === 0
@@ -185,66 +152,38 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
             "principal",
             failure("TooManySubscriptions", `${identity.name} has all the readers that one principal may have`)
           )
-    let its = halls.get(topic.id)
-    if (its === undefined) {
-      const made = yield* Effect.onError(hallOf(topic, log), () => Effect.sync(place))
-      its = halls.get(topic.id) ?? made // another reader may have come first
-      halls.set(topic.id, its)
-      if (its !== made) yield* Scope.close(made.scope, Exit.void)
-    }
+    const its = yield* Effect.onError(halls.of(topic, log), () => Effect.sync(place))
     const { hall, selections } = its
-    const selected = selections.hold(wish.filter, wish.fields)
+    const { filter, fields, overflow, unpacks, delta = false } = wish
+    const wanted: Wish = { filter, fields, delta, owner: identity.name }
+    const selected = selections.hold(wanted)
     if (selected instanceof Error) {
       place()
       return yield* selected
     }
     hall.follow(begin.bounds)
-    bound()
-    const { overflow, unpacks, delta = false } = wish
+    halls.bound()
     const { selection, key: selectionKey } = selected
     const whole = wish.partitions.length === 0
     const joining = { partitions, whole, ...begin, overflow, unpacks, delta, selection, selectionKey }
     const reader = hall.broadcast.join(sink, joining)
     const left = activity.reading(topic.id)
     const leave = (): void => {
-      if (!held.delete(reader)) return
+      const own = held.get(reader)
+      if (own === undefined) return
+      held.delete(reader)
       left()
       hall.broadcast.leave(reader)
-      selected.release()
+      own.selected.release()
       place()
     }
-    held.set(reader, { identity, reader, close: leave })
+    held.set(reader, { identity, reader, wish: wanted, hall, close: leave, selected, selections })
     return leave
   })
   const refused = (reason: "full" | "principal" | "draining", error: HeraldError) => {
     counts.refused(reason)
     return error
   }
-
-  const poll = Effect.gen(function* () {
-    const now = millis()
-    for (const { hall } of halls.values()) {
-      hall.broadcast.tick()
-      hall.broadcast.sweep()
-      if (hall.broadcast.size > 0) hall.usedAt = now
-      else if (now - hall.usedAt > IDLE) close(hall)
-    }
-    for (const log of logs.all) {
-      const its = [...halls.values()].map(({ hall }) => hall).filter((hall) => hall.log === log)
-      if (its.length === 0) continue
-      const bounds = Map.groupBy(yield* log.bounds(its.map(({ topic }) => topic.id)), ({ topic }) => topic)
-      for (const hall of its) {
-        const found = bounds.get(hall.topic.id)
-        if (found === undefined) gone(hall)
-        else hall.reaches(found)
-      }
-    }
-  })
-  yield* Effect.forkScoped(afterEvery("what logs have was not asked", POLL, poll))
-  const quiet = Effect.sync(() => {
-    for (const { hall } of halls.values()) hall.broadcast.tellQuiet()
-  })
-  yield* Effect.forkScoped(afterEvery("readers were not told how far their topic is", QUIET, quiet))
 
   const check = Effect.suspend(() =>
     Effect.forEach(

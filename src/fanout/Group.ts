@@ -7,31 +7,41 @@ import type { Batch } from "./Batch.ts"
 import { changedOf } from "./Changed.ts"
 import type { Reader } from "./Reader.ts"
 
-/** A filter and fields, as they were compiled. It never throws: an event that it can't judge is not taken. */
+/** What looks at events for all filters of one schema. */
+export interface Looker {
+  /** Looks at a batch, and may be left between two events; gives the filters that take some of it. Not to be done for two batches at once. BX31 */
+  readonly looking: (batch: Batch) => Generator<void, Iterable<object>>
+}
+
+/**
+ * A filter and fields, as they were compiled. It never throws: an event that it can't judge is not taken. What it makes may be left between two events.
+ * BX31
+ */
 export interface Selection {
+  readonly looker: Looker
+  /** One that `looking` gives; undefined: all events are taken. */
+  readonly filter: object | undefined
   /** The events that are taken, as they are sent; an empty batch for none. */
-  readonly of: (batch: Batch) => Batch
-  /** Looks at a batch for all selections of the topic, and may be left between two events. Not to be done for two batches at once. BX31 */
-  readonly looking: (batch: Batch) => Generator<void, void>
+  readonly of: (batch: Batch) => Generator<void, Batch>
   /** As `of`, of the batch that was looked at last: an event is looked at once for all of them. */
-  readonly live: (batch: Batch) => Batch
+  readonly live: (batch: Batch) => Generator<void, Batch>
 }
 
 export class Group {
   readonly key: string
-  /** In order. */
-  partitions: ReadonlyArray<number>
   /** Of all partitions that the topic has, also of those that it will have. */
   readonly whole: boolean
   /** Undefined: all events as they are. */
-  readonly selection: Selection | undefined
+  selection: Selection | undefined
   /** They are sent differences. BX30 */
   readonly delta: boolean
   /** Those who are live, and some that were until just now. */
   readonly live: Array<Reader> = []
   readonly readers = new Set<Reader>()
-  /** By partition, the last batch of which nothing was taken, and nobody was told so. */
-  readonly quiet = new Map<number, Batch>()
+  /** By partition, how far they were told since it was last looked who was told nothing. */
+  readonly told = new Map<number, number>()
+  #partitions: ReadonlyArray<number> = []
+  #has = new Set<number>()
 
   constructor(
     key: string,
@@ -47,16 +57,36 @@ export class Group {
     this.delta = delta
   }
 
-  /** `live`: all groups are asked for this batch. BX9 */
-  made(batch: Batch, live = false): Batch {
-    const chosen = this.chosen(batch, live)
-    return this.delta ? changedOf(chosen) : chosen
+  /** In order. */
+  get partitions(): ReadonlyArray<number> {
+    return this.#partitions
+  }
+
+  set partitions(partitions: ReadonlyArray<number>) {
+    this.#partitions = partitions
+    this.#has = new Set(partitions)
+  }
+
+  has(partition: number): boolean {
+    return this.#has.has(partition)
+  }
+
+  /** It takes some events and not others. */
+  get isChoosing(): boolean {
+    return this.selection?.filter !== undefined
+  }
+
+  /** `live`: all filters were asked for this batch. BX9 */
+  *made(batch: Batch, live = false): Generator<void, Batch> {
+    const chosen = yield* this.chosen(batch, live)
+    return this.delta ? yield* changedOf(chosen) : chosen
   }
 
   /** The same, each event whole. */
-  chosen(batch: Batch, live = false): Batch {
+  *chosen(batch: Batch, live = false): Generator<void, Batch> {
     const { selection } = this
-    return selection === undefined ? batch : live ? selection.live(batch) : selection.of(batch)
+    if (selection === undefined) return batch
+    return yield* live ? selection.live(batch) : selection.of(batch)
   }
 
   indexOf(partition: number): number {

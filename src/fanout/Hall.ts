@@ -9,7 +9,7 @@ import { always } from "../telemetry/Every.ts"
 import type { Bounds } from "../topics/Piece.ts"
 import type { Topic } from "../topics/Topic.ts"
 import type { Log } from "../topics/TopicLog.ts"
-import { Slices } from "../work/Slices.ts"
+import { lookingSlices } from "../work/Slices.ts"
 import type { Appended } from "./Appends.ts"
 import { Broadcast, type BroadcastOptions } from "./Broadcast.ts"
 import { Tail } from "./Tail.ts"
@@ -23,8 +23,6 @@ export interface HallOptions {
   /** The topic, or a partition of it, is there no more. */
   readonly gone: (hall: Hall) => void
 }
-
-const slices = new Slices()
 
 export interface Hall {
   readonly topic: Topic
@@ -72,9 +70,8 @@ export const makeHall = Effect.fnUntraced(function* (options: HallOptions): Effe
     ...{ topic, log, broadcast, follow, tails },
     usedAt: millis(),
     reaches: (bounds) => {
-      const known = new Set([...broadcast.rings()].map(({ partition }) => partition))
-      const more = bounds.filter(({ partition }) => !known.has(partition))
-      if (more.length > 0 && broadcast.isWhole) {
+      const more = bounds.filter(({ partition }) => broadcast.lacks(partition))
+      if (more.length > 0) {
         follow(more)
         broadcast.grow(more)
       }
@@ -91,7 +88,7 @@ export const makeHall = Effect.fnUntraced(function* (options: HallOptions): Effe
   const send = Effect.gen(function* () {
     yield* latch.await
     latch.closeUnsafe()
-    for (const _ of broadcast.work()) if (slices.over()) yield* slices.turn
+    yield* lookingSlices.through(() => broadcast.work())
     for (const tail of tails.values()) tail.sent()
     if (broadcast.hasWork) wake()
     yield* Effect.yieldNow // what was written is on its way, and what came meanwhile is the next batch

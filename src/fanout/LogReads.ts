@@ -1,7 +1,8 @@
 /**
  * Reads the log for readers that are not live.
  *
- *   BX21 However many are behind, so many reads are under way at once; who asked first is answered first. A reader has one at most.
+ *   BX21 However many are behind, so many reads of a log are under way at once, whatever others do; who asked first is answered first. A reader has one at
+ *        most.
  *   BX32 What is read of a log is sent in batches of at most `BITE` bytes, if they are more than one event and not packed, however large what was
  *        appended at once is: clients take no message of any size.
  *   BX22 What was read of late is kept for others who come through there, within a bound of bytes.
@@ -11,6 +12,8 @@ import { Weighed } from "../bounds/Weighed.ts"
 import { always } from "../telemetry/Every.ts"
 import type { Place } from "../topics/MessageId.ts"
 import type { Read } from "../topics/Piece.ts"
+import type { Log } from "../topics/TopicLog.ts"
+import { lookingSlices } from "../work/Slices.ts"
 import { Batch, type Gap } from "./Batch.ts"
 import type { Answer } from "./CatchingUp.ts"
 import type { Hall } from "./Hall.ts"
@@ -40,16 +43,18 @@ interface Kept {
 }
 
 export const makeLogReads = Effect.fnUntraced(function* (
+  logs: ReadonlyArray<Log>,
   gone: (hall: Hall) => void
 ): Effect.fn.Return<{ readonly ask: (asked: Asked) => void }, never, Scope.Scope> {
-  const queue = yield* Queue.unbounded<Asked>()
+  const queues = new Map<Log, Queue.Queue<Asked>>()
   const kept = new Weighed<Kept>(({ bytes }) => bytes)
 
   const read = Effect.fnUntraced(function* ({ hall, reader, partition, from, packed }: Asked) {
     if (reader.stage !== "reading") return
     const id = `${hall.topic.id}/${partition}/${from.epoch}/${from.offset}/${packed}`
     const known = kept.use(id)
-    if (known !== undefined) return hall.broadcast.answer(reader, partition, known.answer)
+    const give = (answer: Answer) => lookingSlices.through(() => hall.broadcast.answer(reader, partition, answer))
+    if (known !== undefined) return yield* give(known.answer)
     const found = yield* hall.log.read({ topic: hall.topic.id, partition }, from, { maxBytes: BITE, packed })
     if (found === undefined) return gone(hall)
     const answer = answerOf(partition, found)
@@ -58,21 +63,26 @@ export const makeLogReads = Effect.fnUntraced(function* (
       kept.set(id, { answer, bytes })
       kept.trim(KEPT) // BX22
     }
-    hall.broadcast.answer(reader, partition, answer)
+    yield* give(answer)
   })
 
-  const next = Effect.flatMap(Queue.take(queue), (asked) =>
-    Effect.onExit(read(asked), (exit) =>
-      exit._tag === "Success"
-        ? Effect.void
-        : Effect.andThen(
-            Effect.sleep(AGAIN),
-            Effect.sync(() => asked.hall.broadcast.failed(asked.reader))
-          )
-    ).pipe(Effect.catch((error) => Effect.logDebug("the log was not read for a reader", error)))
-  )
-  for (let n = 0; n < READING; n++) yield* Effect.forkScoped(always("the log was not read for a reader", next))
-  return { ask: (asked) => void Queue.offerUnsafe(queue, asked) }
+  const next = (queue: Queue.Queue<Asked>) =>
+    Effect.flatMap(Queue.take(queue), (asked) =>
+      Effect.onExit(read(asked), (exit) =>
+        exit._tag === "Success"
+          ? Effect.void
+          : Effect.andThen(
+              Effect.sleep(AGAIN),
+              Effect.sync(() => asked.hall.broadcast.failed(asked.reader))
+            )
+      ).pipe(Effect.catch((error) => Effect.logDebug("the log was not read for a reader", error)))
+    )
+  for (const log of logs) {
+    const queue = yield* Queue.unbounded<Asked>()
+    queues.set(log, queue)
+    for (let n = 0; n < READING; n++) yield* Effect.forkScoped(always("the log was not read for a reader", next(queue)))
+  }
+  return { ask: (asked) => void Queue.offerUnsafe(queues.get(asked.hall.log)!, asked) }
 })
 
 const answerOf = (partition: number, { epoch, pieces }: Read): Answer => ({

@@ -46,6 +46,8 @@ export class Reader {
   epochs: Array<number> | undefined
   /** What was stored when it came ends there. Undefined: it was told that it is live. */
   until: Array<number> | undefined
+  /** Partitions, by index, of which it was told less than was looked at for it: none of what came last was taken. */
+  untold: Set<number> | undefined
   /** It knows where its partitions begin. */
   isStarted = false
   /** It was live, and was not fast enough. */

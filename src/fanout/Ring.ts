@@ -2,7 +2,7 @@
  * The newest events of a partition, in batches that all readers share. Pure state.
  *
  *   BX3  What it holds follows without a hole, from `first` to `next`; what does not follow is not taken.
- *   BX4  It is bounded in bytes. What was not sent to those who are live is never given up: when that takes half of the room, no more is taken
+ *   BX4  It is bounded in bytes, of all that it keeps in memory: a batch that is closed has a copy of its own, so that no more than it is kept. What was not sent to those who are live is never given up: when that takes half of the room, no more is taken
  *        until it was sent.
  *   BX5  What came since the last round is one batch, or a few of `BATCH_BYTES`; a batch that was closed never changes.
  */
@@ -20,6 +20,8 @@ export interface Rows {
 
 /** About what a batch takes beside its events, in bytes. */
 const BESIDE = 512
+/** About what a row takes beside its events until its batch is closed, in bytes. */
+const ROW = 192
 
 /** What comes into it until the next round. BX5 */
 interface Open {
@@ -48,11 +50,13 @@ export class Ring {
   #unsent = 0
   bytes = 0
   next: number
+  /** Up to there everybody was told how far it is, of whatever nothing was taken. */
+  told: number
 
   constructor(partition: number, epoch: number, next: number, bound: number) {
     this.partition = partition
     this.epoch = epoch
-    this.next = this.#closed = this.#sent = next
+    this.next = this.#closed = this.#sent = this.told = next
     this.#bound = bound
   }
 
@@ -106,8 +110,8 @@ export class Ring {
     open.count += count
     open.bytes += row.length
     this.next = first + count
-    this.bytes += row.length
-    this.#unsent += row.length
+    this.bytes += row.length + ROW
+    this.#unsent += row.length + ROW
   }
 
   /** Closes the batch that is open. BX5 */
@@ -118,9 +122,11 @@ export class Ring {
     const { partition, epoch } = this
     const { first, count, at, rows } = open
     const later = open.later.length === 0 ? undefined : open.later
-    this.#batches.push(new Batch({ partition, epoch, first, count, at, rows, later, next: first + count }))
+    const own = [together(rows, open.bytes)]
+    this.#batches.push(new Batch({ partition, epoch, first, count, at, rows: own, later, next: first + count }))
     this.#closed = first + count
-    this.bytes += BESIDE
+    this.bytes += BESIDE - ROW * rows.length
+    this.#unsent += BESIDE - ROW * rows.length
     this.#trim()
   }
 
@@ -132,7 +138,7 @@ export class Ring {
   /** They were sent it. */
   wasSent(batch: Batch): void {
     this.#sent = batch.next
-    this.#unsent -= batch.bytes
+    this.#unsent -= batch.bytes + BESIDE
     this.#trim()
   }
 
@@ -160,4 +166,15 @@ export class Ring {
     this.#batches = this.#batches.slice(this.#oldest)
     this.#oldest = 0
   }
+}
+
+/** In memory of its own: one of a pool would keep all of the pool. BX4 */
+const together = (rows: ReadonlyArray<Uint8Array>, length: number): Uint8Array => {
+  const all = Buffer.allocUnsafeSlow(length)
+  let at = 0
+  for (const row of rows) {
+    all.set(row, at)
+    at += row.length
+  }
+  return all
 }

@@ -5,24 +5,7 @@
  *   BX1  An event is never copied or read to be sent to one reader more: rows are cut where one event ends.
  */
 
-/** Of an entry: field 6, with a length. */
-export const TAG = 0x32
-
-/** Where an entry ends that begins at `from`; throws `RangeError` for what is none. */
-export const endOf = (rows: Uint8Array, from: number): number => {
-  if (rows[from] !== TAG) throw new RangeError("no event begins here")
-  let at = from + 1
-  let length = 0
-  for (let scale = 1; ; scale *= 128) {
-    const byte = rows[at++]
-    if (byte === undefined) throw new RangeError("an event is cut off")
-    length += (byte & 127) * scale
-    if (byte < 128) break
-  }
-  const end = at + length
-  if (end > rows.length) throw new RangeError("an event is cut off")
-  return end
-}
+import { endOf } from "../topics/Frames.ts"
 
 /** Where the event begins that has `skip` events before it. */
 export const skipped = (rows: Uint8Array, skip: number): number => {

@@ -2,22 +2,36 @@
  * What the readers of a topic on this node want of its events: filters, each evaluated once for an event, and fields.
  *
  *   BX23 An event that comes is read once for all filters of its topic, and looked at once by each different one. Who catches up pays for itself.
- *   BX31 Looking at a batch is left between two of its events: how much one event may take is bounded (FZ8), how many there are in a batch is not.
+ *   BX31 Looking at a batch is left between two of its events, and so is what is made of them, whoever it is for: how much one event may take is bounded
+ *        (FZ8), how many there are in a batch is not.
  *   BX24 Of a payload that is no JSON object, a reader who asked for fields gets none.
+ *   BX35 What is made of each event for readers, beside looking at it, is bounded as filters are (IX8): different fields, and differences.
  */
 import { Result } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Filters, type Held } from "../filters/Filters.ts"
 import { type Projection, projectionOf } from "../filters/Projection.ts"
-import { UNDECLARED, type Variables, variablesOf } from "../filters/Variables.ts"
+import { type Variables, variablesIn } from "../filters/Variables.ts"
 import { frameOf, messageOf } from "../topics/Message.ts"
 import type { Topic } from "../topics/Topic.ts"
 import type { Batch } from "./Batch.ts"
-import type { Selection } from "./Group.ts"
+import type { Looker, Selection } from "./Group.ts"
 import { batchOf, eventsOf, type Picked } from "./Picking.ts"
 import { eventIn } from "./Rows.ts"
 
 const NOTHING = new Uint8Array(0)
+/** Steps of ten nanoseconds, of an event of 120 bytes. BX35 */
+export const MADE = 500
+
+export interface Wish {
+  /** CEL; empty: all events. */
+  readonly filter: string
+  /** None: payloads as they are. */
+  readonly fields: ReadonlyArray<string>
+  readonly delta: boolean
+  /** The principal. */
+  readonly owner: string
+}
 
 export interface HeldSelection {
   /** Undefined: everything as it is. */
@@ -27,59 +41,105 @@ export interface HeldSelection {
   readonly release: () => void
 }
 
-const ALL: HeldSelection = { selection: undefined, key: "", release: () => {} }
+export const ALL: HeldSelection = { selection: undefined, key: "", release: () => {} }
 
-export class Selections {
+/** What is made of events for some readers, and of how many. BX35 */
+interface Making {
+  holders: number
+  readonly end: () => void
+}
+
+export class Selections implements Looker {
+  readonly schemaVersion: number
   readonly #topic: string
   readonly #variables: Variables
   readonly #filters: Filters
-  /** The batch that came last, and what of it each filter takes that was there when looking at it began. BX23 */
+  readonly #makings = new Map<string, Making>()
+  /** The batch that came last, and what of it each filter takes. BX23 */
   #last: Batch | undefined
-  #taken = new Map<Held, Array<Picked>>()
-  /** Batches that were begun, and how many there were when a filter came. */
-  #begun = 0
-  readonly #since = new WeakMap<Held, number>()
+  #taken = new Map<object, Array<Picked>>()
 
-  constructor({ name, schema }: Pick<Topic, "name" | "schema">) {
+  constructor({ name, schema, schemaVersion }: Pick<Topic, "name" | "schema" | "schemaVersion">) {
+    this.schemaVersion = schemaVersion
     this.#topic = name
-    this.#variables = schema === null ? UNDECLARED : variablesOf(JSON.parse(schema))
+    this.#variables = variablesIn(schema)
     this.#filters = new Filters(this.#variables)
   }
 
   /** Fails `InvalidFilter`, `TooManyFilters`, `InvalidInput`. */
-  hold(filter: string, fields: ReadonlyArray<string>): HeldSelection | HeraldError {
-    if (filter === "" && fields.length === 0) return ALL
+  hold({ filter, fields, delta, owner }: Wish): HeldSelection | HeraldError {
+    if (filter === "" && fields.length === 0 && !delta) return ALL
     const projection = fields.length === 0 ? undefined : projectionOf(fields)
     if (projection !== undefined && Result.isFailure(projection)) return failure("InvalidInput", projection.failure)
-    const held = filter === "" ? undefined : this.#filters.hold(filter)
+    const wanted = projection?.success
+    const held = filter === "" ? undefined : this.#filters.hold(filter, owner)
     if (held !== undefined && Result.isFailure(held)) {
       const why = held.failure
       return "full" in why ? failure("TooManyFilters", why.full) : failure("InvalidFilter", why.problem.message)
     }
     const { success: only } = held ?? {}
-    const wanted = projection?.success
-    if (only !== undefined && !this.#since.has(only)) this.#since.set(only, this.#begun)
-    const of = this.#own(filter, wanted)
+    const key = filter === "" && wanted === undefined ? "" : JSON.stringify([filter, wanted?.id ?? ""])
+    const made = this.#make(`${key} ${delta}`, only, Number(wanted !== undefined) + Number(delta), owner)
+    const release = () => {
+      made?.()
+      if (only !== undefined) this.#filters.release(only)
+    }
+    if (made === undefined) {
+      release()
+      return failure(
+        "TooManyFilters",
+        "this topic has as many different fields and differences as can be made of an event"
+      )
+    }
+    return { selection: key === "" ? undefined : this.#selection(filter, only, wanted), key, release }
+  }
+
+  /** BX35. Undefined: there is no room. */
+  #make(key: string, held: Held | undefined, things: number, owner: string): (() => void) | undefined {
+    if (things === 0) return () => {}
+    let making = this.#makings.get(key)
+    if (making === undefined) {
+      const end = this.#filters.reserve(held, things * MADE, owner)
+      if (end === undefined) return undefined
+      this.#makings.set(key, (making = { holders: 0, end }))
+    }
+    making.holders++
+    return () => {
+      if (--making.holders > 0) return
+      this.#makings.delete(key)
+      making.end()
+    }
+  }
+
+  #selection(filter: string, held: Held | undefined, projection: Projection | undefined): Selection {
+    const variables = this.#variables
+    const match = this.#match.bind(this)
+    let own: Filters | undefined
+    const of = function* (batch: Batch): Generator<void, Batch> {
+      if (filter === "") return yield* made(batch, eventsOf(batch), projection)
+      if (own === undefined) {
+        own = new Filters(variables)
+        own.hold(filter)
+      }
+      const taken: Array<Picked> = []
+      yield* match(batch, own, (_, picked) => taken.push(picked))
+      return yield* made(batch, taken, projection)
+    }
+    const taken = (batch: Batch) => (this.#last === batch && held !== undefined ? this.#taken.get(held) : undefined)
     return {
-      selection: {
-        looking: (batch) => this.#looking(batch),
-        live: (batch) => this.#live(batch, only, wanted) ?? of(batch),
-        of
-      },
-      key: JSON.stringify([filter, wanted?.id ?? ""]),
-      release: () => {
-        if (only !== undefined) this.#filters.release(only)
-        this.#taken.clear()
-        this.#last = undefined
+      looker: this,
+      filter: held,
+      of,
+      *live(batch) {
+        const picked = taken(batch)
+        return yield* picked === undefined ? of(batch) : made(batch, picked, projection)
       }
     }
   }
 
   /** BX31 */
-  *#looking(batch: Batch): Generator<void, void> {
-    if (this.#last === batch) return
-    this.#begun++
-    const taken = new Map<Held, Array<Picked>>()
+  *looking(batch: Batch): Generator<void, Iterable<object>> {
+    const taken = new Map<object, Array<Picked>>()
     yield* this.#match(batch, this.#filters, (held, picked) => {
       const its = taken.get(held)
       if (its === undefined) taken.set(held, [picked])
@@ -87,52 +147,30 @@ export class Selections {
     })
     this.#last = batch
     this.#taken = taken
-  }
-
-  /** Undefined: it is not known for this filter, which came later. */
-  #live(batch: Batch, held: Held | undefined, projection: Projection | undefined): Batch | undefined {
-    if (held === undefined) return made(batch, [...eventsOf(batch)], projection)
-    if (this.#last !== batch || this.#since.get(held)! >= this.#begun) return undefined
-    return made(batch, this.#taken.get(held) ?? [], projection)
-  }
-
-  /** For one reader alone. */
-  #own(filter: string, projection: Projection | undefined): Selection["of"] {
-    let own: Filters | undefined
-    return (batch) => {
-      if (filter === "") return made(batch, [...eventsOf(batch)], projection)
-      if (own === undefined) {
-        own = new Filters(this.#variables)
-        own.hold(filter)
-      }
-      const taken: Array<Picked> = []
-      for (const _ of this.#match(batch, own, (_, picked) => taken.push(picked)));
-      return made(batch, taken, projection)
-    }
+    return taken.keys()
   }
 
   *#match(batch: Batch, filters: Filters, taken: (held: Held, picked: Picked) => void): Generator<void, void> {
+    const { partition } = batch
     for (const picked of eventsOf(batch)) {
       const { key, headers, payload } = messageOf(eventIn(picked.entry))
-      const { partition } = batch
-      const event = {
-        topic: this.#topic,
-        partition,
-        offset: picked.offset,
-        key,
-        headers,
-        publishedAt: picked.at,
-        payload
-      }
-      for (const held of filters.match(event)) taken(held, picked)
+      const where = { topic: this.#topic, partition, offset: picked.offset, publishedAt: picked.at }
+      for (const held of filters.match({ ...where, key, headers, payload })) taken(held, picked)
       yield
     }
   }
 }
 
-const made = (batch: Batch, picked: ReadonlyArray<Picked>, projection: Projection | undefined): Batch => {
-  const { partition, epoch, first, next } = batch
-  const events = projection === undefined ? picked : picked.map((one) => projected(one, projection))
+function* made(
+  { partition, epoch, first, next }: Batch,
+  picked: Iterable<Picked>,
+  projection: Projection | undefined
+): Generator<void, Batch> {
+  const events: Array<Picked> = []
+  for (const one of picked) {
+    if (projection !== undefined) yield
+    events.push(projection === undefined ? one : projected(one, projection))
+  }
   return batchOf({ partition, epoch, first, next }, events)
 }
 

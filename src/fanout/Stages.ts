@@ -1,12 +1,14 @@
 /**
  * In which stage each reader of a topic is, and the lists of those of a stage. State without work.
  *
+ *   BX34 Who reads all of a topic reads each partition that it gets, from its first event on, whoever else reads it already.
  *   BX13 A reader whose sink throws is ended alone.
  *   BX12 in Broadcast.ts, BX8 in Reader.ts
  */
 import { failure } from "../errors/HeraldError.ts"
 import type { Batch, Told } from "./Batch.ts"
 import { Group, type Selection } from "./Group.ts"
+import { Groups } from "./Groups.ts"
 import { type Overflow, Reader, type Sink } from "./Reader.ts"
 import type { Ring } from "./Ring.ts"
 
@@ -45,7 +47,7 @@ export interface StagesOptions {
 export class Stages {
   readonly #options: StagesOptions
   readonly #rings: ReadonlyMap<number, Ring>
-  readonly groups = new Map<string, Group>()
+  readonly groups = new Groups()
   readonly full = new Set<Reader>()
   readonly ahead: Array<Reader> = []
   ready: Array<Reader> = []
@@ -65,9 +67,11 @@ export class Stages {
 
   join(sink: Sink, joining: Joining): Reader {
     const { partitions, whole, selection, selectionKey, overflow, unpacks, delta = false } = joining
-    const key = `${whole ? "" : partitions.join(",")} ${delta ? "delta" : ""} ${selectionKey}`
+    // Who reads all of the topic may know of partitions that others, who do, are yet to be told of. BX34
+    const which = whole ? `all ${partitions.length}` : partitions.join(",")
+    const key = `${which} ${delta ? "delta" : ""} ${selectionKey}`
     let group = this.groups.get(key)
-    if (group === undefined) this.groups.set(key, (group = new Group(key, partitions, whole, selection, delta)))
+    if (group === undefined) this.groups.add((group = new Group(key, partitions, whole, selection, delta)))
     const reader = new Reader(group, sink, overflow, unpacks)
     group.readers.add(reader)
     // A group may have grown since its partitions were looked up.
@@ -88,7 +92,7 @@ export class Stages {
     this.full.delete(reader)
     const { group } = reader
     group.readers.delete(reader)
-    if (group.readers.size === 0) this.groups.delete(group.key)
+    if (group.readers.size === 0) this.groups.delete(group)
     this.left = true
     this.#options.wake()
   }
@@ -109,10 +113,16 @@ export class Stages {
     for (const reader of live.splice(0)) if (reader.stage === "live") this.behind(reader, "ready")
   }
 
-  /** Who reads all of the topic reads these from where they begin. */
+  /** Some who read all of the topic do not read this partition yet. */
+  lacks(partition: number): boolean {
+    for (const group of this.groups.values()) if (group.whole && !group.has(partition)) return true
+    return false
+  }
+
+  /** Who reads all of the topic reads these from where they begin. BX34 */
   grow(added: ReadonlyArray<Added>): void {
     for (const group of this.groups.values()) {
-      const more = added.filter(({ partition }) => !group.partitions.includes(partition))
+      const more = added.filter(({ partition }) => !group.has(partition))
       if (!group.whole || more.length === 0) continue
       this.allBehind(group)
       group.partitions = [...group.partitions, ...more.map(({ partition }) => partition)]
@@ -134,8 +144,21 @@ export class Stages {
       partition === batch?.partition ? batch.next : this.#rings.get(partition)!.sent
     )
     reader.epochs = partitions.map((partition) => this.#rings.get(partition)!.epoch)
+    if (reader.group.isChoosing) reader.untold = this.#untold(reader, batch) // BX37
     if (stage === "full") reader.isSlow = true
     this.again(reader, stage)
+  }
+
+  /** Partitions, by index, of which not all were told how far they are. */
+  #untold({ group }: Reader, batch: Batch | undefined): Set<number> | undefined {
+    let untold: Set<number> | undefined
+    for (const [index, partition] of group.partitions.entries()) {
+      const { told, sent } = this.#rings.get(partition)!
+      if (told >= sent || partition === batch?.partition) continue
+      untold ??= new Set()
+      untold.add(index)
+    }
+    return untold
   }
 
   again(reader: Reader, stage: "full" | "ready" | "ahead"): void {
@@ -161,7 +184,7 @@ export class Stages {
 
   live(reader: Reader): void {
     reader.stage = "live"
-    reader.at = reader.epochs = reader.aligned = undefined // BX8
+    reader.at = reader.epochs = reader.aligned = reader.untold = undefined // BX8
     reader.group.live.push(reader)
   }
 

@@ -9,7 +9,7 @@ import { wrongPlace } from "../topics/From.ts"
 import type { Place } from "../topics/MessageId.ts"
 import type { Bounds } from "../topics/Piece.ts"
 import type { Topic } from "../topics/Topic.ts"
-import type { Log } from "../topics/TopicLog.ts"
+import type { Asking } from "./Asking.ts"
 
 export type Start =
   | { readonly from: "earliest" | "latest" }
@@ -46,11 +46,11 @@ export const wantedOf = (
 /** Fails `NoSuchTopic`, `OffsetOutOfRange`, and as the log does. */
 export const beginningOf = Effect.fnUntraced(function* (
   topic: Topic,
-  log: Log,
+  log: Asking,
   partitions: ReadonlyArray<number>,
   start: Start
 ): Effect.fn.Return<Beginning, HeraldError> {
-  const bounded = Effect.map(log.bounds([topic.id]), (all) => new Map(all.map((bounds) => [bounds.partition, bounds])))
+  const bounded = Effect.map(log.bounds(topic.id), (all) => new Map(all.map((bounds) => [bounds.partition, bounds])))
   let known = yield* bounded
   const unknown = partitions.filter((partition) => !known.has(partition))
   if (unknown.length > 0) {
@@ -76,7 +76,7 @@ export const beginningOf = Effect.fnUntraced(function* (
   }
 })
 
-const placeOf = Effect.fnUntraced(function* (topic: Topic, log: Log, bounds: Bounds, start: Start) {
+const placeOf = Effect.fnUntraced(function* (topic: Topic, log: Asking, bounds: Bounds, start: Start) {
   const { partition, epoch, first, next } = bounds
   switch (start.from) {
     case "earliest":

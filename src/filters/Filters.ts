@@ -4,13 +4,13 @@
  *   IX3  What an event matches is what each filter says of it, whichever way it was found.
  *   IX4  A filter is evaluated for an event only if the event has a value that the filter asks for, where it asks for one.
  *   IX5  Filters are bounded in number, in bytes, in fields that they name, and in what one event can make them do. Who comes when it is full is
- *        refused; nobody loses what he has.
+ *        refused; nobody loses what he has. One principal has four fifths of each bound at most.
  *   IX6  A filter is here while somebody holds it, and no longer.
  */
 import { Result } from "effect"
 import { presenceOf, slotOf } from "./Engine.ts"
 import { EVENT_STEPS, type Filter, filterOf, type Outcome } from "./Filter.ts"
-import { type Bucket, Index } from "./Index.ts"
+import { type Bucket, Index, SHARE } from "./Index.ts"
 import { JsonFields } from "./JsonFields.ts"
 import type { FilterProblem } from "./Problem.ts"
 import type { EventName, Variables } from "./Variables.ts"
@@ -55,6 +55,8 @@ export interface Held {
 export type NotHeld = { readonly problem: FilterProblem } | { readonly full: string }
 
 interface Entry extends Held {
+  /** Who came with it first. */
+  readonly owner: string | undefined
   holders: number
   bucket: ReadonlyArray<Bucket<Entry>>
 }
@@ -68,6 +70,7 @@ export class Filters {
   readonly #entries = new Map<string, Entry>()
   readonly #index = new Index<Entry>()
   readonly #matched: Array<Held> = []
+  readonly #shares = new Map<string, { entries: number; bytes: number }>()
   #bytes = 0
   #wanted = new Map<string, Wanted>()
   #event = new Set<EventName>()
@@ -95,25 +98,29 @@ export class Filters {
     return this.#bytes
   }
 
-  /** One more holds a filter of this text; `release` when it doesn't any more. IX5 */
-  hold(text: string): Result.Result<Held, NotHeld> {
+  /** One more holds a filter of this text; `release` when it doesn't any more. `owner`: the principal who comes with it, if it is one. IX5 */
+  hold(text: string, owner?: string): Result.Result<Held, NotHeld> {
     const there = this.#entries.get(text)
     if (there !== undefined) {
       there.holders++
       return Result.succeed(there)
     }
-    if (this.#entries.size >= this.#bounds.entries) return full(`${this.#bounds.entries} different filters`)
+    const { entries, bytes } = this.#bounds
+    if (this.#entries.size >= entries) return full(`${entries} different filters`)
     const made = filterOf(text, this.#variables)
     if (Result.isFailure(made)) return Result.fail({ problem: made.failure })
     const filter = made.success
-    if (this.#bytes + filter.bytes > this.#bounds.bytes) return full(`${this.#bounds.bytes} bytes of filters`)
-    if (!this.#room(filter)) return full(`filters that name ${NAMED} fields together`)
-    const entry: Entry = { filter, counts: noCounts(), holders: 1, bucket: [] }
-    const bucket = this.#index.add(entry, filter)
+    if (this.#bytes + filter.bytes > bytes) return full(`${bytes} bytes of filters`)
+    const share = owner === undefined ? undefined : (this.#shares.get(owner) ?? { entries: 0, bytes: 0 })
+    if (share !== undefined && (share.entries >= entries * SHARE || share.bytes + filter.bytes > bytes * SHARE))
+      return full("as many different filters as one principal may have")
+    if (!this.#room(filter, owner)) return full(`filters that name ${NAMED} fields together`)
+    const entry: Entry = { filter, owner, counts: noCounts(), holders: 1, bucket: [] }
+    const bucket = this.#index.add(entry)
     if (bucket === undefined) return full("as many filters as one event can be looked at with")
     entry.bucket = bucket
     this.#entries.set(text, entry)
-    this.#bytes += filter.bytes
+    this.#weigh(entry, 1)
     this.#want(filter)
     return Result.succeed(entry)
   }
@@ -123,9 +130,27 @@ export class Filters {
     const entry = this.#entries.get(held.filter.text)
     if (entry !== held || --entry.holders > 0) return
     this.#entries.delete(held.filter.text)
-    this.#bytes -= held.filter.bytes
-    this.#index.remove(entry, entry.filter, entry.bucket)
+    this.#weigh(entry, -1)
+    this.#index.remove(entry, entry.bucket)
     if (++this.#gone > this.#entries.size) this.#gather()
+  }
+
+  /**
+   * So many steps are taken besides for each event that a filter takes, or for all events: what is made of them. Gives what ends that; undefined: there is no
+   * room. IX8
+   */
+  reserve(held: Held | undefined, steps: number, owner?: string): (() => void) | undefined {
+    return this.#index.reserve((held as Entry | undefined)?.bucket, steps, owner)
+  }
+
+  #weigh({ filter, owner }: Entry, sign: 1 | -1): void {
+    this.#bytes += sign * filter.bytes
+    if (owner === undefined) return
+    const share = this.#shares.get(owner) ?? { entries: 0, bytes: 0 }
+    share.entries += sign
+    share.bytes += sign * filter.bytes
+    if (share.entries > 0) this.#shares.set(owner, share)
+    else this.#shares.delete(owner)
   }
 
   /** The filters that are true of an event, in no order; the list is used again for the next one. IX3 */
@@ -150,23 +175,6 @@ export class Filters {
       Error.stackTraceLimit = kept
     }
     return matched
-  }
-
-  /** The same filters for another schema, with as many holders, and what can no longer be read. Holders take theirs from it by text. */
-  under(variables: Variables): { readonly filters: Filters; readonly refused: ReadonlyMap<string, NotHeld> } {
-    const filters = new Filters(variables, this.#bounds)
-    const refused = new Map<string, NotHeld>()
-    for (const [text, { holders }] of this.#entries) {
-      const held = filters.hold(text)
-      if (Result.isFailure(held)) refused.set(text, held.failure)
-      else (held.success as Entry).holders = holders
-    }
-    return { filters, refused }
-  }
-
-  /** Of the filter of this text. */
-  get(text: string): Held | undefined {
-    return this.#entries.get(text)
   }
 
   /** Sets what filters name to what this event has. */
@@ -201,14 +209,19 @@ export class Filters {
   }
 
   /** IX5 */
-  #room(filter: Filter): boolean {
-    const fits = () => {
+  #room(filter: Filter, owner: string | undefined): boolean {
+    const named = (wanted: Iterable<ReadonlyMap<string, Wanted>>) => {
       const all = new Map<string, Wanted>()
-      wantAll(all, this.#wanted)
-      wantAll(all, filter.wanted)
-      return countOf(all) <= NAMED
+      for (const one of wanted) wantAll(all, one)
+      return countOf(all)
     }
-    if (countOf(this.#wanted) + countOf(filter.wanted) <= NAMED || fits()) return true
+    const fits = () => {
+      const all = named([this.#wanted, filter.wanted])
+      if (owner === undefined || all <= NAMED * SHARE) return all <= NAMED
+      const own = [...this.#entries.values()].filter((one) => one.owner === owner)
+      return all <= NAMED && named([...own.map((one) => one.filter.wanted), filter.wanted]) <= NAMED * SHARE
+    }
+    if (countOf(this.#wanted) + countOf(filter.wanted) <= NAMED * SHARE || fits()) return true
     this.#gather()
     return fits()
   }

@@ -2,7 +2,8 @@
  * Finds filters by the values that an event has. Pure state.
  *
  *   IX7  A filter stands under one of its terms, the one by which fewest others are found with it; without a term it is found for every event.
- *   IX8  What stands under one value, and what is found for every event, is bounded by the steps that it takes.
+ *   IX8  What stands under one value, and what is found for every event, is bounded by the steps that it takes, and by those of what is made of the events
+ *        that are found. Nobody has more than four fifths of that alone.
  */
 import type { Filter, Values } from "./Filter.ts"
 import { type Term, type Value, valueOf } from "./Terms.ts"
@@ -13,29 +14,66 @@ export const INDEXED = 8
 export const EVERY_EVENT = 100_000
 export const BY_VALUE = 50_000
 
+/** Of what one principal may have of a bound. IX8, IX5 */
+export const SHARE = 0.8
+
+/** What stands here. `owner`: undefined: it is no principal's. */
+export interface Standing {
+  readonly filter: Filter
+  readonly owner: string | undefined
+}
+
 /** What is found together. */
-export class Bucket<A> {
+export class Bucket<A extends Standing> {
   readonly filters = new Set<A>()
   /** Steps. */
   load = 0
+  /** Of them, those of what is made of the events that are found here, by owner. */
+  reserved: Map<string | undefined, number> | undefined
+
+  loadBy(owner: string): number {
+    let load = this.reserved?.get(owner) ?? 0
+    for (const one of this.filters) if (one.owner === owner) load += loadOf(one.filter)
+    return load
+  }
 }
 
-export class Index<A> {
+/** IX8. Whose a bucket's steps are is looked up only where it could matter. */
+const hasRoom = <A extends Standing>(
+  bucket: Bucket<A> | undefined,
+  load: number,
+  most: number,
+  owner: string | undefined
+): boolean => {
+  const all = (bucket?.load ?? 0) + load
+  if (all > most) return false
+  if (owner === undefined || all <= most * SHARE) return true
+  return (bucket?.loadBy(owner) ?? 0) + load <= most * SHARE
+}
+
+export class Index<A extends Standing> {
   readonly #by = new Map<string, Map<Value, Bucket<A>>>()
   readonly #rest = new Bucket<A>()
 
   /** Where it stands now; undefined: there is no room. IX7, IX8 */
-  add(thing: A, filter: Filter): ReadonlyArray<Bucket<A>> | undefined {
+  add(thing: A): ReadonlyArray<Bucket<A>> | undefined {
+    const { filter, owner } = thing
     const load = loadOf(filter)
     let [best, least]: [Term | undefined, number] = [undefined, Number.POSITIVE_INFINITY]
     for (const term of filter.terms) {
       const values = this.#by.get(term.variable)
       if (values === undefined && this.#by.size >= INDEXED) continue
       let most = 0
-      for (const value of term.values) most = Math.max(most, values?.get(value)?.load ?? 0)
-      if (most + load <= BY_VALUE && most < least) [best, least] = [term, most]
+      let fits = true
+      for (const value of term.values) {
+        const bucket = values?.get(value)
+        most = Math.max(most, bucket?.load ?? 0)
+        fits &&= hasRoom(bucket, load, BY_VALUE, owner)
+      }
+      if (fits && most < least) [best, least] = [term, most]
     }
-    if (best === undefined) return this.#rest.load + load > EVERY_EVENT ? undefined : [into(this.#rest, thing, load)]
+    if (best === undefined)
+      return hasRoom(this.#rest, load, EVERY_EVENT, owner) ? [into(this.#rest, thing, load)] : undefined
     let values = this.#by.get(best.variable)
     if (values === undefined) this.#by.set(best.variable, (values = new Map()))
     const buckets: Array<Bucket<A>> = []
@@ -47,7 +85,30 @@ export class Index<A> {
     return buckets
   }
 
-  remove(thing: A, filter: Filter, buckets: ReadonlyArray<Bucket<A>>): void {
+  /** So many steps more for what is made of what is found there, or for every event; gives them back when called. Undefined: there is no room. IX8 */
+  reserve(
+    buckets: ReadonlyArray<Bucket<A>> | undefined,
+    load: number,
+    owner: string | undefined
+  ): (() => void) | undefined {
+    const all = buckets ?? [this.#rest]
+    for (const bucket of all)
+      if (!hasRoom(bucket, load, bucket === this.#rest ? EVERY_EVENT : BY_VALUE, owner)) return undefined
+    const reserve = (by: number) => {
+      for (const bucket of all) {
+        bucket.load += by
+        bucket.reserved ??= new Map()
+        const its = (bucket.reserved.get(owner) ?? 0) + by
+        if (its > 0) bucket.reserved.set(owner, its)
+        else bucket.reserved.delete(owner)
+      }
+    }
+    reserve(load)
+    return () => reserve(-load)
+  }
+
+  remove(thing: A, buckets: ReadonlyArray<Bucket<A>>): void {
+    const { filter } = thing
     for (const bucket of buckets) {
       if (!bucket.filters.delete(thing)) continue
       bucket.load -= loadOf(filter)
@@ -76,7 +137,7 @@ export class Index<A> {
 /** What needs no evaluation takes one step. */
 const loadOf = ({ alone, load }: Filter): number => (alone ? 1 : load)
 
-const into = <A>(bucket: Bucket<A>, thing: A, load: number): Bucket<A> => {
+const into = <A extends Standing>(bucket: Bucket<A>, thing: A, load: number): Bucket<A> => {
   bucket.filters.add(thing)
   bucket.load += load
   return bucket

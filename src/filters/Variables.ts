@@ -2,8 +2,11 @@
  * What a filter may name: the fields of a payload, and what Herald knows of an event. Pure.
  *
  *   VB1  What is declared is no more than what the schema says for certain: where it leaves a choice, the type is known by each value only.
+ *   VB3  A schema of the same text is read once: what is compiled for it is compiled for all who have it. What is remembered is bounded in characters.
  *   VB2  A schema of any shape and depth is read in a few steps a field, and at most `FIELDS` of them.
  */
+
+import { Weighed } from "../bounds/Weighed.ts"
 
 /** CEL's types as JSON has them. `dyn`: whatever an event has. A number of JSON is a double, and an int where the schema says integer. */
 export type Kind = "string" | "double" | "int" | "bool" | "dyn" | "map" | `list<${Scalar}>`
@@ -57,6 +60,23 @@ export const variablesOf = (schema: unknown): Variables => {
     fields.set(name, kindOf(properties[name], schema))
   }
   return { fields }
+}
+
+/** Characters. VB3 */
+const KEPT = 33_554_432
+const known = new Weighed<{ readonly characters: number; readonly variables: Variables }>(
+  ({ characters }) => characters
+)
+
+/** `schema`: as a topic has it; null: it has none. VB3 */
+export const variablesIn = (schema: string | null): Variables => {
+  if (schema === null) return UNDECLARED
+  const there = known.use(schema)
+  if (there !== undefined) return there.variables
+  const variables = variablesOf(JSON.parse(schema))
+  known.set(schema, { characters: schema.length + 4_096, variables })
+  known.trim(KEPT)
+  return variables
 }
 
 type Node = Readonly<Record<string, unknown>>

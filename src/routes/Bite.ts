@@ -3,10 +3,11 @@
  *
  *   ZG1  A bite is bounded in events, and in bytes and events of what comes of it: what is behind goes with the next.
  *   ZG2  In a target, what comes of an event is behind what came of the one before it; of one event, in the order of the rules.
+ *   ZG3  Others have a turn between two events that conditions look at.
  */
 
-import { messagesOf } from "../topics/Frames.ts"
-import { frameOf, type Message } from "../topics/Message.ts"
+import { eventsIn } from "../topics/Frames.ts"
+import { frameOf, type Message, messageOf } from "../topics/Message.ts"
 import type { Place } from "../topics/MessageId.ts"
 import type { PartitionId, Read } from "../topics/Piece.ts"
 import type { Topic } from "../topics/Topic.ts"
@@ -61,12 +62,12 @@ interface Of {
   readonly eventBytes: number
 }
 
-/** ZG1, ZG2 */
-export const biteOf = (
+/** ZG1, ZG2, ZG3 */
+export function* biteOf(
   deciding: Deciding,
   read: Read,
   { topic, partition, from, until, targets, eventBytes }: Of
-): Bite => {
+): Generator<void, Bite> {
   const outgoing: Array<Outgoing> = []
   const skipped = new Map<number, number>()
   const refused: Array<Refusal & { readonly route: number }> = []
@@ -81,10 +82,12 @@ export const biteOf = (
       at = to
       continue
     }
-    for (const [index, message] of messagesOf(piece.bytes).entries()) {
-      const offset = piece.base + index
+    let offset = piece.base - 1
+    for (const bytesOf of eventsIn(piece.bytes)) {
+      offset++
       if (offset < at) continue
       if (isFull() || offset >= end) break
+      const message = messageOf(bytesOf)
       const place = { epoch: read.epoch, offset }
       const event = { ...message, ...place, topic, partition: partition.partition, publishedAt: piece.at }
       for (const [route, decided] of deciding.decide(event)) {
@@ -102,6 +105,7 @@ export const biteOf = (
       }
       events++
       at = offset + 1
+      yield
     }
   }
   return { to: { epoch: read.epoch, offset: at }, outgoing, skipped, refused, missed, events }

@@ -2,12 +2,12 @@
 import { Effect, Result } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { filterOf } from "../filters/Filter.ts"
+import { variablesIn } from "../filters/Variables.ts"
 import { KnownTopics, noSuchTopic } from "../topics/KnownTopics.ts"
 import { Logs } from "../topics/Logs.ts"
 import type { Bounds } from "../topics/Piece.ts"
 import type { Topic } from "../topics/Topic.ts"
 import { TopicStore } from "../topics/TopicStore.ts"
-import { variablesOfTopic } from "./Deciding.ts"
 import { keyTemplateOf } from "./KeyTemplate.ts"
 import { loopOf } from "./Loop.ts"
 import type { Route, RouteChangeable, RouteDefinition } from "./Route.ts"
@@ -25,7 +25,7 @@ const unfitFor = (
   { name, schema }: Pick<Topic, "name" | "schema">,
   several: boolean
 ) => {
-  const variables = variablesOfTopic(schema)
+  const variables = variablesIn(schema)
   const where = several ? ` (for ${name})` : ""
   const filter = condition === "" ? undefined : filterOf(condition, variables)
   if (filter !== undefined && Result.isFailure(filter))

@@ -9,7 +9,7 @@
 import { Result } from "effect"
 import { type FilteredEvent, Filters, type Held } from "../filters/Filters.ts"
 import { JsonFields } from "../filters/JsonFields.ts"
-import { UNDECLARED, type Variables, variablesOf } from "../filters/Variables.ts"
+import { type Variables, variablesIn } from "../filters/Variables.ts"
 import { type Wanted, wantAll } from "../filters/Wanted.ts"
 import { type Message, wrongMessage } from "../topics/Message.ts"
 import { messageIdText } from "../topics/MessageId.ts"
@@ -46,9 +46,6 @@ interface Entry {
   readonly template: KeyTemplate | undefined
 }
 
-export const variablesOfTopic = (schema: string | null): Variables =>
-  schema === null ? UNDECLARED : variablesOf(JSON.parse(schema))
-
 const hopsOf = (headers: ReadonlyMap<string, string>): number => {
   const text = headers.get(HOPS_HEADER)
   return text !== undefined && /^\d{1,4}$/.test(text) ? Number(text) : 0
@@ -67,7 +64,7 @@ export class Deciding {
 
   /** `routes`: those that are to be asked, in any order. */
   constructor(schema: string | null, routes: ReadonlyArray<Route>) {
-    const variables = variablesOfTopic(schema)
+    const variables = variablesIn(schema)
     const unfit = new Map<number, string>()
     const wanted = new Map<string, Wanted>()
     this.#filters = new Filters(variables)

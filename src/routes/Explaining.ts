@@ -1,7 +1,9 @@
 /** Says what rules make of an event, and why. Pure. ZF5 in RoutingRules.ts */
+
+import { variablesIn } from "../filters/Variables.ts"
 import { type Message, partitionOf } from "../topics/Message.ts"
 import type { Topic } from "../topics/Topic.ts"
-import { Deciding, type Routable, variablesOfTopic, whyNot } from "./Deciding.ts"
+import { Deciding, type Routable, whyNot } from "./Deciding.ts"
 import { inOrder, type Route, statusOf } from "./Route.ts"
 
 export interface TestEvent extends Message {
@@ -37,7 +39,7 @@ export const explain = (
   const on = routes.filter((route) => statusOf(route) === "active")
   const deciding = new Deciding(schema, on)
   const decided = new Map(deciding.decide(event).map(([route, one]) => [route.id, one]))
-  const variables = variablesOfTopic(schema)
+  const variables = variablesIn(schema)
   return routes.toSorted(inOrder).map((route): Explained => {
     const not = (is: Explained["is"], why: string): Explained => ({ route, is, why, key: null, partition: undefined })
     const status = statusOf(route)

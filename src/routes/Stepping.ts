@@ -18,6 +18,7 @@ import type { Place } from "../topics/MessageId.ts"
 import { samePlace } from "../topics/MessageId.ts"
 import type { PartitionId } from "../topics/Piece.ts"
 import type { Topic } from "../topics/Topic.ts"
+import { lookingSlices } from "../work/Slices.ts"
 import { advancesOf, type Bite, biteOf, type Outgoing } from "./Bite.ts"
 import type { Deciding } from "./Deciding.ts"
 import type { Route } from "./Route.ts"
@@ -117,7 +118,8 @@ export const makeStepping = Effect.fnUntraced(function* ({ eventBytes }: { reado
     if (read === undefined) return "gone"
     if (read.pieces.length === 0) return group.groups > 1 ? "more" : waits ? "waits" : "end"
     const its = { from, targets: new Map(ids.map((id) => [id, targets.get(id)!])) }
-    const bite = biteOf(deciding, read, { topic: topic.name, partition, until, eventBytes, ...its })
+    const of = { topic: topic.name, partition, until, eventBytes, ...its }
+    const bite = yield* lookingSlices.through(() => biteOf(deciding, read, of)) // ZG3
     const wrong = new Map<Outgoing, string>()
     for (const [target, those] of Map.groupBy(bite.outgoing, (one) => one.target))
       for (const [index, why] of yield* misfits(

@@ -4,14 +4,16 @@
  *   FJ1  What is read of a partition is read once for all of its slices that are on this node.
  *   FJ2  What there is not any more is done, and its consumers are told. Of another history of the partition it goes on where that does.
  *   FJ3  A partition that has ended is not read again until somebody says that there may be more, also when that is said while it is read.
+ *   FJ4  Others have a turn between two events that a filter looks at, however many are read at once.
  */
 import { Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import { walk } from "../topics/Frames.ts"
+import { eventsIn, walk } from "../topics/Frames.ts"
 import { NO_KEY } from "../topics/Message.ts"
 import type { Place } from "../topics/MessageId.ts"
-import type { PartitionId, Piece, Segment } from "../topics/Piece.ts"
+import type { Gap, PartitionId, Piece, Segment } from "../topics/Piece.ts"
 import type { Log } from "../topics/TopicLog.ts"
+import { lookingSlices } from "../work/Slices.ts"
 import type { Cursor } from "./Cursor.ts"
 import type { Letter } from "./DeadLetter.ts"
 import type { Body } from "./Gathered.ts"
@@ -28,21 +30,24 @@ const BESIDE = 64
 /** Reads for the dead letters of one look: what else there is to do doesn't wait for all of them. */
 const GRAVES = 4
 
-/** Its events from an offset on, copied: what is kept of them keeps nothing else. */
-const readsOf = (
+/** Its events from an offset on, copied: what is kept of them keeps nothing else. May be left between two of them. FJ4 */
+export function* readsOf(
   { base, at, bytes, hashes }: Segment,
   { from, partition }: { readonly from: number; readonly partition: number },
   matches: Matches
-): ReadonlyArray<Read<Body>> => {
+): Generator<void, ReadonlyArray<Read<Body>>> {
   const reads: Array<Read<Body>> = []
-  walk(bytes, (index, start, end) => {
-    const offset = base + index
-    if (offset < from) return
-    const event = bytes.slice(start, end)
-    if (!matches(event, at, partition, offset)) return
-    const hash = hashes?.[index] ?? NO_KEY
-    reads.push({ offset, hash: hash === NO_KEY ? null : hash, bytes: event.length + BESIDE, body: { at, event } })
-  })
+  let index = -1
+  for (const one of eventsIn(bytes)) {
+    const offset = base + ++index
+    if (offset < from) continue
+    const event = one.slice()
+    if (matches(event, at, partition, offset)) {
+      const hash = hashes?.[index] ?? NO_KEY
+      reads.push({ offset, hash: hash === NO_KEY ? null : hash, bytes: event.length + BESIDE, body: { at, event } })
+    }
+    yield
+  }
   return reads
 }
 
@@ -110,30 +115,45 @@ export class Fetching {
           this.#read(serving, partition, cursor.logEpoch, from, BYTES),
           Effect.sync(() => this.#reading.delete(reading))
         )
-        return Effect.map(asked, (read) => {
+        return Effect.flatMap(asked, (read) => {
           const some = read !== undefined && read.pieces.length > 0
           if (!some && !reading.heard) this.#end(topic, partition, { epoch: cursor.logEpoch, offset: from })
-          let at = from
-          for (const piece of read?.pieces ?? []) {
-            this.#take(serving, partition, read!.epoch, at, piece, matches)
-            // Of another history everything is new.
-            if (piece.is === "gap" && piece.why === "epoch") at = 0
-          }
-          return some || reading.heard
+          const take = this.#take.bind(this)
+          return lookingSlices.through(function* () {
+            let at = from
+            for (const piece of read?.pieces ?? []) {
+              yield* take(serving, partition, read!.epoch, at, piece, matches)
+              // Of another history everything is new.
+              if (piece.is === "gap" && piece.why === "epoch") at = 0
+            }
+            return some || reading.heard
+          })
         })
       })
     )
     return Effect.map(Effect.all(each), (found) => found.includes(true)) // FJ1
+  };
+
+  /** FJ2 */
+  *#take(
+    serving: Serving,
+    partition: number,
+    epoch: number,
+    from: number,
+    piece: Piece,
+    matches: Matches
+  ): Generator<void, void> {
+    if (piece.is === "gap") return this.#pass(serving, partition, epoch, piece)
+    // A slice that is not so far yet reads what it has to see itself.
+    const first = Math.max(piece.base, from)
+    const reads = yield* readsOf(piece, { from: first, partition }, matches)
+    serving.offer(partition, first, piece.base + piece.count, reads)
   }
 
   /** FJ2 */
-  #take(serving: Serving, partition: number, epoch: number, from: number, piece: Piece, matches: Matches): void {
-    if (piece.is === "segment") {
-      // A slice that is not so far yet reads what it has to see itself.
-      const first = Math.max(piece.base, from)
-      serving.offer(partition, first, piece.base + piece.count, readsOf(piece, { from: first, partition }, matches))
-    } else if (piece.why !== "epoch") serving.gap(partition, piece.from, piece.to, piece.why)
-    else this.#renew(serving, partition, epoch, piece.to)
+  #pass(serving: Serving, partition: number, epoch: number, { from, to, why }: Gap): void {
+    if (why !== "epoch") serving.gap(partition, from, to, why)
+    else this.#renew(serving, partition, epoch, to)
   }
 
   #renew(serving: Serving, partition: number, epoch: number, to: number): void {
@@ -164,7 +184,7 @@ export class Fetching {
       const [piece] = read?.pieces ?? []
       if (piece === undefined) return !dead.has(item)
       if (piece.is === "gap") {
-        this.#take(serving, partition, read!.epoch, item.offset, piece, () => true)
+        this.#pass(serving, partition, read!.epoch, piece)
         return !dead.has(item)
       }
       const its = new Map<number, readonly [Item<Body>, Cursor<Body>]>()

@@ -13,7 +13,7 @@ import { topicScope } from "../access/TopicRights.ts"
 import { type CommitOptions, optionsProblem } from "../commits/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { filterOf } from "../filters/Filter.ts"
-import { UNDECLARED, variablesOf } from "../filters/Variables.ts"
+import { variablesIn } from "../filters/Variables.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { KnownTopics, noSuchTopic } from "../topics/KnownTopics.ts"
 import { Logs, noLog } from "../topics/Logs.ts"
@@ -124,7 +124,7 @@ const isMadeSo = (made: Subscription, wanted: Definition, by: string): boolean =
 /** OB2 */
 const filterProblem = (filter: string, { schema }: Topic): HeraldError | undefined => {
   if (filter === "") return undefined
-  const read = filterOf(filter, schema === null ? UNDECLARED : variablesOf(JSON.parse(schema)))
+  const read = filterOf(filter, variablesIn(schema))
   return Result.isFailure(read) ? failure("InvalidFilter", `filter: ${read.failure.message}`) : undefined
 }
 

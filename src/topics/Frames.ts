@@ -5,31 +5,54 @@
  */
 import { EVENT_TAG, type Frame, type Message, messageOf, NO_KEY } from "./Message.ts"
 
+/** Where an event begins whose tag is at `at`. Throws for anything else. TM4 */
+const startOf = (bytes: Uint8Array, at: number): number => {
+  if (bytes[at] !== EVENT_TAG) throw new RangeError("no event begins here")
+  let start = at + 1
+  while (bytes[start]! >= 128) start++
+  return start + 1
+}
+
+/** Where an event ends whose tag is at `from`. Throws for anything else. TM4 */
+export const endOf = (bytes: Uint8Array, from: number): number => {
+  if (bytes[from] !== EVENT_TAG) throw new RangeError("no event begins here")
+  let at = from + 1
+  let length = 0
+  for (let scale = 1; ; scale *= 128) {
+    const byte = bytes[at++]
+    if (byte === undefined || scale > MOST_SCALE) throw new RangeError("an event has no length")
+    length += (byte & 127) * scale
+    if (byte < 128) break
+  }
+  const end = at + length
+  if (end > bytes.length) throw new RangeError("an event is cut off")
+  return end
+}
+
+/** A length has at most five bytes. */
+const MOST_SCALE = 128 ** 4
+
 /** Calls `each` for every event: the bytes of `bytes` from `start` to `end` are the event, its tag begins at `from`. Throws for anything else. TM4 */
 export const walk = (
   bytes: Uint8Array,
   each: (index: number, start: number, end: number, from: number) => void
 ): number => {
-  let at = 0
   let index = 0
-  while (at < bytes.length) {
-    const from = at
-    if (bytes[at++] !== EVENT_TAG) throw new RangeError("no event begins here")
-    let length = 0
-    let shift = 0
-    for (;;) {
-      const byte = bytes[at++]
-      if (byte === undefined || shift > 28) throw new RangeError("an event has no length")
-      length += (byte & 127) * 2 ** shift
-      shift += 7
-      if (byte < 128) break
-    }
-    const end = at + length
-    if (end > bytes.length) throw new RangeError("an event is cut off")
-    each(index++, at, end, from)
+  for (let at = 0; at < bytes.length; ) {
+    const end = endOf(bytes, at)
+    each(index++, startOf(bytes, at), end, at)
     at = end
   }
   return index
+}
+
+/** The bytes of each event, one after the other. Throws, as `walk`. */
+export function* eventsIn(bytes: Uint8Array): Generator<Uint8Array, void> {
+  for (let at = 0; at < bytes.length; ) {
+    const end = endOf(bytes, at)
+    yield bytes.subarray(startOf(bytes, at), end)
+    at = end
+  }
 }
 
 /** Its events. Throws, as `walk`. */

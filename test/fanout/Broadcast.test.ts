@@ -3,94 +3,14 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Batch, Told } from "../../src/fanout/Batch.ts"
 import { Broadcast } from "../../src/fanout/Broadcast.ts"
 import { eventsOf } from "../../src/fanout/Picking.ts"
-import type { Overflow, Reader } from "../../src/fanout/Reader.ts"
-import { dice } from "../support/Chance.ts"
-import { FakeLog } from "./FakeLog.ts"
+import type { Reader } from "../../src/fanout/Reader.ts"
+import { Ring } from "../../src/fanout/Ring.ts"
+import type { Place } from "../../src/topics/MessageId.ts"
+import { finish } from "../support/Finish.ts"
+import { each } from "./Every.ts"
+import { EPOCH } from "./FakeLog.ts"
 import { FakeReader } from "./FakeReader.ts"
-
-const OVERFLOWS: ReadonlyArray<Overflow> = ["block", "conflate", "drop oldest", "disconnect"]
-
-/** Everything of one run, with steps drawn by its seed. */
-class Run {
-  readonly draw: ReturnType<typeof dice>
-  readonly log: FakeLog
-  readonly readers: Array<FakeReader> = []
-  readonly asked: Array<() => void> = []
-  readonly broadcast: Broadcast
-  #work: Generator<void, void> | undefined
-
-  constructor(seed: number) {
-    this.draw = dice(seed)
-    this.log = new FakeLog(this.draw.below(3) + 1)
-    this.broadcast = new Broadcast({
-      wake: () => {},
-      ask: (reader: Reader, partition, from, packed) =>
-        void this.asked.push(() => this.broadcast.answer(reader, partition, this.log.read(partition, from, packed))),
-      delivered: () => {},
-      sent: () => {},
-      leftOut: () => {},
-      broke: () => {}
-    })
-    for (let n = 0; n < this.draw.below(40); n++) this.log.append(this.draw)
-    for (const ring of this.log.rings(this.draw.below(4_000))) this.broadcast.follow(ring)
-  }
-
-  step(): void {
-    const { draw, log, broadcast } = this
-    switch (draw.below(10)) {
-      case 0:
-      case 1:
-        log.append(draw)
-        break
-      case 2:
-      case 3:
-        log.feed(broadcast, draw)
-        break
-      case 4:
-      case 5:
-        this.#work ??= broadcast.work()
-        if (this.#work.next().done === true) this.#work = undefined
-        break
-      case 6:
-        if (this.readers.length < 12) this.readers.push(FakeReader.join(broadcast, log, draw, draw.of(OVERFLOWS)))
-        break
-      case 7:
-        draw.of(this.readers)?.drain()
-        break
-      case 8:
-        this.asked.splice(draw.below(this.asked.length), 1)[0]?.()
-        break
-      case 9:
-        if (draw.below(4) === 0) log.trim(draw)
-        else if (draw.below(20) === 0) draw.of(this.readers)?.leave(broadcast)
-        else if (draw.below(10) === 0) broadcast.tick()
-        else broadcast.sweep()
-    }
-  }
-
-  /** Those who want what is new. */
-  join(count: number): ReadonlyArray<FakeReader> {
-    for (let n = 0; n < count; n++)
-      this.readers.push(FakeReader.join(this.broadcast, this.log, this.draw, "block", "latest"))
-    return this.readers
-  }
-
-  /** Until everybody has all. */
-  settle(): void {
-    for (let n = 0; n < 2_000; n++) {
-      while (this.#work?.next().done === false);
-      this.#work = undefined
-      this.log.feed(this.broadcast, this.draw)
-      for (const _ of this.broadcast.work());
-      for (const answer of this.asked.splice(0)) answer()
-      for (const reader of this.readers) reader.drain()
-      this.broadcast.tick()
-      if (this.readers.every(({ isDone }) => isDone) && !this.broadcast.hasWork && this.log.isFed(this.broadcast))
-        return
-    }
-    assert.fail("it never settled")
-  }
-}
+import { Run } from "./Run.ts"
 
 /** Seeds; more of them were run once. */
 const RUNS = Number(process.env["HERALD_TEST_RUNS"] ?? 60)
@@ -129,7 +49,7 @@ describe("Broadcast", () => {
   })
 
   it("BX11 what came since the last round is one batch, the same for all", () => {
-    const run = new Run(11)
+    const run = new Run(11, 1_000_000)
     const readers = Array.from({ length: 5 }, () =>
       FakeReader.join(run.broadcast, run.log, run.draw, "block", "latest")
     )
@@ -144,6 +64,82 @@ describe("Broadcast", () => {
       assert.strictEqual(own[0], batches[0]![0])
       assert.strictEqual([...eventsOf(own[0] as Batch)].length, 10)
     }
+  })
+
+  it("BX10 a reader of a history that was lost is live where the new one ends", () => {
+    const told: Array<Told> = []
+    const asked: Array<readonly [Reader, number, Place]> = []
+    const broadcast = new Broadcast({
+      ...{ wake: () => {}, delivered: () => {}, sent: () => {}, leftOut: () => {}, broke: () => {} },
+      ask: (reader, partition, from) => void asked.push([reader, partition, from])
+    })
+    broadcast.follow(new Ring(0, 8, 40, 100_000))
+    const sink = { write: (what: Told) => told.push(what) > 0, drained: () => {}, end: () => {} }
+    // It came when there was all of the old one, up to 100.
+    const reader = broadcast.join(sink, {
+      ...{ partitions: [0], whole: false, at: [90], epochs: [7], until: [100], overflow: "block", unpacks: false },
+      ...{ selectionKey: "", selection: undefined }
+    })
+    finish(broadcast.work())
+    assert.deepStrictEqual(asked, [[reader, 0, { epoch: 7, offset: 90 }]])
+    finish(
+      broadcast.answer(reader, 0, {
+        epoch: 8,
+        pieces: [{ kind: "gap", partition: 0, epoch: 8, from: 90, to: 40, why: "epoch" }]
+      })
+    )
+    finish(broadcast.work())
+    assert.strictEqual(reader.stage, "live")
+    assert.deepStrictEqual(
+      told.map(({ kind }) => kind),
+      ["started", "gap", "live"]
+    )
+  })
+
+  it("BX10 no position that is told goes back", () => {
+    const run = new Run(29, 1_000_000)
+    const places: Array<number> = []
+    let room = true
+    let then = () => {}
+    const start = run.log.partitions[0]!.next
+    run.broadcast.join(
+      {
+        write: (told) => {
+          if (told.kind === "batch") places.push(told.next)
+          return room
+        },
+        drained: (back) => {
+          then = back
+        },
+        end: () => {}
+      },
+      {
+        ...{ partitions: [0], whole: false, at: [start], epochs: [EPOCH], until: [0], overflow: "block" },
+        ...{ unpacks: false, selectionKey: "7", selection: each(7) }
+      }
+    )
+    finish(run.broadcast.work())
+    const more = (count: number) => {
+      run.log.append(run.draw, 0, count)
+      while (!run.log.isFed(run.broadcast)) run.log.feed(run.broadcast, run.draw)
+      finish(run.broadcast.work())
+    }
+    // Nothing is taken of the first; then it can take no more, and is live again when much has come.
+    while ((run.log.partitions[0]!.next - 1) % 7 !== 0) more(1)
+    more(1)
+    room = false
+    more(7)
+    more(20)
+    room = true
+    then()
+    finish(run.broadcast.work())
+    run.broadcast.tellQuiet()
+    finish(run.broadcast.work())
+    assert.deepStrictEqual(
+      places,
+      places.toSorted((a, b) => a - b)
+    )
+    assert.strictEqual(places.at(-1), run.log.partitions[0]!.next)
   })
 
   it("BX13 a reader whose sink throws is ended alone", () => {

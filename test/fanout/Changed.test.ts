@@ -9,6 +9,7 @@ import { conflated, eventsOf } from "../../src/fanout/Picking.ts"
 import { Selections } from "../../src/fanout/Selections.ts"
 import { frameOf, type Message } from "../../src/topics/Message.ts"
 import { dice } from "../support/Chance.ts"
+import { finish } from "../support/Finish.ts"
 
 const quotes = (seed: number, count: number): ReadonlyArray<Message> => {
   const draw = dice(seed)
@@ -41,7 +42,7 @@ const arrived = (batch: Batch) => {
 }
 
 const same = (batch: Batch) => {
-  const [plain, delta] = [arrived(batch), arrived(changedOf(batch))]
+  const [plain, delta] = [arrived(batch), arrived(finish(changedOf(batch)))]
   assert.deepStrictEqual(delta.events, plain.events)
   assert.deepStrictEqual(delta.steps, plain.steps)
   assert.isAtMost(delta.bytes, plain.bytes + delta.changed * 8)
@@ -54,16 +55,16 @@ describe("differences", () => {
     for (let seed = 1; seed <= 100; seed++) {
       const batch = batchOf(quotes(seed, 60))
       changed += same(batch).changed
-      const selections = new Selections({ name: "t", schema: null })
+      const selections = new Selections({ name: "t", schema: null, schemaVersion: 0 })
       for (const [filter, fields] of [
         ["price > 101.0", []],
         ["", ["price", "size", "symbol"]],
         ["size == 1.0 && price > 100.0", ["venue", "currency", "price"]]
       ] as const) {
-        const held = selections.hold(filter, fields)
+        const held = selections.hold({ filter, fields, delta: false, owner: "me" })
         assert.isFalse(held instanceof Error)
         if (held instanceof Error || held.selection === undefined) continue
-        const chosen = held.selection.live(batch)
+        const chosen = finish(held.selection.live(batch))
         if (chosen.count > 0) changed += same(chosen).changed
       }
     }
@@ -74,7 +75,7 @@ describe("differences", () => {
     const batch = batchOf(quotes(3, 60))
     const { partition, epoch, first, next } = batch
     for (const one of conflated({ partition, epoch, first, next }, [...eventsOf(batch)], 1_000_000)) {
-      const keyed = arrived(changedOf(one)).changed
+      const keyed = arrived(finish(changedOf(one))).changed
       assert.strictEqual(keyed, 0)
     }
   })

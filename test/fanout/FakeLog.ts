@@ -10,6 +10,7 @@ import type { dice } from "../support/Chance.ts"
 
 export type Dice = ReturnType<typeof dice>
 
+/** That a log begins with. */
 export const EPOCH = 7
 
 interface Stored {

@@ -5,6 +5,7 @@ import { Batch, type Told } from "../../src/fanout/Batch.ts"
 import type { Broadcast } from "../../src/fanout/Broadcast.ts"
 import { eventsOf } from "../../src/fanout/Picking.ts"
 import type { Overflow, Reader } from "../../src/fanout/Reader.ts"
+import { each } from "./Every.ts"
 import { type Dice, EPOCH, type Event, type FakeLog, offsetIn } from "./FakeLog.ts"
 
 export class FakeReader {
@@ -20,6 +21,8 @@ export class FakeReader {
   readonly #each: number
   #then: (() => void) | undefined
   #gone = false
+  /** It takes each so many'th event. */
+  #nth = 1
 
   constructor(each: number) {
     this.#each = this.#room = each
@@ -34,6 +37,7 @@ export class FakeReader {
     fake.#at = some.map((partition, i) =>
       start === undefined ? draw.below(log.partitions[partition]!.next + 1) : fake.#until[i]!
     )
+    fake.#nth = start === undefined ? draw.of([1, 1, 2, 7, 1_000_000]) : 1
     fake.reader = broadcast.join(
       {
         write: (told) => {
@@ -51,7 +55,10 @@ export class FakeReader {
       },
       {
         ...{ partitions: some, whole: false, at: fake.#at, epochs: some.map(() => EPOCH), until: fake.#until },
-        ...{ overflow, unpacks: draw.below(2) === 0, selectionKey: "", selection: undefined }
+        ...{ overflow, unpacks: draw.below(2) === 0 },
+        ...(fake.#nth === 1
+          ? { selectionKey: "", selection: undefined }
+          : { selectionKey: `${fake.#nth}`, selection: each(fake.#nth) })
       }
     )
     return fake
@@ -98,6 +105,12 @@ export class FakeReader {
         continue
       }
       if (told.kind === "started" || told.partition !== partition) continue
+      // Of what was not taken nothing need be told.
+      if (this.#nth > 1 && (told.kind === "gap" ? told.from : told.first) > at) {
+        const first = told.kind === "gap" ? told.from : told.first
+        for (let offset = at; offset < first; offset++) assert.isFalse(this.#takes(offset), `${offset} was left out`)
+        at = first
+      }
       if (told.kind === "gap") {
         assert.strictEqual(told.from, at)
         assert.isAbove(told.to, at)
@@ -112,6 +125,10 @@ export class FakeReader {
     if (!this.#gone && this.ended === undefined) assert.strictEqual(at, events.length)
   }
 
+  #takes(offset: number): boolean {
+    return offset % this.#nth === 0
+  }
+
   #checkBatch(batch: Batch, events: ReadonlyArray<Event>, mayLeaveOut: boolean): void {
     const plain =
       batch.compressed === undefined
@@ -122,10 +139,16 @@ export class FakeReader {
       return offset
     })
     assert.strictEqual(found.length, batch.count)
-    assert.strictEqual(found.length + batch.leftOut, batch.next - batch.first)
+    let wanted = 0
+    for (let offset = batch.first; offset < batch.next; offset++) if (this.#takes(offset)) wanted++
+    assert.strictEqual(found.length + batch.leftOut, wanted)
     if (!mayLeaveOut) assert.strictEqual(batch.leftOut, 0)
     const kept = new Set(found)
     for (let offset = batch.first; offset < batch.next; offset++) {
+      if (!this.#takes(offset)) {
+        assert.isFalse(kept.has(offset))
+        continue
+      }
       const { key } = events[offset]!
       // What was left out has a newer one.
       if (!kept.has(offset)) assert.isTrue(key !== null && newestOf(events, key) > offset)

@@ -1,30 +1,17 @@
 /** What one go of a broadcast sends, and whom it tells of that. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Metric } from "effect"
-import type { Batch, Told } from "../../src/fanout/Batch.ts"
+import type { Told } from "../../src/fanout/Batch.ts"
 import { Broadcast } from "../../src/fanout/Broadcast.ts"
 import type { Selection } from "../../src/fanout/Group.ts"
-import { batchOf, eventsOf as eventsIn } from "../../src/fanout/Picking.ts"
 import { Ring } from "../../src/fanout/Ring.ts"
 import * as PerNode from "../../src/telemetry/PerNode.ts"
 import { eventsOf } from "../support/TestLog.ts"
+import { each } from "./Every.ts"
 import { append, on, open, texts, until } from "./Heard.ts"
 
 const EVENTS = 4_000
 const WIDTH = 120
-
-/** Nothing is found out before. */
-function* looking(): Generator<void, void> {}
-
-/** Takes each `nth` event. */
-const every = (nth: number): Selection => {
-  const of = (batch: Batch): Batch =>
-    batchOf(
-      { partition: batch.partition, epoch: batch.epoch, first: batch.first, next: batch.next },
-      [...eventsIn(batch)].filter(({ offset }) => offset % nth === 0)
-    )
-  return { of, live: of, looking: function* () {} }
-}
 
 /** What each go told one reader who is live, in bytes, until it had all of 4,000 events; and of how many batches it was said that they were sent. */
 const goes = (selection: Selection | undefined) => {
@@ -73,18 +60,14 @@ describe("a go", () => {
     assert.isAtMost(Math.max(...all.sent), 49_152)
     assert.isAbove(all.sent[0]!, 45_000)
     assert.strictEqual(all.told, all.sent.length)
-    const half = goes(every(2))
+    const half = goes(each(2))
     assert.strictEqual(half.count, EVENTS / 2)
     assert.isAtMost(Math.max(...half.sent), 49_152)
     assert.isAtMost(half.sent.length, all.sent.length / 2 + 1)
-    const few = goes(every(200))
+    const few = goes(each(200))
     assert.strictEqual(few.count, EVENTS / 200)
     assert.isAtLeast(few.sent.length, 2, "a go looks at a bound of bytes")
-    const none = goes({
-      of: (batch) => every(1_000_000).of(batch.from(1)),
-      live: (batch) => every(1_000_000).of(batch),
-      looking
-    })
+    const none = goes(each(1_000_000))
     assert.strictEqual(none.told, 1, "of what nobody wanted nothing is said")
   })
 

@@ -12,8 +12,10 @@ import { HeardLogs } from "../../src/fanout/HeardLogs.ts"
 import { eventsOf as picked } from "../../src/fanout/Picking.ts"
 import { eventIn } from "../../src/fanout/Rows.ts"
 import { Activity } from "../../src/topics/Activity.ts"
+import { EphemeralLog } from "../../src/topics/EphemeralLog.ts"
+import { KnownTopics } from "../../src/topics/KnownTopics.ts"
 import { messageOf } from "../../src/topics/Message.ts"
-import { TopicLog } from "../../src/topics/TopicLog.ts"
+import { type Log, TopicLog } from "../../src/topics/TopicLog.ts"
 import { eventsOf, TestLog } from "../support/TestLog.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
@@ -26,12 +28,25 @@ const wish: ReadWish = {
 }
 
 export const on = (
-  body: (test: TestLog) => Effect.Effect<void, HeraldError, Fanout | TopicLog>,
-  options: { readers?: number; ringBytes?: number } = {}
+  body: (test: TestLog) => Effect.Effect<void, HeraldError, Fanout | TopicLog | KnownTopics>,
+  options: { readers?: number; ringBytes?: number; ephemeral?: Log } = {}
 ) => {
   const test = new TestLog()
+  const { ephemeral } = options
+  const logs =
+    ephemeral === undefined
+      ? test.layer
+      : Layer.merge(
+          test.layer,
+          Layer.succeed(EphemeralLog, { ...ephemeral, topics: Effect.succeed([]), forget: () => Effect.void })
+        )
   const fanout = Fanout.layer({ readers: 10, ringBytes: 65_536, ringsBytes: 1_048_576, ...options })
-  const layer = fanout.pipe(Layer.provideMerge(HeardLogs.layer), Layer.provide([test.layer, access, Activity.layer]))
+  const layer = fanout.pipe(
+    Layer.provideMerge(HeardLogs.layer),
+    Layer.provide([access, Activity.layer]),
+    Layer.provideMerge(KnownTopics.layer),
+    Layer.provide(logs)
+  )
   return body(test).pipe(Effect.provide(layer), as(system))
 }
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import { Filters, NAMED, type NotHeld } from "../../src/filters/Filters.ts"
 import { BY_VALUE, EVERY_EVENT, INDEXED } from "../../src/filters/Index.ts"
-import { UNDECLARED, variablesOf } from "../../src/filters/Variables.ts"
+import { UNDECLARED, variablesIn } from "../../src/filters/Variables.ts"
 import { event } from "./Events.ts"
 
 const held = (filters: Filters, text: string) => Result.getOrThrow(filters.hold(text))
@@ -114,15 +114,63 @@ describe("Filters", () => {
     assert.deepStrictEqual([filters.counts.failed, Error.stackTraceLimit], [1, limit])
   })
 
-  it("FZ2 under another schema the same filters are held, but for those that it says nothing of", () => {
+  it("VB3 a schema of the same text is read once", () => {
+    const text = JSON.stringify({ properties: { price: { type: "number" } } })
+    assert.strictEqual(variablesIn(text), variablesIn(` ${text}`.slice(1)))
+    assert.deepStrictEqual(variablesIn(text).fields, new Map([["price", "double"]]))
+    assert.notStrictEqual(variablesIn(`${text} `), variablesIn(text))
+    assert.strictEqual(variablesIn(null), UNDECLARED)
+  })
+
+  it("IX5 IX8 nobody has more than four fifths of a bound alone, and others come then", () => {
+    const most = (hold: (n: number) => boolean) => {
+      let n = 0
+      while (n < 20_000 && hold(n)) n++
+      return n
+    }
     const filters = new Filters(UNDECLARED)
-    for (const text of ["price > 1", "price > 1", "symbol == 'A'"]) held(filters, text)
-    const { filters: next, refused: gone } = filters.under(variablesOf({ properties: { price: { type: "number" } } }))
-    assert.deepStrictEqual([...gone.keys()], ["symbol == 'A'"])
-    assert.include(JSON.stringify(gone.get("symbol == 'A'")), "no field")
-    next.release(next.get("price > 1")!)
-    assert.strictEqual(next.match(trade("A", 2)).length, 1)
-    next.release(next.get("price > 1")!)
-    assert.strictEqual(next.size, 0)
+    const dear = (n: number) => `text.contains("${n}") || text.contains("x") || text.contains("y")`
+    const own = most((n) => Result.isSuccess(filters.hold(dear(n), "eve")))
+    assert.isAbove(own, 10)
+    const others = most((n) => Result.isSuccess(filters.hold(dear(n + 20_000), "ann")))
+    assert.isAtLeast(others, Math.floor(own / 4) - 1)
+    assert.property(refused(filters, dear(99_999)), "full")
+
+    const one = new Filters(UNDECLARED)
+    const hot = (n: number) => `symbol == "A" && price > ${n}`
+    // What doesn't fit under its value stands with what is found for every event.
+    const eve = most((n) => Result.isSuccess(one.hold(hot(n), "eve")))
+    const ann = most((n) => Result.isSuccess(one.hold(hot(n + 20_000), "ann")))
+    assert.isAtLeast(ann, Math.floor(eve / 4) - 2)
+
+    const few = new Filters(UNDECLARED, { entries: 10, bytes: 1_000_000 })
+    assert.strictEqual(
+      most((n) => Result.isSuccess(few.hold(`a > ${n}`, "eve"))),
+      8
+    )
+    assert.strictEqual(
+      most((n) => Result.isSuccess(few.hold(`b > ${n}`, "ann"))),
+      2
+    )
+
+    const named = new Filters(UNDECLARED)
+    const fields = most((n) => Result.isSuccess(named.hold(`f${n} == 1 && f${n} != 2`, "eve")))
+    assert.strictEqual(fields, NAMED * 0.8)
+    assert.isTrue(Result.isSuccess(named.hold("g == 1", "ann")))
+  })
+
+  it("IX8 what is made of events for readers is counted with what finds them, and given back", () => {
+    const filters = new Filters(UNDECLARED)
+    const reserved: Array<() => void> = []
+    for (let end = filters.reserve(undefined, 500); end !== undefined; end = filters.reserve(undefined, 500))
+      reserved.push(end)
+    assert.strictEqual(reserved.length, EVERY_EVENT / 500)
+    assert.property(refused(filters, "price > 1"), "full")
+    const own = held(filters, 'symbol == "A"')
+    let found = 0
+    while (filters.reserve(own, 500, "eve") !== undefined) found++
+    assert.strictEqual(found, Math.floor((BY_VALUE * 0.8) / 500))
+    reserved.pop()!()
+    held(filters, "price > 1")
   })
 })

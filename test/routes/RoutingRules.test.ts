@@ -10,6 +10,7 @@ import { RoutingRules } from "../../src/routes/RoutingRules.ts"
 import { frameOf } from "../../src/topics/Message.ts"
 import type { Topic } from "../../src/topics/Topic.ts"
 import { Topics } from "../../src/topics/Topics.ts"
+import { finish } from "../support/Finish.ts"
 import { access, below, topics } from "../support/Twins.ts"
 
 const given = RoutingRules.layer.pipe(
@@ -161,10 +162,12 @@ describe("bites", () => {
       const segment = { is: "segment", base: 10, at: 5, codec: "none", ...frame } as const
       const read = { epoch: 2, pieces: [segment], next: 10 + count }
       return (from: number, until = Number.POSITIVE_INFINITY) =>
-        biteOf(new Deciding(null, [route]), read, {
-          ...{ topic: "a", partition: { topic: 1, partition: 0 }, from: { epoch: 2, offset: from }, until },
-          ...{ targets: new Map([[1, target]]), eventBytes: 1_048_576 }
-        })
+        finish(
+          biteOf(new Deciding(null, [route]), read, {
+            ...{ topic: "a", partition: { topic: 1, partition: 0 }, from: { epoch: 2, offset: from }, until },
+            ...{ targets: new Map([[1, target]]), eventBytes: 1_048_576 }
+          })
+        )
     }
     const small = of(EVENTS + 5, 1)
     assert.deepStrictEqual([small(10).to.offset, small(10).outgoing.length], [10 + EVENTS, EVENTS])

@@ -8,6 +8,7 @@ import { reading } from "../../src/edge/grpc/topics/Reading.ts"
 import { Fanout, type FanoutOptions } from "../../src/fanout/Fanout.ts"
 import { HeardLogs } from "../../src/fanout/HeardLogs.ts"
 import { Activity } from "../../src/topics/Activity.ts"
+import { KnownTopics } from "../../src/topics/KnownTopics.ts"
 import type { Frame } from "../../src/topics/Message.ts"
 import { TopicLog } from "../../src/topics/TopicLog.ts"
 import { TestLog } from "./TestLog.ts"
@@ -36,7 +37,8 @@ export class ReadingDoor implements AsyncDisposable {
     const server = process.env["HERALD_TEST_GRPC"] as GrpcOptions["server"]
     const services = Fanout.layer({ readers: 10_000, ringBytes: 8_388_608, ringsBytes: 268_435_456, ...fanout }).pipe(
       Layer.provideMerge(HeardLogs.layer),
-      Layer.provide([topics.layer, Activity.layer]),
+      Layer.provide([KnownTopics.layer, Activity.layer]),
+      Layer.provide(topics.layer),
       Layer.provideMerge(accessOf(spend))
     )
     this.#runtime = ManagedRuntime.make(

@@ -85,6 +85,11 @@ export class TestLog {
     its.first = Math.max(its.first, before)
   }
 
+  /** Questions of how far topics go. */
+  bounded = 0
+  /** Answers to those, and to reads, wait for this. */
+  held: Promise<void> | undefined
+
   readonly log: Log = {
     append: (batch) => this.#asked(() => this.put(batch)),
     read: (id, { epoch, offset }, { maxBytes, packed }) =>
@@ -119,20 +124,23 @@ export class TestLog {
         return { epoch: its.epoch, offset: found?.is === "segment" ? found.base : its.next }
       }),
     bounds: (topics) =>
-      this.#asked(() =>
-        [...this.#partitions].flatMap(([key, { epoch, first, next }]) => {
+      this.#asked(() => {
+        this.bounded++
+        return [...this.#partitions].flatMap(([key, { epoch, first, next }]) => {
           const [topic, partition] = key.split("/").map(Number) as [number, number]
           return topics.includes(topic) ? [{ topic, partition, epoch, first, next, bytes: 0 }] : []
         })
-      ),
+      }),
     trim: () => Effect.undefined,
     hints: (grown) => Effect.sync(() => void this.#grown.push(grown))
   }
 
   #asked<A>(answer: () => A): Effect.Effect<A, HeraldError> {
-    return Effect.suspend(() =>
+    const waits = Effect.suspend(() => (this.held === undefined ? Effect.void : Effect.promise(() => this.held!)))
+    const asked = Effect.suspend(() =>
       this.failing ? Effect.fail(failure("DatabaseUnavailable", "the test said so")) : Effect.sync(answer)
     )
+    return Effect.andThen(waits, asked)
   }
 
   readonly layer = Layer.mergeAll(

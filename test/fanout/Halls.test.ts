@@ -1,0 +1,124 @@
+/** Topics that change, and logs that are away, under their readers. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { KnownTopics } from "../../src/topics/KnownTopics.ts"
+import { eventsOf, TestLog } from "../support/TestLog.ts"
+import { append, on, open, refused, texts, until } from "./Heard.ts"
+
+const schema = (total: string, more: object = {}) => JSON.stringify({ properties: { total: { type: total }, ...more } })
+
+describe("topics that are read", () => {
+  it.live("BX34 a topic that gets partitions is read whole, also when others come before that is noticed", () =>
+    on(
+      Effect.fnUntraced(function* (test) {
+        const { id } = test.create("t", 1)
+        const whole = yield* open()
+        yield* until("it to be live", () => whole.kinds.includes("live"))
+        test.grow("t", 3)
+        ;(yield* KnownTopics).changed("t", test.topics.get("t"))
+        const other = yield* open({ partitions: [1, 2] })
+        const another = yield* open()
+        yield* until("both to be live", () => [other, another].every(({ kinds }) => kinds.includes("live")))
+        yield* append(id, 2, "a")
+        for (const heard of [other, another, whole]) yield* texts(heard, "a")
+      })
+    )
+  )
+
+  it.live("BX39 filters are those of the schema as it is now, whoever reads already", () =>
+    on(
+      Effect.fnUntraced(function* (test) {
+        const topic = test.create("t", 1)
+        const { id } = topic
+        const change = Effect.fnUntraced(function* (schemaVersion: number, schema: string) {
+          test.topics.set("t", { ...topic, schema, schemaVersion })
+          ;(yield* KnownTopics).changed("t", test.topics.get("t"))
+        })
+        yield* change(1, schema("number"))
+        const dear = yield* open({ filter: "total > 1000" })
+        const any = yield* open({ filter: 'payload.name == "n"', fields: ["name"] })
+        const plain = yield* open()
+        yield* until("all to be live", () => [dear, any, plain].every(({ kinds }) => kinds.includes("live")))
+        yield* append(id, 0, '{"total":2000}')
+        yield* texts(dear, '{"total":2000}')
+        assert.strictEqual(yield* refused({ filter: "volume > 1" }), "InvalidFilter")
+        yield* change(2, schema("number", { volume: { type: "integer" } }))
+        const volume = yield* open({ filter: "volume > 1" })
+        yield* until("it to be live", () => volume.kinds.includes("live"))
+        yield* append(id, 0, '{"total":3000,"volume":2,"name":"n"}')
+        yield* texts(dear, '{"total":2000}', '{"total":3000,"volume":2,"name":"n"}')
+        yield* texts(volume, '{"total":3000,"volume":2,"name":"n"}')
+        yield* texts(any, '{"name":"n"}')
+        yield* change(3, schema("string", { volume: { type: "integer" } }))
+        yield* until("the filter that says nothing any more to be told", () => dear.error !== undefined)
+        assert.strictEqual(dear.error!.name, "InvalidFilter")
+        yield* append(id, 0, '{"total":"9","volume":3,"name":"n"}')
+        yield* texts(volume, '{"total":3000,"volume":2,"name":"n"}', '{"total":"9","volume":3,"name":"n"}')
+        yield* until("the others to go on", () => any.texts.length === 2 && plain.texts.length === 3)
+      })
+    )
+  )
+
+  it.live("BX38 however many come at once, a log is asked few questions", () =>
+    on(
+      Effect.fnUntraced(function* (test) {
+        const { id } = test.create("t")
+        yield* append(id, 0, "a")
+        const before = test.bounded
+        const all = yield* Effect.forEach(
+          Array.from({ length: 500 }, (_, n) => n),
+          (n) => open(n % 2 === 0 ? { start: { from: "earliest" } } : { start: { from: "time", time: 1 } }),
+          { concurrency: "unbounded" }
+        )
+        yield* until("all to have it", () => all.every((heard) => heard.texts.length === 1))
+        assert.isAtMost(test.bounded - before, 10)
+      }),
+      { readers: 1_000 }
+    )
+  )
+
+  it.live("BX38 who opens reads what comes after that, though a question was under way before", () =>
+    on(
+      Effect.fnUntraced(function* (test) {
+        const { id } = test.create("t")
+        yield* append(id, 0, "a")
+        const [first, second] = yield* Effect.all(
+          [
+            open({ start: { from: "latest" } }),
+            Effect.andThen(append(id, 0, "b"), open({ start: { from: "latest" } }))
+          ],
+          { concurrency: 2 }
+        )
+        yield* append(id, 0, "c")
+        yield* texts(second, "c")
+        yield* until("the other to have it", () => first.texts.at(-1) === "c")
+      })
+    )
+  )
+
+  it.live("BX21 BX40 a log that hangs holds up the readers of its own topics alone", () => {
+    const sick = new TestLog()
+    return on(
+      Effect.fnUntraced(function* (test) {
+        const { id } = test.create("t")
+        const names = Array.from({ length: 6 }, (_, n) => `sick${n}`)
+        for (const name of names) {
+          test.create(name, 1, "ephemeral")
+          sick.create(name, 1, "ephemeral")
+        }
+        // Its topics have the ids of the test's.
+        sick.create("more")
+        const those = yield* Effect.forEach(names.slice(0, 5), (topic) => open({ topic, start: { from: "latest" } }))
+        yield* until("those to be live", () => those.every(({ kinds }) => kinds.includes("live")))
+        sick.held = new Promise(() => {})
+        yield* append(id, 0, "a", "b")
+        const heard = yield* open()
+        yield* texts(heard, "a", "b")
+        test.silent = true
+        test.put({ topic: id, partition: 0, events: eventsOf("c") })
+        yield* texts(heard, "a", "b", "c")
+      }),
+      { ephemeral: sick.log, readers: 100 }
+    )
+  })
+})
