@@ -96,7 +96,7 @@ describe("Broadcast", () => {
     )
   })
 
-  it("BX10 no position that is told goes back", () => {
+  it("BX10 BX37 no position that is told goes back, and who becomes live knows its own", () => {
     const run = new Run(29, 1_000_000)
     const places: Array<number> = []
     let room = true

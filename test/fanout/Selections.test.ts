@@ -1,0 +1,86 @@
+/** What is made of events for readers, and what bounds it. */
+import { assert, describe, it } from "@effect/vitest"
+import type { Batch } from "../../src/fanout/Batch.ts"
+import { Group } from "../../src/fanout/Group.ts"
+import { Ring } from "../../src/fanout/Ring.ts"
+import { type HeldSelection, MADE, Selections } from "../../src/fanout/Selections.ts"
+import { EVERY_EVENT } from "../../src/filters/Index.ts"
+import { finish } from "../support/Finish.ts"
+import { eventsOf } from "../support/TestLog.ts"
+
+const COUNT = 100
+const batch = (): Batch => {
+  const ring = new Ring(0, 1, 0, 1_000_000)
+  const texts = Array.from({ length: COUNT }, (_, n) => `{"k":"k","n":${n},"a":1,"b":2}`)
+  ring.push({ first: 0, count: COUNT, rows: eventsOf(...texts).bytes, at: 1 })
+  ring.close()
+  return ring.toSend!
+}
+const wish = { filter: "", fields: [], delta: false, owner: "eve" }
+
+const most = (
+  selections: Selections,
+  of: (n: number) => Partial<typeof wish> | { readonly fields: ReadonlyArray<string> }
+) => {
+  const held: Array<HeldSelection> = []
+  for (let n = 0; n < 10_000; n++) {
+    const one = selections.hold({ ...wish, ...of(n) })
+    if (one instanceof Error) {
+      assert.strictEqual(one.name, "TooManyFilters")
+      break
+    }
+    held.push(one)
+  }
+  return held
+}
+
+describe("selections", () => {
+  it("BX35 different fields and differences are bounded, also for one principal, and those who want the same share", () => {
+    const selections = new Selections({ name: "t", schema: null, schemaVersion: 0 })
+    const own = most(selections, (n) => ({ fields: [`f${n}`] }))
+    assert.strictEqual(own.length, (EVERY_EVENT * 0.8) / MADE)
+    assert.strictEqual(most(selections, () => ({ fields: ["f1"] })).length, 10_000)
+    const others = most(selections, (n) => ({ fields: [`g${n}`], owner: "ann" }))
+    assert.strictEqual(others.length, (EVERY_EVENT * 0.2) / MADE)
+    assert.strictEqual(most(selections, () => ({ delta: true, owner: "ann" })).length, 0)
+    // Those whose filter is found by a value have a bound of their own.
+    const hot = (n: number) => ({ filter: `symbol == "${n}"`, fields: ["a"], owner: "ann" })
+    assert.strictEqual(most(selections, (n) => (n < 1_000 ? hot(n) : { delta: true })).length, 1_000)
+    for (const { release } of own) release()
+    assert.strictEqual(most(selections, () => ({ delta: true, owner: "ann" })).length, 10_000)
+  })
+
+  it("BX31 BX23 what is made of a batch may be left between two of its events, whoever it is for", () => {
+    const selections = new Selections({ name: "t", schema: null, schemaVersion: 0 })
+    for (const [of, delta] of [
+      [{ fields: ["n"] }, false],
+      [{ filter: "n >= 0" }, false],
+      [{ filter: "n >= 0", fields: ["n", "a"] }, true],
+      [{}, true]
+    ] as const) {
+      const held = selections.hold({ ...wish, ...of, delta })
+      assert.isFalse(held instanceof Error)
+      if (held instanceof Error) return
+      const group = new Group("", [0], true, held.selection, delta)
+      const one = batch()
+      assert.isAtLeast([...group.made(one)].length, COUNT)
+      assert.strictEqual(finish(group.made(one)).count, COUNT)
+      const looks = held.selection === undefined ? [] : [...held.selection.looker.looking(one)]
+      if (group.isChoosing) assert.strictEqual(looks.length, COUNT)
+      assert.strictEqual(finish(group.made(one, true)).count, COUNT)
+      held.release()
+    }
+  })
+
+  it("BX23 who leaves in the middle makes nobody look at a batch again", () => {
+    const selections = new Selections({ name: "t", schema: null, schemaVersion: 0 })
+    const [stays, leaves] = ["n >= 50", "n < 10"].map((filter) => selections.hold({ ...wish, filter }))
+    if (stays instanceof Error || leaves instanceof Error) return assert.fail()
+    const one = batch()
+    assert.strictEqual([...finish(selections.looking(one))].length, 2)
+    leaves!.release()
+    const steps = stays!.selection!.live(one)
+    assert.isTrue(steps.next().done, "it is known already")
+    assert.strictEqual(finish(stays!.selection!.live(one)).count, 50)
+  })
+})
