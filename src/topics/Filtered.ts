@@ -2,7 +2,7 @@
 import { Result } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Filters } from "../filters/Filters.ts"
-import { UNDECLARED, variablesOf } from "../filters/Variables.ts"
+import { variablesIn } from "../filters/Variables.ts"
 import { messageOf } from "./Message.ts"
 import type { Topic } from "./Topic.ts"
 
@@ -11,7 +11,7 @@ export type Matches = (event: Uint8Array, at: number, partition: number, offset:
 
 /** By the topic's schema as it is now. Fails `InvalidFilter` where that does not know what the filter names. */
 export const matchesOf = (filter: string, { name, schema }: Pick<Topic, "name" | "schema">): Matches | HeraldError => {
-  const filters = new Filters(schema === null ? UNDECLARED : variablesOf(JSON.parse(schema)))
+  const filters = new Filters(variablesIn(schema))
   const held = filters.hold(filter)
   if (Result.isFailure(held))
     return failure("InvalidFilter", "full" in held.failure ? held.failure.full : held.failure.problem.message)
