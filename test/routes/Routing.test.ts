@@ -12,6 +12,7 @@ import { RoutingRules } from "../../src/routes/RoutingRules.ts"
 import { KnownTopics } from "../../src/topics/KnownTopics.ts"
 import { Logs } from "../../src/topics/Logs.ts"
 import { type Log, TopicLog } from "../../src/topics/TopicLog.ts"
+import { TopicUsers } from "../../src/topics/TopicUsers.ts"
 import { fresh } from "../support/fresh.ts"
 import { events, newTopic, readAll, startOf } from "../support/Topics.ts"
 import { workers } from "../support/workers.ts"
@@ -58,7 +59,7 @@ describe("Routing", () => {
       const seen = { bounds: 0, isSick: false }
       const below = Layer.provideMerge(logs(kafka, seen), Memory.layer)
       const given = Layer.provideMerge(
-        Layer.provideMerge(RoutingRules.layer, Layer.mergeAll(KnownTopics.layer, workers())),
+        Layer.provideMerge(RoutingRules.layer, Layer.mergeAll(KnownTopics.layer, TopicUsers.layer, workers())),
         below
       )
       return Effect.gen(function* () {
