@@ -12,6 +12,7 @@ import { RoutingRules } from "../../src/routes/RoutingRules.ts"
 import { KnownTopics } from "../../src/topics/KnownTopics.ts"
 import { Logs } from "../../src/topics/Logs.ts"
 import { type Log, TopicLog } from "../../src/topics/TopicLog.ts"
+import { TopicStore } from "../../src/topics/TopicStore.ts"
 import { TopicUsers } from "../../src/topics/TopicUsers.ts"
 import { fresh } from "../support/fresh.ts"
 import { events, newTopic, readAll, startOf } from "../support/Topics.ts"
@@ -69,6 +70,7 @@ describe("Routing", () => {
         for (const log of ["kafka", "postgres"] as const)
           for (let n = 0; n < 8; n++) {
             const source = yield* newTopic({ log })
+            if (log === "kafka") yield* (yield* TopicStore).made(source.id, source.name)
             yield* create({ name: fresh("rule"), source: source.name, target: target.name }, { message: "" })
             yield* append({ topic: source.id, partition: 0, events: events(`${log}${n}`), producing: undefined })
           }
