@@ -72,7 +72,13 @@ describe("Routing", () => {
             const source = yield* newTopic({ log })
             if (log === "kafka") yield* (yield* TopicStore).made(source.id, source.name)
             yield* create({ name: fresh("rule"), source: source.name, target: target.name }, { message: "" })
-            yield* append({ topic: source.id, partition: 0, events: events(`${log}${n}`), producing: undefined })
+            yield* append({
+              topic: source.id,
+              partition: 0,
+              events: events(`${log}${n}`),
+              compression: "zstd",
+              producing: undefined
+            })
           }
         Object.assign(seen, { bounds: 0, isSick: true })
         yield* Layer.build(Layer.provide(Routing.layer({ eventBytes: 1_048_576 }), mine))
