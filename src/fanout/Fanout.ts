@@ -10,10 +10,10 @@
  *   BX38 in Asking.ts
  */
 import { Context, Effect, Layer } from "effect"
-import { Access } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
 import { requireTopic } from "../access/RequireTopic.ts"
+import { makeWatching } from "../access/Watching.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { afterEvery } from "../telemetry/Every.ts"
 import { Activity } from "../topics/Activity.ts"
@@ -90,7 +90,6 @@ interface Held {
 const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes }: FanoutOptions) {
   const known = yield* KnownTopics
   const logs = yield* HeardLogs
-  const access = yield* Access
   const places = new Places([max, Math.max(1, Math.floor(max * 0.8))]) // BX25
   const held = new Map<Reader, Held>()
   const run = Effect.runForkWith(yield* Effect.context<never>())
@@ -185,18 +184,8 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
     return error
   }
 
-  const check = Effect.suspend(() =>
-    Effect.forEach(
-      Map.groupBy(held.values(), ({ identity }) => identity.keyId).values(),
-      Effect.fnUntraced(function* (its) {
-        const { identity } = its[0]!
-        if (yield* access.stillValid(identity)) return
-        const error = failure("KeyRevoked", `the API key ${identity.keyId} is no longer good`)
-        for (const { reader } of its) end(reader, error) // BX26
-      }),
-      { discard: true }
-    )
-  )
+  const watching = yield* makeWatching
+  const check = Effect.suspend(() => watching(held.values(), ({ reader }, error) => end(reader, error))) // BX26
   yield* Effect.forkScoped(afterEvery("the keys of readers were not checked", CHECK, check))
 
   const drain = Effect.sync(() => {

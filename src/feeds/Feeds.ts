@@ -11,9 +11,10 @@
  *        those who publish, and for clients.
  */
 import { Clock, Context, Deferred, Effect, Layer, type Scope, Semaphore, Stream } from "effect"
-import { Access, requirePermission } from "../access/Access.ts"
+import { requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
+import { makeWatching } from "../access/Watching.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { coveredBy, EVERY_KEY, MOST_PATTERNS, wrongPattern } from "../keys/Pattern.ts"
 import { isNewer, type Position, sameEpoch, samePosition } from "../propagation/Position.ts"
@@ -85,7 +86,6 @@ interface Feed {
 const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
   const propagation = yield* Propagation
   const log = yield* RevisionLog
-  const access = yield* Access
   const places = new Places([max, Math.max(1, Math.floor(max * 0.8))]) // FF3
   const clock = yield* Clock.Clock
   const feeds = new Set<Feed>()
@@ -127,18 +127,7 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
     )
   )
 
-  const check = Effect.suspend(() =>
-    Effect.forEach(
-      Map.groupBy(feeds, ({ identity }) => identity.keyId).values(),
-      Effect.fnUntraced(function* (its) {
-        const { identity } = its[0]!
-        if (yield* access.stillValid(identity)) return
-        for (const feed of its)
-          end(feed, "key", failure("KeyRevoked", `the API key ${identity.keyId} is no longer good`)) // FF4
-      }),
-      { discard: true }
-    )
-  )
+  const check = (yield* makeWatching)(feeds, (feed, error) => end(feed, "key", error)) // FF4
   yield* Effect.forkScoped(afterEvery("the keys of feeds were not checked", CHECK, check))
 
   const reset = (feed: Feed, reason: "history" | "horizon"): ReadonlyArray<Told> => {

@@ -12,9 +12,10 @@
  *        has it by then, or says that it is not ready.
  */
 import { Clock, Context, Deferred, Effect, Layer, Metric } from "effect"
-import { Access, requirePermission } from "../access/Access.ts"
+import { requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
+import { makeWatching } from "../access/Watching.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Change, Revision } from "../propagation/Revision.ts"
@@ -84,7 +85,6 @@ const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: 
   const propagation = yield* Propagation
   const view = yield* FlagView
   const lists = yield* IdLists
-  const access = yield* Access
   const ofPrincipal = Math.max(1, Math.floor(max * 0.8))
   const places = new Places([max, ofPrincipal, Math.max(1, Math.floor(ofPrincipal / 2))]) // FT3
   const byEnvironment = new Map<string, Set<Stream>>()
@@ -198,18 +198,13 @@ const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: 
   const check = Effect.suspend(() =>
     Effect.all([Metric.update(openGauge, open), tellAgain, checkKeys], { discard: true })
   )
+  const watching = yield* makeWatching
   const checkKeys = Effect.suspend(() =>
-    Effect.forEach(
-      Map.groupBy(all(), ({ identity }) => identity.keyId).values(),
-      Effect.fnUntraced(function* (its) {
-        const { identity } = its[0]!
-        if (isAnonymous(identity) || (yield* access.stillValid(identity))) return
-        const error = failure("KeyRevoked", `the API key ${identity.keyId} is no longer good`)
-        for (const stream of its) end(stream, error) // FT4
-      }),
-      { discard: true }
+    watching(
+      all().filter(({ identity }) => !isAnonymous(identity)),
+      end
     )
-  )
+  ) // FT4
   yield* Effect.forkScoped(afterEvery("the keys of streams of flags were not checked", CHECK, check))
 
   const end = (stream: Stream, error: HeraldError): void => {

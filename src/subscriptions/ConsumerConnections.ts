@@ -7,11 +7,11 @@
  *        A connection that breaks says nothing of that kind.
  */
 import { Clock, Context, Deferred, Effect, Exit, type Fiber, Layer, Scope } from "effect"
-import { Access } from "../access/Access.ts"
 import { CurrentIdentity, type Identity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
 import { requireTopic } from "../access/RequireTopic.ts"
 import { mayTopic } from "../access/TopicRights.ts"
+import { makeWatching } from "../access/Watching.ts"
 import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { afterEvery } from "../telemetry/Every.ts"
 import type { Answer } from "./Answer.ts"
@@ -106,7 +106,6 @@ const endings = {
 } as const
 
 const make = Effect.fnUntraced(function* (most: readonly [inAll: number, ofPrincipal: number]) {
-  const access = yield* Access
   const consuming = yield* Consuming
   const clock = yield* Clock.Clock
   /** Milliseconds of a clock that does not jump. */
@@ -227,20 +226,12 @@ const make = Effect.fnUntraced(function* (most: readonly [inAll: number, ofPrinc
     }
   }
 
+  const watching = yield* makeWatching
   /** QU2 */
   const check = Effect.suspend(() => {
     for (const { stuckFor, end } of [...all])
       if (stuckFor() > STUCK) end(failure("SlowConsumer", `it took nothing for ${STUCK / 1_000} s`))
-    return Effect.forEach(
-      Map.groupBy(all, ({ identity }) => identity.keyId).values(),
-      Effect.fnUntraced(function* (its) {
-        const { identity } = its[0]!
-        if (yield* access.stillValid(identity)) return
-        const gone = failure("KeyRevoked", `the API key ${identity.name} is no longer valid`)
-        for (const { end } of its) end(gone)
-      }),
-      { discard: true }
-    )
+    return watching(all, ({ end }, error) => end(error))
   })
   yield* Effect.forkScoped(afterEvery("consumers were not looked at", CHECK, check))
 

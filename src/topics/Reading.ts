@@ -11,6 +11,7 @@
 import { Clock, Context, Deferred, Effect, Layer, Semaphore } from "effect"
 import { Access } from "../access/Access.ts"
 import { Places } from "../access/Places.ts"
+import { keyRevoked } from "../access/Watching.ts"
 import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { afterEvery } from "../telemetry/Every.ts"
 import { lookingSlices } from "../work/Slices.ts"
@@ -211,8 +212,7 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
         }
         if (!live) continue
         yield* awaited(topic, left)
-        if (!(yield* access.stillValid(identity)))
-          return yield* failure("KeyRevoked", `the API key ${identity.keyId} is no longer good`) // A3
+        if (!(yield* access.stillValid(identity))) return yield* keyRevoked(identity) // A3
       }
     })
     const held: Array<() => void> = []

@@ -36,6 +36,10 @@ export const asked: Readonly<Record<string, { readonly manages?: true; readonly 
     getTopicStats: { request: (name) => Manager.GetTopicStatsRequest.fromPartial({ name }) },
     listTopics: { request: () => Manager.ListTopicsRequest.fromPartial({}) },
     createSubscription: { request: (topic) => Manager.CreateSubscriptionRequest.fromPartial({ topic, name: "new" }) },
+    updateSubscription: {
+      request: (topic) => Manager.UpdateSubscriptionRequest.fromPartial({ ...its(topic), maxAttempts: 3 })
+    },
+    listRetrying: { request: (topic) => Manager.ListRetryingRequest.fromPartial(its(topic)) },
     deleteSubscription: { request: (topic) => Manager.DeleteSubscriptionRequest.fromPartial({ topic, name: "new" }) },
     getSubscription: { request: (topic) => Manager.GetSubscriptionRequest.fromPartial(its(topic)) },
     getSubscriptionStats: { request: (topic) => Manager.GetSubscriptionRequest.fromPartial(its(topic)) },

@@ -9,6 +9,7 @@ import { Effect, Result, Schema } from "effect"
 import { Access } from "../../access/Access.ts"
 import type { Identity } from "../../access/Identity.ts"
 import { makeRefusals } from "../../access/Refusals.ts"
+import { makeWatching } from "../../access/Watching.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import { afterEvery } from "../../telemetry/Every.ts"
 import { FIRST_BYTES, type Socket } from "./Socket.ts"
@@ -68,18 +69,7 @@ export const makeSignIn = Effect.gen(function* () {
   )
 
   /** YI2 */
-  const check = Effect.suspend(() =>
-    Effect.forEach(
-      Map.groupBy(signed, ({ identity }) => identity.keyId).values(),
-      Effect.fnUntraced(function* (its) {
-        const { identity } = its[0]!
-        if (yield* access.stillValid(identity)) return
-        const gone = failure("KeyRevoked", `the API key ${identity.keyId} is no longer good`)
-        for (const { end } of its) end(gone)
-      }),
-      { discard: true }
-    )
-  )
+  const check = (yield* makeWatching)(signed, ({ end }, error) => end(error))
   yield* Effect.forkScoped(afterEvery("the keys of WebSockets were not checked", CHECK, check))
 
   /** From then on it is ended when its key is not good any more; gives what forgets it. */

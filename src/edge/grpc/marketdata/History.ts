@@ -11,6 +11,7 @@ import {
 } from "../../../../proto/generated/herald/marketdata/v1/marketdata.ts"
 import { Access } from "../../../access/Access.ts"
 import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
+import { keyRevoked } from "../../../access/Watching.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { INTERVALS } from "../../../marketdata/Calendar.ts"
 import { type AskedBars, MarketData, PAGE } from "../../../marketdata/MarketData.ts"
@@ -68,8 +69,7 @@ export const makeHistory = Effect.gen(function* () {
 
   /** A3 */
   const stillGood = Effect.fnUntraced(function* (identity: Identity) {
-    if (!(yield* access.stillValid(identity)))
-      return yield* failure("KeyRevoked", `the API key ${identity.keyId} is no longer good`)
+    if (!(yield* access.stillValid(identity))) return yield* keyRevoked(identity)
   })
 
   const pages = Effect.fnUntraced(function* (call: ServerCall, bytes: Buffer, identity: Identity) {

@@ -22,10 +22,10 @@ import {
   type PublishResponse,
   type PublishResult
 } from "../../../../proto/generated/herald/publishing/v1/publishing.ts"
-import { Access } from "../../../access/Access.ts"
 import type { Identity } from "../../../access/Identity.ts"
 import { makePacing } from "../../../access/Pacing.ts"
 import { Places } from "../../../access/Places.ts"
+import { makeWatching } from "../../../access/Watching.ts"
 import { ByteBudget } from "../../../bounds/ByteBudget.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { afterEvery } from "../../../telemetry/Every.ts"
@@ -93,8 +93,8 @@ export const makePublishMany = Effect.fnUntraced(function* (
   method: string,
   bounds: readonly [inAll: number, ofPrincipal: number] = BOUNDS
 ) {
-  const access = yield* Access
   const paced = yield* makePacing
+  const watching = yield* makeWatching
   const publish = yield* makePublish
   const clock = yield* Clock.Clock
   const run = Effect.runForkWith(yield* Effect.context<never>())
@@ -199,19 +199,8 @@ export const makePublishMany = Effect.fnUntraced(function* (
       else if (answers.stuckFor > STUCK) messages.stop(stuck)
   })
 
-  /** PM5, A3 */
-  const endRevoked = Effect.suspend(() =>
-    Effect.forEach(
-      Map.groupBy(streams, ({ identity }) => identity.keyId).values(),
-      Effect.fnUntraced(function* (its) {
-        const { identity } = its[0]!
-        if (yield* access.stillValid(identity)) return
-        const gone = failure("KeyRevoked", `the API key ${identity.name} is no longer valid`)
-        for (const { messages } of its) messages.stop(gone)
-      }),
-      { discard: true }
-    )
-  )
+  /** A3 */
+  const endRevoked = watching(streams, ({ messages }, error) => messages.stop(error))
   yield* Effect.forkScoped(
     afterEvery(
       "the API keys of streams that publish could not be looked at",

@@ -10,11 +10,11 @@
  */
 import { Clock, Deferred, Effect, Exit, type Fiber, FiberSet } from "effect"
 import { PublishStreamResponse, TopicServiceService } from "../../../../proto/generated/herald/topics/v1/topics.ts"
-import { Access } from "../../../access/Access.ts"
 import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
 import { makePacing } from "../../../access/Pacing.ts"
 import { Places } from "../../../access/Places.ts"
 import { mayTopic } from "../../../access/TopicRights.ts"
+import { makeWatching } from "../../../access/Watching.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { afterEvery } from "../../../telemetry/Every.ts"
 import { Publishing, type Turn, type Wish } from "../../../topics/Publishing.ts"
@@ -60,8 +60,8 @@ const unanswered = ({ message }: HeraldError) =>
   failure("OutcomeUnknown", `${message}, and what has no answer may be in its topic by now, or may not`)
 
 export const makePublishStream = Effect.gen(function* () {
-  const access = yield* Access
   const paced = yield* makePacing
+  const watching = yield* makeWatching
   const publishing = yield* Publishing
   const clock = yield* Clock.Clock
   const run = Effect.runForkWith(yield* Effect.context<never>())
@@ -130,19 +130,8 @@ export const makePublishStream = Effect.gen(function* () {
       if (messages.silentFor > IDLE) messages.stop(silent)
       else if (answers.stuckFor > STUCK) messages.stop(stuck)
   })
-  /** TQ3, A3 */
-  const endRevoked = Effect.suspend(() =>
-    Effect.forEach(
-      Map.groupBy(streams, ({ identity }) => identity.keyId).values(),
-      Effect.fnUntraced(function* (its) {
-        const { identity } = its[0]!
-        if (yield* access.stillValid(identity)) return
-        const gone = failure("KeyRevoked", `the API key ${identity.name} is no longer valid`)
-        for (const { messages } of its) messages.stop(gone)
-      }),
-      { discard: true }
-    )
-  )
+  /** A3 */
+  const endRevoked = watching(streams, ({ messages }, error) => messages.stop(error))
   yield* Effect.forkScoped(
     afterEvery("streams of publishers were not looked at", "1 second", Effect.andThen(endSilent, endRevoked))
   )
