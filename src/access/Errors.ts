@@ -24,8 +24,8 @@ export const errors = {
   Forbidden: {
     code: "HRLD-3002",
     title: "Not allowed",
-    cause: "Your API key's role or environments do not permit this.",
-    fix: "Ask an admin for a key with the role and environment that the message names.",
+    cause: "Your API key's role, environments or topics do not permit this.",
+    fix: "Ask an admin for a key that may do what the message names: with such a role, in that environment, or for that topic (`herald key create --role … --topic …`).",
     grpc: 7,
     http: 403,
     exit: 6
