@@ -113,8 +113,11 @@ const measure = async ({ short: brief, runs }: Options): Promise<Report> => {
         return `${protocol} ${share(({ server }) => server)} (readers ${share(({ cpu }) => cpu)})`
       })
       .join(", ")
-  const wrongOf = (name: string, { wrong }: Measured): ReadonlyArray<string> =>
-    wrong > 0 ? [`${name}: ${wrong} numbers did not follow, or did not come`] : []
+  const wrongOf = (name: string, { wrong, told, missing }: Measured): ReadonlyArray<string> => [
+    ...(wrong > 0 ? [`${name}: ${wrong} numbers did not follow`] : []),
+    ...(told > 0 ? [`${name}: readers were cut off or told of gaps ${told} times`] : []),
+    ...(missing !== 0 ? [`${name}: ${missing} events of a reader did not come within a minute`] : [])
+  ]
   const lost = all.flatMap(({ hundred, thousand, still, few }) =>
     [hundred, thousand, still, few].flatMap((each) =>
       PROTOCOLS.flatMap((protocol) =>

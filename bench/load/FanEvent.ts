@@ -47,6 +47,8 @@ export class Followed {
   readonly #step: number
   #next = -1
   wrong = 0
+  /** Times that it was cut off, or told that it is not sent events: what the server said, which is not lost in silence. */
+  told = 0
   /** Its handshake is done. */
   ready = false
 

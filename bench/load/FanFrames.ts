@@ -61,7 +61,7 @@ export class Calls implements Cutter {
         this.#inHeader = 0
         this.#left = this.#header.readUIntBE(0, 3)
         this.#isData = this.#header[3] === Frames.DATA
-        if (this.#header[3] === Frames.RST_STREAM || this.#header[3] === Frames.GOAWAY) this.followed.wrong++
+        if (this.#header[3] === Frames.RST_STREAM || this.#header[3] === Frames.GOAWAY) this.followed.told++
       }
     }
   }
@@ -101,7 +101,7 @@ export class Calls implements Cutter {
     const head = this.#head
     if (head[PREFIX] === 0x1a) this.followed.ready = true
     if (head[PREFIX] !== 0x0a) {
-      if (head[PREFIX] === 0x12) this.followed.wrong++ // a gap
+      if (head[PREFIX] === 0x12) this.followed.told++ // a gap
       return
     }
     let at = PREFIX + 1

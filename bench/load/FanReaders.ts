@@ -15,6 +15,8 @@ export interface FanSeen {
   readonly cpu: number
   /** Times that a number did not follow the one before. */
   readonly wrong: number
+  /** Times that one was cut off, or told of a gap. */
+  readonly told: number
   /** Milliseconds, over all events: none without a time. */
   readonly p50: number
   readonly p99: number
@@ -65,8 +67,8 @@ for (let n = 0; n < Number(connections) + Number(stalled); n++) {
   const to = { host: "127.0.0.1", port: Number(port), noDelay: true, onread: { buffer: shared, callback } }
   const socket: Socket = connect(to)
   socket.write(opening(protocol as Protocol, step === 1 ? "" : filterOf(n)))
-  socket.on("error", () => its.followed.wrong++)
-  socket.on("close", () => its.followed.wrong++)
+  socket.on("error", () => its.followed.told++)
+  socket.on("close", () => its.followed.told++)
   if (isSlow) slow.push(() => void socket.pause())
 }
 
@@ -88,8 +90,9 @@ process.on("message", (message: "tell" | Timed) => {
   const { user, system } = process.cpuUsage(cpu)
   const seconds = (nanos() - since) / 1e9
   const wrong = all.reduce((sum, { followed }) => sum + followed.wrong, 0)
+  const told = all.reduce((sum, { followed }) => sum + followed.told, 0)
   const seen: FanSeen = {
-    ...{ events: events - before, seconds, cpu: (user + system) / 1e6 / seconds, wrong },
+    ...{ events: events - before, seconds, cpu: (user + system) / 1e6 / seconds, wrong, told },
     ...{ p50: at(0.5), p99: at(0.99) }
   }
   process.send!({ seen })

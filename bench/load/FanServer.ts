@@ -24,7 +24,8 @@ const { id: topic } = topics.create("t", 1, "ephemeral")
 const access = Layer.mock(Access, {
   atOnce: Effect.succeed({ recognise: () => system, charge: () => true }),
   authenticate: () => Effect.succeed(system),
-  stillValid: () => Effect.succeed(true)
+  stillValid: () => Effect.succeed(true),
+  spend: () => Effect.void
 })
 const logs = HeardLogs.layer.pipe(
   Layer.provide(Ephemeral.layer({ partitionBytes: 64 * MIB, allBytes: 256 * MIB })),

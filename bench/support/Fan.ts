@@ -25,6 +25,8 @@ export interface Measured extends FanSeen {
   readonly rate: number
   /** Share of one core. */
   readonly server: number
+  /** Events that did not come within `LAST`, of a reader on the average. */
+  readonly missing: number
   /** Bytes that the server takes, at the end. */
   readonly memory: number
 }
@@ -126,8 +128,8 @@ export class Fan implements AsyncDisposable {
     const measured = { ...seen, rate: seen.events / seen.seconds, server, memory: residentBytes(pid) }
     for (const until = performance.now() + LAST; this.#arrived < this.#next && performance.now() < until; )
       await sleep(5)
-    const { wrong } = await this.#tell()
-    return { ...measured, wrong: wrong + (this.#arrived === this.#next ? 0 : 1) }
+    const { wrong, told } = await this.#tell()
+    return { ...measured, wrong, told, missing: Math.round(this.#next - this.#arrived) }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

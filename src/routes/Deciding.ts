@@ -54,6 +54,8 @@ const hopsOf = (headers: ReadonlyMap<string, string>): number => {
 export class Deciding {
   /** Those that can't be used for this topic, and why. */
   readonly unfit: ReadonlyMap<number, string>
+  /** Of the schema that they were put together for. */
+  readonly schemaVersion: number
   /** In their order. */
   readonly routes: ReadonlyArray<Route>
   readonly #entries: ReadonlyArray<Entry>
@@ -63,7 +65,8 @@ export class Deciding {
   #readFor: Uint8Array | undefined
 
   /** `routes`: those that are to be asked, in any order. */
-  constructor(schema: string | null, routes: ReadonlyArray<Route>) {
+  constructor(schema: string | null, routes: ReadonlyArray<Route>, schemaVersion = 0) {
+    this.schemaVersion = schemaVersion
     const variables = variablesIn(schema)
     const unfit = new Map<number, string>()
     const wanted = new Map<string, Wanted>()

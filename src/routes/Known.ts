@@ -91,7 +91,7 @@ export const makeKnown = Effect.gen(function* () {
       if (held !== undefined && held.revision === revision && held.schemaVersion === topic.schemaVersion)
         return held.deciding
       const routes = active.filter(({ source }) => covers(source, name))
-      const deciding = new Deciding(topic.schema, routes)
+      const deciding = new Deciding(topic.schema, routes, topic.schemaVersion)
       const weight = routes.reduce((sum, route) => sum + weightOf(route), 1_024)
       made.set(String(id), { deciding, revision, schemaVersion: topic.schemaVersion, weight })
       made.trim(MOST, 10_000)

@@ -7,6 +7,8 @@
  *   ZI3  What can't be routed as the rule says is counted and kept as a refusal; what was gone before it could be is counted and told. Neither
  *        holds up what is behind it.
  *   ZI4  Rules that are at different places take turns, so that one that is far behind holds up no other; where they meet they go on together.
+ *   ZI5  An event is judged by conditions of the schema that its topic has, a second late at most (TZ1): a rule that doesn't fit it any more is put in error
+ *        where it is.
  */
 import { Effect, Metric } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -117,6 +119,8 @@ export const makeStepping = Effect.fnUntraced(function* ({ eventBytes }: { reado
       Effect.undefined
     if (read === undefined) return "gone"
     if (read.pieces.length === 0) return group.groups > 1 ? "more" : waits ? "waits" : "end"
+    // Conditions are those of the schema: by another, an event that they take could be passed over for good. ZI5
+    if ((yield* known.find(topic.name)).schemaVersion !== deciding.schemaVersion) return "anew"
     const its = { from, targets: new Map(ids.map((id) => [id, targets.get(id)!])) }
     const of = { topic: topic.name, partition, until, eventBytes, ...its }
     const bite = yield* lookingSlices.through(() => biteOf(deciding, read, of)) // ZG3

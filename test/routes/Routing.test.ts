@@ -90,6 +90,46 @@ describe("Routing", () => {
       }).pipe(Effect.scoped, Effect.provideService(CurrentIdentity, system), Effect.provide(given))
     })
 
+  it.effect(
+    "ZI5 an event is judged by the schema that its topic has, and a rule that doesn't fit it passes nothing over",
+    () => {
+      const below = Layer.provideMerge(logs({}, { bounds: 0, isSick: false }), Memory.layer)
+      const given = Layer.provideMerge(
+        Layer.provideMerge(RoutingRules.layer, Layer.mergeAll(KnownTopics.layer, TopicUsers.layer, workers())),
+        below
+      )
+      return Effect.gen(function* () {
+        const { create, get } = yield* RoutingRules
+        const { append } = yield* TopicLog
+        const { update } = yield* TopicStore
+        const schema = (type: string) => JSON.stringify({ properties: { total: { type } } })
+        const target = yield* newTopic()
+        const source = yield* newTopic({ schema: schema("number") })
+        const name = fresh("rule")
+        yield* create({ name, source: source.name, target: target.name, condition: "total > 1000" }, { message: "" })
+        yield* Layer.build(Layer.provide(Routing.layer({ eventBytes: 1_048_576 }), mine))
+        const put = (total: unknown) =>
+          append({
+            ...{ topic: source.id, partition: 0, producing: undefined, compression: "zstd" },
+            events: events(JSON.stringify({ total }))
+          })
+        const routed = Effect.gen(function* () {
+          for (let n = 0; n < 20; n++) yield* TestClock.adjust("250 millis")
+          const { pieces } = yield* readAll({ topic: target.id, partition: 0 }, yield* startOf(target.id, 0))
+          return pieces.reduce((sum, piece) => sum + (piece.is === "segment" ? piece.count : 0), 0)
+        })
+        yield* put(2_000)
+        assert.strictEqual(yield* routed, 1)
+        yield* update(source.name, { schema: schema("string") })
+        yield* TestClock.adjust("2 seconds")
+        yield* put("3000")
+        assert.strictEqual(yield* routed, 1)
+        const rule = yield* get(name)
+        assert.match(JSON.stringify(rule), /doesn't fit/)
+      }).pipe(Effect.scoped, Effect.provideService(CurrentIdentity, system), Effect.provide(given))
+    }
+  )
+
   it.effect("ZK3 a log is asked once for all parts, and anew for whoever wants to know it as it is later", () =>
     Effect.gen(function* () {
       let [asked, now] = [0, 100]
