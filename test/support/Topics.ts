@@ -22,7 +22,13 @@ export const definition = (change: Partial<Definition> = {}): Definition => ({
 })
 
 export const newTopic = (change: Partial<Definition> = {}) =>
-  Effect.flatMap(TopicStore, ({ create }) => create(definition(change), "ann"))
+  Effect.flatMap(TopicStore, ({ create, made }) =>
+    Effect.flatMap(create(definition(change), "ann"), (topic) =>
+      topic.log !== "kafka" || topic.madeAs !== undefined
+        ? Effect.succeed(topic)
+        : Effect.map(made(topic.id, "made"), (its) => its!)
+    )
+  )
 
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
