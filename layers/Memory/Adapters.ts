@@ -6,6 +6,7 @@ import * as CheckpointStore from "./access/CheckpointStore.ts"
 import * as Commits from "./commits/Commits.ts"
 import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
+import * as StatisticsStore from "./distribution/StatisticsStore.ts"
 import * as ExperimentStore from "./experiments/ExperimentStore.ts"
 import * as FlagSettingsStore from "./flags/FlagSettingsStore.ts"
 import * as FlagStore from "./flags/FlagStore.ts"
@@ -42,6 +43,7 @@ export const adapters = Layer.mergeAll(
   Commits.layer,
   ConfigurationStore.layer,
   ClientAudit.layer,
+  StatisticsStore.layer,
   ExperimentStore.layer,
   FlagSettingsStore.layer,
   FlagStore.layer,

@@ -3,6 +3,7 @@ import { Layer } from "effect"
 import * as ApiKeyStore from "./access/ApiKeyStore.ts"
 import * as AuditLog from "./access/AuditLog.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
+import * as StatisticsStore from "./distribution/StatisticsStore.ts"
 import * as ExperimentStore from "./experiments/ExperimentStore.ts"
 import * as FlagSettingsStore from "./flags/FlagSettingsStore.ts"
 import * as FlagStore from "./flags/FlagStore.ts"
@@ -32,6 +33,7 @@ export const adapters = Layer.mergeAll(
   ApiKeyStore.layer,
   AuditLog.layer,
   ClientAudit.layer,
+  StatisticsStore.layer,
   ExperimentStore.layer,
   FlagSettingsStore.layer,
   FlagStore.layer,

@@ -118,14 +118,14 @@ begin
 end $$;
 
 -- Ranges that are over since before that moment, and what was detached and not yet dropped. `pending`: detaching was begun.
-create function herald_market_expired(before timestamptz) returns table (part text, attached boolean, pending boolean) language sql stable as $$
-  select c.relname::text, i.inhrelid is not null, coalesce(i.inhdetachpending, false)
+create function herald_market_expired(before timestamptz) returns table (parent text, part text, attached boolean, pending boolean) language sql stable as $$
+  select p.relname::text, c.relname::text, i.inhrelid is not null, coalesce(i.inhdetachpending, false)
   from pg_class p
     join pg_class c on c.relnamespace = p.relnamespace and c.relkind = 'r' and c.relname ~ '^market_bars_[0-9]{8}$'
     left join pg_inherits i on i.inhrelid = c.oid and i.inhparent = p.oid
   where p.oid = 'market_bars'::regclass and p.relkind = 'p'
     and (i.inhrelid is null or (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)'))[1]::timestamptz <= before)
-  order by 1
+  order by 2
 $$;
 
 create function herald_mark(ts bigint, seq bigint, epoch bigint, off bigint, price numeric) returns market_mark language sql immutable as $$

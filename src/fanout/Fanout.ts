@@ -9,7 +9,7 @@
  *   BX10–BX12 in Broadcast.ts, BX14 and BX15 in CatchingUp.ts, BX17–BX19 in Tail.ts, BX20 in Hall.ts, BX28, BX39 and BX40 in Halls.ts, BX30 in Changed.ts,
  *   BX38 in Asking.ts
  */
-import { Context, Effect, Layer } from "effect"
+import { Clock, Context, Effect, Layer } from "effect"
 import type { Identity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
 import { requireTopic } from "../access/RequireTopic.ts"
@@ -90,6 +90,7 @@ interface Held {
 const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes }: FanoutOptions) {
   const known = yield* KnownTopics
   const logs = yield* HeardLogs
+  const clock = yield* Clock.Clock
   const places = new Places([max, Math.max(1, Math.floor(max * 0.8))]) // BX25
   const held = new Map<Reader, Held>()
   const run = Effect.runForkWith(yield* Effect.context<never>())
@@ -122,7 +123,10 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
         counts.delivered(readers, events)
         activity.sent(id, events)
       },
-      sent: counts.sent,
+      sent: (batch) => {
+        counts.sent(batch)
+        activity.late(id, Math.max(0, clock.currentTimeMillisUnsafe() - batch.at))
+      },
       leftOut: counts.leftOut,
       broke: (reader, error) => {
         held.get(reader)?.close()

@@ -1,5 +1,8 @@
 /** What runs for topics, their subscriptions and market data on them: use cases, what a node knows of them, and readers, on logs whose appends are heard at once. */
 import { Layer } from "effect"
+import * as Sampling from "../distribution/Sampling.ts"
+import { Statistics } from "../distribution/Statistics.ts"
+import * as StatisticsRetention from "../distribution/StatisticsRetention.ts"
 import { Fanout } from "../fanout/Fanout.ts"
 import { HeardLogs } from "../fanout/HeardLogs.ts"
 import { MarketStreams } from "../marketdata/MarketStreams.ts"
@@ -26,22 +29,30 @@ export const topicServices = ({
   topics,
   fanout,
   marketData,
+  statistics,
   node = "",
   run = crypto.randomUUID()
-}: Pick<Settings, "topics" | "fanout" | "marketData"> & { readonly run?: string; readonly node?: string }) =>
+}: Pick<Settings, "topics" | "fanout" | "marketData" | "statistics"> & {
+  readonly run?: string
+  readonly node?: string
+}) =>
   Layer.mergeAll(
-    Topics.layer,
+    Statistics.layer.pipe(Layer.provideMerge(Topics.layer)),
     ephemeralKeeping,
     Subscriptions.layer,
     DeadLetters.layer,
-    ConsumerConnections.layer().pipe(Layer.provideMerge(Consuming.layer({ run }))),
+    ConsumerConnections.layer().pipe(
+      Layer.provideMerge(Consuming.layer({ run })),
+      Layer.provide(Sampling.layer({ run, ...statistics }))
+    ),
     Posting.layer({ run }),
     Notices.layer({ run, node }),
     RoutingRules.layer,
     Routing.layer(topics),
     Reading.layer(topics),
     MarketStreams.layer(marketData).pipe(Layer.provideMerge(Fanout.layer(fanout))),
-    Projectors.layer(marketData)
+    Projectors.layer(marketData),
+    StatisticsRetention.layer({ run, ...statistics })
   ).pipe(
     Layer.provideMerge(Publishing.layer(topics)),
     Layer.provideMerge(Layer.mergeAll(KnownTopics.layer, Activity.layer, TopicUsers.layer, Logs.layer)),

@@ -1,6 +1,7 @@
 /** The settings of every room. Made by `npm run docs` from the files `Settings.ts` of src; imports those and nothing else. */
 import { settings as access } from "../access/Settings.ts"
 import { settings as configuration } from "../configuration/Settings.ts"
+import { settings as distribution } from "../distribution/Settings.ts"
 import { settings as edge } from "../edge/Settings.ts"
 import { settings as fanout } from "../fanout/Settings.ts"
 import { settings as feeds } from "../feeds/Settings.ts"
@@ -21,6 +22,7 @@ import { settings, rule as settingsRule } from "./Settings.ts"
 export const groups = {
   ...access,
   ...configuration,
+  ...distribution,
   ...edge,
   ...fanout,
   ...feeds,

@@ -18,6 +18,7 @@ import { TopicStore } from "../topics/TopicStore.ts"
 import type { Answer } from "./Answer.ts"
 import { makeCounts } from "./Counts.ts"
 import { CursorStore } from "./CursorStore.ts"
+import { Fates } from "./Fates.ts"
 import { Fetching } from "./Fetching.ts"
 import { makeFollowing } from "./Following.ts"
 import { findSubscription } from "./Found.ts"
@@ -91,7 +92,7 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
   const sources = new Map<string, Source>()
   /** Which are on a topic. */
   const byTopic = new Map<number, Set<string>>()
-  const tally = noTally()
+  const tally = { ...noTally(), told: (yield* Fates).note }
   const room = letterRoom()
   yield* makeCounts(() => servings.values(), tally)
   const dirty = yield* Queue.sliding<void>(1)

@@ -2,6 +2,7 @@
 import { Effect, Metric } from "effect"
 import { afterEvery } from "../telemetry/Every.ts"
 import { counter, each, gauge } from "../telemetry/Metrics.ts"
+import { Fates, type Served } from "./Fates.ts"
 import type { Serving } from "./Serving.ts"
 import { fates, type Tally } from "./Tally.ts"
 
@@ -18,21 +19,26 @@ const backlogOf = ({ machine, ends, subscription }: Serving): number => {
 /** `tally`: of all subscriptions of this node; it is set back. */
 export const makeCounts = Effect.fnUntraced(function* (servings: () => Iterable<Serving>, tally: Tally) {
   const context = yield* Effect.context<never>()
+  const told = yield* Fates
 
   const write = Effect.suspend(() => {
     let [served, consumers, out, waiting, absent, backlog] = [0, 0, 0, 0, 0, 0]
     const held = new Map<string, number>(states.map((state) => [state, 0]))
+    const all: Array<Served> = []
     for (const serving of servings()) {
       served++
       consumers += serving.seats.size
       out += serving.machine.inFlight
       absent += serving.absent.size
-      backlog += backlogOf(serving)
+      const its = backlogOf(serving)
+      backlog += its
+      all.push({ topic: serving.subscription.topicId, consumers: serving.seats.size, backlog: its })
       for (const { waiting: its } of serving.machine.cursors) waiting += its.length
       const [status = "", blocked = ""] = serving.shown.split(" ")
       const state = blocked === "" ? status : blocked.replace("blocked_on_", "")
       if (held.has(state)) held.set(state, held.get(state)! + 1)
     }
+    told.serving(all)
     for (const fate of fates) {
       if (tally[fate] > 0) Metric.withAttributes(eventsTotal, { fate }).updateUnsafe(tally[fate], context)
       tally[fate] = 0

@@ -13,6 +13,7 @@ import type { Answer, Refused } from "./Answer.ts"
 import { Consumers } from "./Consumers.ts"
 import type { Cursor } from "./Cursor.ts"
 import type { DeadReason } from "./DeadLetter.ts"
+import { fateOf } from "./Fates.ts"
 import { Graves } from "./Graves.ts"
 import { Handed } from "./Handed.ts"
 import { type Item, placeOf, type Read } from "./Item.ts"
@@ -151,9 +152,8 @@ export class Dispatch<B> {
   ): ReadonlyArray<Refused> {
     const handing = this.#handed.get(token)
     if (handing === undefined || handing.session !== session) return [{ token, first, last, why: "late" }]
-    const { cursor } = handing
+    const { cursor, items } = handing
     const refused: Array<Refused> = []
-    const { items } = handing
     for (let at = placeOf(items, first); at < items.length && items[at]!.offset <= last; at++) {
       const item = items[at]!
       const refuse = (why: Refused["why"]) => refused.push({ token, first: item.offset, last: item.offset, why })
@@ -187,10 +187,10 @@ export class Dispatch<B> {
   #accept(cursor: Cursor<B>, item: Item<B>, now: number): void {
     const lane = cursor.lane(item)
     this.#tally.accepted++
+    this.#tally.told?.(fateOf(this.subscription, cursor, item, now, "delivered"))
     this.#hand(item)
     cursor.finish(item, ++this.version)
-    const next = lane?.first
-    if (next?.stage === "out") this.#handed.extend(cursor, next, now) // DI2
+    if (lane?.first?.stage === "out") this.#handed.extend(cursor, lane.first, now) // DI2
   }
 
   /** What went out behind it is called back. LC3 */
@@ -218,7 +218,8 @@ export class Dispatch<B> {
     this.#recall(cursor, item)
   }
 
-  #count(cursor: Cursor<B>, item: Item<B>, cause: string): void {
+  #count(cursor: Cursor<B>, item: Item<B>, now: number, cause: string, isLast: boolean): void {
+    this.#tally.told?.(fateOf(this.subscription, cursor, item, now, isLast ? "failed" : "retrying", cause))
     this.#hand(item)
     cursor.change(item, { attempts: item.attempts + 1 })
     item.cause = cause.slice(0, CAUSE).toWellFormed().replaceAll("\u0000", "\ufffd")
@@ -227,7 +228,7 @@ export class Dispatch<B> {
   }
 
   #fail(cursor: Cursor<B>, item: Item<B>, now: number, delay: number, cause: string): void {
-    this.#count(cursor, item, cause)
+    this.#count(cursor, item, now, cause, item.attempts + 1 >= this.subscription.maxAttempts)
     item.due = now + delay
     this.#recall(cursor, item)
     if (item.attempts >= this.subscription.maxAttempts) this.#die(cursor, item, "attempts")
@@ -236,7 +237,7 @@ export class Dispatch<B> {
 
   #reject(cursor: Cursor<B>, item: Item<B>, now: number, cause: string): void {
     this.#tally.rejected++
-    this.#count(cursor, item, cause)
+    this.#count(cursor, item, now, cause, true)
     item.due = now
     this.#recall(cursor, item)
     this.#die(cursor, item, "rejected")

@@ -6,6 +6,7 @@
 import { Clock, Context, Effect, Layer, Metric } from "effect"
 import { afterEvery } from "../telemetry/Every.ts"
 import { gauge } from "../telemetry/Metrics.ts"
+import { Latencies } from "./Latencies.ts"
 import { Pressure } from "./Pressure.ts"
 
 /** TJ1 */
@@ -31,6 +32,18 @@ export interface Rates {
   readonly readers: number
 }
 
+/** Of the time since it was taken last. */
+export interface Taken {
+  readonly seconds: number
+  readonly published: number
+  readonly refused: number
+  readonly sent: number
+  readonly readers: number
+  /** Milliseconds from when Herald had an event to its last live reader; null: nobody read. */
+  readonly p50: number | null
+  readonly p99: number | null
+}
+
 /** Pure state. A slot is ten seconds. */
 class Counted {
   readonly #in = new Float64Array(SLOTS)
@@ -38,6 +51,10 @@ class Counted {
   #slot: number
   readonly #since: number
   readers = 0
+  refused = 0
+  #published = 0
+  #sent = 0
+  #latencies: Latencies | undefined
 
   constructor(slot: number) {
     this.#slot = slot
@@ -57,6 +74,23 @@ class Counted {
     const at = this.#turn(slot)
     this.#in[at]! += came
     this.#out[at]! += went
+    this.#published += came
+    this.#sent += went
+  }
+
+  late(millis: number): void {
+    this.#latencies ??= new Latencies()
+    this.#latencies.add(millis)
+  }
+
+  /** Undefined: there was nothing. */
+  take(seconds: number): Taken | undefined {
+    const counts = { published: this.#published, refused: this.refused, sent: this.#sent, readers: this.readers }
+    if (counts.published + counts.refused + counts.sent + counts.readers === 0) return undefined
+    const [p50, p99] = [this.#latencies?.quantile(0.5) ?? null, this.#latencies?.quantile(0.99) ?? null]
+    this.#published = this.refused = this.#sent = 0
+    this.#latencies?.clear()
+    return { seconds, ...counts, p50, p99 }
   }
 
   rates(slot: number): Rates {
@@ -77,6 +111,12 @@ export class Activity extends Context.Service<
     /** By a topic's id. */
     readonly published: (topic: number, events: number) => void
     readonly sent: (topic: number, events: number) => void
+    /** Events that were to be published, and are not. */
+    readonly refused: (topic: number, events: number) => void
+    /** A batch is with its last live reader, so many milliseconds after Herald had it. */
+    readonly late: (topic: number, millis: number) => void
+    /** By topic, what there was since this was called last. */
+    readonly take: () => ReadonlyMap<number, Taken>
     /** A reader came. Call what this returns once, when it leaves. */
     readonly reading: (topic: number) => () => void
     readonly of: (topic: number) => Rates
@@ -98,6 +138,7 @@ export class Activity extends Context.Service<
       const topics = new Map<number, Counted>()
       const slotNow = () => Math.floor(clock.currentTimeMillisUnsafe() / (SLOT * 1_000))
       let looked = 0
+      let taken = clock.monotonicTimeNanosUnsafe()
       /** Once a slot, so that many new topics cost no look at all of them each. */
       const forget = (slot: number) => {
         if (looked === slot) return
@@ -121,6 +162,22 @@ export class Activity extends Context.Service<
         sent: (topic, events) => {
           const slot = slotNow()
           its(topic, slot)?.add(slot, 0, events)
+        },
+        refused: (topic, events) => {
+          const counted = its(topic, slotNow())
+          if (counted !== undefined) counted.refused += events
+        },
+        late: (topic, millis) => its(topic, slotNow())?.late(millis),
+        take: () => {
+          const now = clock.monotonicTimeNanosUnsafe()
+          const seconds = Number(now - taken) / 1e9
+          taken = now
+          const all = new Map<number, Taken>()
+          for (const [topic, counted] of topics) {
+            const found = counted.take(seconds)
+            if (found !== undefined) all.set(topic, found)
+          }
+          return all
         },
         reading: (topic) => {
           const counted = its(topic, slotNow())

@@ -205,15 +205,10 @@ const make = Effect.fnUntraced(function* (options: PublishingOptions) {
       activity.published(topic.id, fresh)
       const again = sum(all.placed) - fresh
       const counts = Metric.update(placed, fresh)
-      if (again === 0 && all.failed.length === 0) return counts
-      return Effect.all(
-        [
-          counts,
-          Metric.update(duplicate, again),
-          Metric.update(failed, sum(all.failed.map(({ indexes }) => ({ count: indexes.length }))))
-        ],
-        { discard: true }
-      )
+      const refused = sum(all.failed.map(({ indexes }) => ({ count: indexes.length })))
+      if (again === 0 && refused === 0) return counts
+      activity.refused(topic.id, refused)
+      return Effect.all([counts, Metric.update(duplicate, again), Metric.update(failed, refused)], { discard: true })
     })
 
   const inTurn = <A, E>({ mine, begun }: Turn, appended: Effect.Effect<A, E>): Effect.Effect<A, E> =>

@@ -91,7 +91,9 @@ export const samples: Readonly<Record<string, string>> = {
   "statsd.tags": "dogstatsd",
   "otlp.endpoint": "http://collector:4318",
   "otlp.sampleRatio": "0.25",
-  "otlp.deployment": "staging"
+  "otlp.deployment": "staging",
+  "statistics.deliveries": "complete",
+  "statistics.time": "3d"
 }
 export const plain = (value: unknown) => (Redacted.isRedacted(value) ? Redacted.value(value) : value)
 /** What else is set where this setting is heard. */

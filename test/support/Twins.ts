@@ -10,6 +10,7 @@ import { Access } from "../../src/access/Access.ts"
 import { configurationKind } from "../../src/configuration/ConfigurationKind.ts"
 import { configurationUpdates } from "../../src/configuration/ConfigurationUpdates.ts"
 import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
+import { Statistics } from "../../src/distribution/Statistics.ts"
 import { experimentKind } from "../../src/experiments/Experiment.ts"
 import { ExperimentView } from "../../src/experiments/ExperimentView.ts"
 import { Fanout } from "../../src/fanout/Fanout.ts"
@@ -155,7 +156,7 @@ export const sessionsWith = (
 
 /** Topics and their subscriptions, as a node has them. */
 export const topics = Layer.mergeAll(
-  Topics.layer,
+  Statistics.layer.pipe(Layer.provideMerge(Topics.layer)),
   Subscriptions.layer,
   DeadLetters.layer,
   RoutingRules.layer,

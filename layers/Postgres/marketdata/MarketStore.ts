@@ -1,7 +1,5 @@
 /** Keeps bars and what is newest of market data, in PostgreSQL: writes by one call of `herald_market_write`. */
 import { Effect, Layer } from "effect"
-import type { SqlError } from "effect/sql/SqlError"
-import { failure } from "../../../src/errors/HeraldError.ts"
 import { SESSIONS } from "../../../src/marketdata/Calendar.ts"
 import {
   type BarQuery,
@@ -14,16 +12,14 @@ import {
   type Written
 } from "../../../src/marketdata/MarketStore.ts"
 import type { Instrument } from "../../../src/marketdata/Tick.ts"
-import { fromSql, guarded, inTime } from "../connection/Failure.ts"
+import { dropRanges } from "../connection/DropRanges.ts"
+import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 import { asFence, millis } from "../leases/Fence.ts"
 import { type BarRow, encode, everyOf, type QuoteRow, readBar, readQuote, readTrade, type TradeRow } from "./Rows.ts"
 
 /** Rows of each that one step removes. */
 const STEP = 5_000
-const LOCK_TIMEOUT = "1s"
-/** Time for all ranges of one call. */
-const PATIENCE = "1 minute"
 
 interface WrittenRow {
   readonly left?: number
@@ -66,37 +62,6 @@ export const layer = Layer.effect(
           sum(b.volume) as volume, sum(b.notional) as notional, sum(b.trades) as trades, sum(b.revision) as revision
         ${rows} group by i.exchange, b.session, b.start_at) m
       order by m.start_at, m.exchange, m.session`
-
-    /** As RP1 and RP2 say of ranges of revisions. */
-    const drop = (before: number) =>
-      Effect.scoped(
-        Effect.gen(function* () {
-          const connection = yield* sql.reserve
-          const run = (statement: string) => connection.executeUnprepared(statement, [], undefined)
-          const expired = (yield* run(
-            `select * from herald_market_expired(herald_at(${Math.trunc(before)}))`
-          )) as ReadonlyArray<{ readonly part: string; readonly attached: boolean; readonly pending: boolean }>
-          if (expired.length === 0) return { dropped: 0, left: 0 }
-          yield* Effect.acquireRelease(run(`set lock_timeout = '${LOCK_TIMEOUT}'`), () =>
-            Effect.ignore(run("reset lock_timeout"))
-          )
-          let dropped = 0
-          let failed: SqlError | undefined
-          for (const { part, attached, pending } of expired) {
-            const detached = attached
-              ? run(`alter table market_bars detach partition ${part} ${pending ? "finalize" : "concurrently"}`)
-              : Effect.void
-            const done = yield* Effect.result(Effect.andThen(detached, run(`drop table ${part}`)))
-            if (done._tag === "Success") dropped++
-            else failed = done.failure
-          }
-          if (failed !== undefined) yield* Effect.logDebug("a range of bars was not dropped", { why: failed.message })
-          return { dropped, left: expired.length - dropped }
-        })
-      ).pipe(
-        Effect.mapError(fromSql("drop old bars")),
-        inTime(PATIENCE, () => Effect.fail(failure("Timeout", `old bars were not dropped within ${PATIENCE}`)))
-      )
 
     return MarketStore.of({
       write: (projection) =>
@@ -180,7 +145,7 @@ export const layer = Layer.effect(
               ${millis(keepDaysMillis)}::interval, ${STEP}::int) as swept`),
           ([row]) => row!.swept ?? undefined
         ),
-      drop
+      drop: (before) => dropRanges(sql, "bars", `select * from herald_market_expired(herald_at(${Math.trunc(before)}))`)
     })
   })
 )

@@ -79,7 +79,10 @@ describe("the page and its document", () => {
       [type, ...anyOf.map((one: Any) => one.type)].flat()
     // Counts and numbers of versions are integers: another number is a time, unless it is a length of time or known to measure
     // something else, and so is whatever is called like one.
-    const measures = "alpha traffic share cap expected p total estimate low high value from until in out".split(" ")
+    const measures =
+      "alpha traffic share cap expected p total estimate low high value from until in out throughputPerSecond errorRate".split(
+        " "
+      )
     const look = (at: string, schema: Any): void => {
       if (typeof schema !== "object" || schema === null) return
       const properties = Object.entries<Any>(schema.properties ?? {})

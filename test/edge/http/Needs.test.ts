@@ -76,6 +76,7 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["POST", "/v1/topics", "keys", "everywhere"],
   ["GET", "/v1/topics", "read", "everywhere"],
   ["GET", "/v1/topics/k", "read", "everywhere"],
+  ["GET", "/v1/topics/k/statistics", "read", "everywhere"],
   ["PATCH", "/v1/topics/k", "keys", "everywhere"],
   ["DELETE", "/v1/topics/k", "keys", "everywhere"],
   ["GET", "/v1/topics/k/stats", "read", "everywhere"],

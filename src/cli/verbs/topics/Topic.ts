@@ -4,6 +4,7 @@ import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { TopicStatistics } from "../../../edge/http/topics/StatisticsWire.ts"
 import type { Topic, TopicList, TopicStats } from "../../../edge/http/topics/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
 import { COMPRESSIONS, LOGS } from "../../../topics/Topic.ts"
@@ -15,6 +16,7 @@ import { ago, table } from "../../Table.ts"
 import { publish } from "./Publish.ts"
 import { tail } from "./Tail.ts"
 import { factsOf, pathOf, statsOf, topic } from "./Told.ts"
+import { usedOf } from "./Used.ts"
 
 const PAGE = 1_000
 /** Topics that are listed in all. */
@@ -139,16 +141,26 @@ const show = Command.make(
 
 const stats = Command.make(
   "stats",
-  { topic },
-  Effect.fn("Topic.stats")(function* ({ topic: name }) {
+  { topic, since: optionalText("since", "How it was used since then, by time: 15m, 1h, 7d", "duration") },
+  Effect.fn("Topic.stats")(function* ({ topic: name, since }) {
     const here = yield* invocation
+    if (since !== undefined) {
+      const path = pathOf(name, "/statistics")
+      const found = (yield* here.call({ method: "GET", path, query: { since } })).body as TopicStatistics
+      return yield* here.emit(found, (paint) => usedOf(found, paint, here.room))
+    }
     const found = (yield* here.call({ method: "GET", path: pathOf(name, "/stats") })).body as TopicStats
     yield* here.emit(found, (paint) => statsOf(found, paint, here.room))
   })
 ).pipe(
-  Command.withDescription("Show how far a topic's partitions go, and what the node that answers does with it"),
+  Command.withDescription(
+    "Show how far a topic's partitions go, and what the node that answers does with it; or how it was used"
+  ),
   Command.withShortDescription("Show how far a topic goes"),
-  Command.withExamples([{ command: "herald topic stats orders", description: "Offsets and bytes of each partition" }])
+  Command.withExamples([
+    { command: "herald topic stats orders", description: "Offsets and bytes of each partition" },
+    { command: "herald topic stats orders --since 1h", description: "Events a second, latencies, backlog, deliveries" }
+  ])
 )
 
 const update = Command.make(

@@ -8,6 +8,7 @@ import { Authentication, about } from "../Contract.ts"
 import { Needs, need } from "../Needs.ts"
 import { IdempotencyKey, Limit, Message, problems, Whole } from "../Wire.ts"
 import * as EventWire from "./EventWire.ts"
+import * as Statistics from "./StatisticsWire.ts"
 import * as Wire from "./Wire.ts"
 
 const { get, patch, post } = HttpApiEndpoint
@@ -56,6 +57,19 @@ export class TopicsGroup extends HttpApiGroup.make("topics")
     get("stats", "/v1/topics/:topic/stats", { params: Wire.Target, success: Wire.TopicStats, error })
       .annotate(Needs, need("topics.read", "somewhere", 4))
       .annotateMerge(about("How far a topic's partitions go, and what this node does with it")),
+    get("statistics", "/v1/topics/:topic/statistics", {
+      params: Wire.Target,
+      query: { since: Schema.optionalKey(Statistics.Since) },
+      success: Statistics.TopicStatistics,
+      error
+    })
+      .annotate(Needs, need("topics.read", "somewhere", 10))
+      .annotateMerge(
+        about(
+          "How a topic was used",
+          "By time, of all nodes together; the newest deliveries that failed, and of the others a sample (STATISTICS_DELIVERIES)."
+        )
+      ),
     post("open", "/v1/topics/:topic/producers", {
       params: Wire.Target,
       payload: Wire.ProducerBody,

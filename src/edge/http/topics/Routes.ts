@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { requireTopic } from "../../../access/RequireTopic.ts"
+import { Statistics } from "../../../distribution/Statistics.ts"
 import { HeraldError } from "../../../errors/HeraldError.ts"
 import { Publishing } from "../../../topics/Publishing.ts"
 import { Reading } from "../../../topics/Reading.ts"
@@ -17,6 +18,7 @@ import { answer } from "../Problem.ts"
 import { TopicsGroup } from "./Api.ts"
 import { makeEvents } from "./Events.ts"
 import * as EventWire from "./EventWire.ts"
+import { millisOf, told } from "./StatisticsWire.ts"
 import * as Wire from "./Wire.ts"
 
 const PAGE = 100
@@ -40,6 +42,7 @@ const routes = HttpApiBuilder.group(
   "topics",
   Effect.fnUntraced(function* (handlers) {
     const topics = yield* Topics
+    const statistics = yield* Statistics
     const publishing = yield* Publishing
     const reading = yield* Reading
     const follow = yield* makeEvents
@@ -87,6 +90,9 @@ const routes = HttpApiBuilder.group(
       )
       .handle("stats", ({ params: { topic } }) =>
         answer(Effect.map(topics.stats(topic), (found) => json(Wire.stats(found))))
+      )
+      .handle("statistics", ({ params: { topic }, query: { since = "1h" } }) =>
+        answer(Effect.map(statistics.of(topic, millisOf(since)), (found) => json(told(found))))
       )
       .handleRaw("open", ({ request, params: { topic } }) =>
         answer(

@@ -1,0 +1,135 @@
+/**
+ * Counts what a node does with topics, and writes it in rounds.
+ *
+ *   GS3  Nothing is written for each event: numbers are added up, and written once a minute of each topic of which anything was heard.
+ *   GS4  Of deliveries those that failed are kept, and of the others one of `ONE_OF`, or all as STATISTICS_DELIVERIES says; never more than `WAITING` until
+ *        they are written, every `ROUND`, `PAGE` in a statement. What can't be written is dropped and counted: written once more it might count twice.
+ */
+import { Effect, Layer, Metric } from "effect"
+import { type Fate, Fates, type Served } from "../subscriptions/Fates.ts"
+import { afterEvery } from "../telemetry/Every.ts"
+import { counter, each } from "../telemetry/Metrics.ts"
+import { Activity } from "../topics/Activity.ts"
+import { messageIdText } from "../topics/MessageId.ts"
+import { type Delivery, type Sample, StatisticsStore } from "./StatisticsStore.ts"
+
+export const ONE_OF = 64
+export const WAITING = 20_000
+export const PAGE = 1_000
+/** Characters of a cause. */
+const LONGEST = 1_000
+const MINUTE = "1 minute"
+const ROUND = "10 seconds"
+
+export interface SamplingOptions {
+  /** This life of the node. */
+  readonly run: string
+  readonly deliveries: "off" | "sampled" | "complete"
+}
+
+const deliveryOf = ({ subscription, partition, epoch, offset, attempts, latency, status, cause }: Fate): Delivery => ({
+  topic: subscription.topicId,
+  subscription: subscription.subscriptionName,
+  id: messageIdText({ topic: subscription.topicName, partition, epoch, offset }),
+  ...{ offset, latency: Math.max(0, latency), retries: attempts, status },
+  error: cause.slice(0, LONGEST).toWellFormed().replaceAll("\u0000", "\ufffd")
+})
+
+/** Pure state. */
+class Gathered {
+  readonly #mode: SamplingOptions["deliveries"]
+  /** By topic: deliveries that were accepted, and that failed. */
+  readonly counts = new Map<number, { delivered: number; failed: number }>()
+  served = new Map<number, Served>()
+  deliveries: Array<Delivery> = []
+  dropped = 0
+  #accepted = 0
+
+  constructor(mode: SamplingOptions["deliveries"]) {
+    this.#mode = mode
+  }
+
+  note(fate: Fate): void {
+    const topic = fate.subscription.topicId
+    let counts = this.counts.get(topic)
+    if (counts === undefined) this.counts.set(topic, (counts = { delivered: 0, failed: 0 }))
+    const isGood = fate.status === "delivered"
+    if (isGood) counts.delivered++
+    else counts.failed++
+    if (this.#mode === "off" || (isGood && this.#mode === "sampled" && this.#accepted++ % ONE_OF !== 0)) return
+    if (this.deliveries.length < WAITING) this.deliveries.push(deliveryOf(fate))
+    else this.dropped++
+  }
+
+  serving(all: ReadonlyArray<Served>): void {
+    this.served = new Map()
+    for (const { topic, consumers, backlog } of all) {
+      const before = this.served.get(topic)
+      const sum = { consumers: consumers + (before?.consumers ?? 0), backlog: backlog + (before?.backlog ?? 0) }
+      this.served.set(topic, { topic, ...sum })
+    }
+  }
+}
+
+/** What the node did since it was asked last, of each topic of which there is anything. */
+const samplesOf = (
+  taken: ReturnType<typeof Activity.Service.take>,
+  { counts, served }: Gathered
+): ReadonlyArray<Sample> => {
+  const topics = new Set([...taken.keys(), ...counts.keys(), ...served.keys()])
+  const samples = [...topics].map((topic): Sample => {
+    const { seconds, published, refused, sent, readers, p50, p99 } = taken.get(topic) ?? NOTHING
+    const { delivered, failed } = counts.get(topic) ?? { delivered: 0, failed: 0 }
+    const { consumers, backlog } = served.get(topic) ?? { consumers: 0, backlog: 0 }
+    return {
+      ...{ topic, seconds, published, refused, sent, delivered, failed, p50, p99, backlog },
+      consumers: consumers + readers
+    }
+  })
+  counts.clear()
+  return samples
+}
+const NOTHING = { seconds: 60, published: 0, refused: 0, sent: 0, readers: 0, p50: null, p99: null }
+
+const make = Effect.fnUntraced(function* ({ run, deliveries: mode }: SamplingOptions) {
+  const store = yield* StatisticsStore
+  const activity = yield* Activity
+  const gathered = new Gathered(mode)
+
+  const pages = <A>(
+    kind: (typeof KINDS)[number],
+    all: ReadonlyArray<A>,
+    write: (page: ReadonlyArray<A>) => ReturnType<typeof store.write>
+  ) =>
+    Effect.gen(function* () {
+      for (let at = 0; at < all.length; at += PAGE)
+        yield* Effect.tapError(write(all.slice(at, at + PAGE)), () => dropped(kind, all.length - at))
+    })
+  const dropped = (kind: (typeof KINDS)[number], count: number) =>
+    count === 0 ? Effect.void : Metric.update(Metric.withAttributes(droppedTotal, { kind }), count)
+
+  const samples = Effect.suspend(() =>
+    pages("samples", samplesOf(activity.take(), gathered), (page) =>
+      store.write({ run, samples: page, deliveries: [] })
+    )
+  )
+  const deliveries = Effect.suspend(() => {
+    const [all, lost] = [gathered.deliveries, gathered.dropped]
+    gathered.deliveries = []
+    gathered.dropped = 0
+    const write = pages("deliveries", all, (page) => store.write({ run, samples: [], deliveries: page }))
+    return Effect.andThen(dropped("deliveries", lost), write)
+  })
+  yield* Effect.forkScoped(afterEvery("statistics of topics were not written", MINUTE, samples))
+  yield* Effect.forkScoped(afterEvery("deliveries were not written down", ROUND, deliveries))
+  return { note: (fate: Fate) => gathered.note(fate), serving: (all: ReadonlyArray<Served>) => gathered.serving(all) }
+})
+
+export const layer = (options: SamplingOptions) => Layer.effect(Fates, make(options))
+
+const KINDS = ["samples", "deliveries"] as const
+const droppedTotal = counter(
+  "herald_topic_statistics_dropped_total",
+  "samples of topics and deliveries that were not written down, as there were too many or the database did not take them",
+  each("kind", KINDS)
+)

@@ -1,0 +1,118 @@
+/**
+ * Port: how topics were used. Fails `DatabaseUnavailable`, `DatabaseReadOnly` or `Timeout`.
+ *
+ *   GS1  What nodes write is added up: of a topic all that was ever counted, and by the minute what all nodes together did. (held by
+ *        test/contracts/Statistics.ts)
+ *   GS2  Of topics that are no more nothing is kept, and of others no more than is asked to be kept. (held by test/contracts/Statistics.ts)
+ */
+import { Context, type Effect } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Lease } from "../leases/Leases.ts"
+
+/** Of one topic, at one node, since it was written last. */
+export interface Sample {
+  /** The topic's id. */
+  readonly topic: number
+  readonly seconds: number
+  /** Events; `refused`: that were to be published and are not. */
+  readonly published: number
+  readonly refused: number
+  /** Events that readers were sent, all together. */
+  readonly sent: number
+  /** Deliveries of subscriptions: accepted, and come to nothing. */
+  readonly delivered: number
+  readonly failed: number
+  /** Milliseconds from when Herald had an event to its last live reader; null: nobody read. */
+  readonly p50: number | null
+  readonly p99: number | null
+  /** Events of subscriptions that nobody has done yet. */
+  readonly backlog: number
+  /** Readers and consumers. */
+  readonly consumers: number
+}
+
+export const statuses = ["delivered", "failed", "retrying"] as const
+export type DeliveryStatus = (typeof statuses)[number]
+
+export interface Delivery {
+  readonly topic: number
+  readonly subscription: string
+  /** `MessageId` as text. */
+  readonly id: string
+  readonly offset: number
+  /** Milliseconds. */
+  readonly latency: number
+  /** How often it failed. */
+  readonly retries: number
+  readonly status: DeliveryStatus
+  /** "": none. At most 1,000 characters. */
+  readonly error: string
+}
+
+export interface Written {
+  /** This life of the node. */
+  readonly run: string
+  /** One a topic at most. */
+  readonly samples: ReadonlyArray<Sample>
+  readonly deliveries: ReadonlyArray<Delivery>
+}
+
+export interface Totals {
+  /** Milliseconds since 1970. */
+  readonly since: number
+  readonly published: number
+  readonly refused: number
+  readonly sent: number
+  readonly delivered: number
+  readonly failed: number
+}
+
+export interface Point {
+  /** Milliseconds since 1970. */
+  readonly start: number
+  /** Events that were published, a second. */
+  readonly throughput: number
+  readonly p50: number | null
+  readonly p99: number | null
+  /** 0 to 1. */
+  readonly errors: number
+  readonly backlog: number
+  readonly consumers: number
+  readonly producers: number
+}
+
+export interface Kept {
+  /** Undefined: nothing was ever written of it. */
+  readonly totals: Totals | undefined
+  /** In the order of their time. */
+  readonly points: ReadonlyArray<Point>
+  /** Newest first. */
+  readonly deliveries: ReadonlyArray<Delivery & { readonly at: number }>
+}
+
+export interface Asked {
+  readonly topic: number
+  /** Milliseconds since 1970. */
+  readonly since: number
+  /** Milliseconds of a point, whole minutes. */
+  readonly width: number
+  /** Deliveries, at most. */
+  readonly limit: number
+}
+
+export class StatisticsStore extends Context.Service<
+  StatisticsStore,
+  {
+    /** GS1 */
+    readonly write: (written: Written) => Effect.Effect<void, HeraldError>
+    readonly read: (asked: Asked) => Effect.Effect<Kept, HeraldError>
+    /** For the holder of the lease, which it extends; undefined when the lease was taken. Returns how many topics were forgotten. GS2, LE1 */
+    readonly sweep: (
+      lease: Lease,
+      leaseMillis: number,
+      keepMillis: number
+    ) => Effect.Effect<number | undefined, HeraldError>
+    /** Gives back the room of what is before that moment, in milliseconds since 1970. Returns how many ranges were, and are still in use. */
+    readonly drop: (before: number) => Effect.Effect<{ readonly dropped: number; readonly left: number }, HeraldError>
+  }
+>()("herald/distribution/StatisticsStore") {}
