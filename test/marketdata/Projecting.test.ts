@@ -1,7 +1,9 @@
 import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
 import { failure } from "../../src/errors/HeraldError.ts"
+import { skipped } from "../../src/fanout/Rows.ts"
 import { REMEMBERED } from "../../src/marketdata/Ticks.ts"
+import type { Piece } from "../../src/topics/Piece.ts"
 import type { Log } from "../../src/topics/TopicLog.ts"
 import { at, begin, DAY, original, type Store, test, told } from "../support/MarketFeed.ts"
 
@@ -45,17 +47,18 @@ describe("Projecting", () => {
       const { of, say, written, bars, log, id, name } = yield* begin
       const now = Date.now()
       const soon = (id: string, more: object = {}) => told(id, 0, 10, { ts_event: `${String(now)}000000`, ...more })
-      // The first event came an hour ago.
+      // The first event came an hour ago, in whichever segments the log has them.
+      const apart = (piece: Piece): ReadonlyArray<Piece> => {
+        if (piece.is === "gap" || piece.base > 0) return [piece]
+        const end = skipped(piece.bytes, 1)
+        const first = { ...piece, count: 1, at: now - 3_600_000, bytes: piece.bytes.subarray(0, end) }
+        const rest = { ...piece, base: 1, count: piece.count - 1, bytes: piece.bytes.subarray(end) }
+        return rest.count === 0 ? [first] : [first, rest]
+      }
       const read: Log["read"] = (partition, from, options) =>
         Effect.map(
           log.read(partition, from, options),
-          (found) =>
-            found && {
-              ...found,
-              pieces: found.pieces.map((piece) =>
-                piece.is === "segment" && piece.base === 0 ? { ...piece, at: now - 3_600_000 } : piece
-              )
-            }
+          (found) => found && { ...found, pieces: found.pieces.flatMap(apart) }
         )
       const one = of(0, { id, name }, { read })
       yield* say(soon("ahead"))
