@@ -5,12 +5,7 @@ import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { type Board, layer as boardLayer } from "../../layers/Memory/noticeboard/Noticeboard.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
-import {
-  fitting,
-  NOTICE_BYTES,
-  pressureNotice,
-  routingNotices
-} from "../../src/noticeboard/Notice.ts"
+import { fitting, NOTICE_BYTES, pressureNotice, routingNotices } from "../../src/noticeboard/Notice.ts"
 import * as Notices from "../../src/noticeboard/Notices.ts"
 import { routeDefaults } from "../../src/routes/Route.ts"
 import { RouteStore } from "../../src/routes/RouteStore.ts"

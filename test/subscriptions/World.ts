@@ -130,6 +130,9 @@ export class World {
       known.accepted = known.accepted && done.has(offset)
       known.most = Number.POSITIVE_INFINITY
       known.due = 0
+      // Without a topic for what came to nothing, attempts beyond the last are somebody's who resumed it: as many as were written count.
+      if (this.subscription.deadLetterTopic === "")
+        known.least = Math.min(known.least, this.subscription.maxAttempts + 1)
     }
   }
 
