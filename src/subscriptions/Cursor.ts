@@ -120,8 +120,9 @@ export class Cursor<B> {
     const dead = rejected ? "rejected" : undefined
     if (rejected || offset >= this.#suspect) return { attempts, alone, due, cause, dead }
     const { maxAttempts } = this.#options
-    // CB2
-    const counts = alone || attempts + 1 < maxAttempts || maxAttempts === 1 || attempts >= maxAttempts
+    // CB2. With its last attempt behind it, it can't have been with anybody once more.
+    const counts =
+      alone || attempts + 1 < maxAttempts || (maxAttempts === 1 && attempts === 0) || attempts > maxAttempts
     const lost = "the node that delivered it ended"
     return { attempts: counts ? attempts + 1 : attempts, alone: false, due, cause: lost, dead }
   }

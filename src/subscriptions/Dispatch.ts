@@ -111,12 +111,7 @@ export class Dispatch<B> {
   }
 
   offer(cursor: Cursor<B>, from: number, to: number, reads: ReadonlyArray<Read<B>>): void {
-    const { maxAttempts } = this.subscription
-    for (const item of cursor.offer(from, to, reads, ++this.version)) {
-      // It can't have been with anybody once more than that.
-      if (item.attempts === maxAttempts + 1) cursor.change(item, { attempts: maxAttempts })
-      this.#dieIfSpent(cursor, item)
-    }
+    for (const item of cursor.offer(from, to, reads, ++this.version)) this.#dieIfSpent(cursor, item)
   }
 
   /** There is nothing of [from, to) any more. */

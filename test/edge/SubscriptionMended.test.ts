@@ -70,9 +70,9 @@ describe("a subscription that stopped", () => {
     assert.lengthOf(lines, 1)
     const { body } = await waitUntil("what is tried again", async () => {
       const told = await call("GET", `${one}/retrying`)
-      return told.body.retrying.length > 0 ? told : undefined
+      return told.body.retrying[0]?.attempts === 2 ? told : undefined
     })
-    assert.deepInclude(body.retrying[0], { eventId: id, attempts: 2, lastAttempt: false })
+    assert.deepInclude(body.retrying[0], { eventId: id, lastAttempt: false })
     assert.include(body.retrying[0].cause, "Unexpected token")
     const listed = await new Promise<ListRetryingResponse>((resolve, reject) =>
       manager.listRetrying(

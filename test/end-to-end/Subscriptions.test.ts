@@ -180,7 +180,7 @@ describe("subscriptions", () => {
     assert.strictEqual(await create({ backoffMillis: [-1] }), "HRLD-1001")
     assert.strictEqual(await create({ filter: "a".repeat(5_000) }), "HRLD-1001")
     assert.strictEqual(await create({ filter: "(".repeat(3_000) }), "HRLD-1075")
-    assert.strictEqual(await create({ deadLetterTopic: "none" }), "HRLD-1001")
+    assert.strictEqual(await create({ deadLetterTopic: "none" }), "HRLD-2077")
     assert.strictEqual(await create({ maxAtempts: 3 }), "HRLD-1001")
     assert.strictEqual(await codeOf("GET", "/v1/subscriptions/wrong/s"), "HRLD-2084")
     assert.strictEqual(await codeOf("GET", "/v1/subscriptions?after=nonsense"), "HRLD-1001")

@@ -85,3 +85,18 @@ describe.each(cases)("$type, dead letters: $deadLetterTopic, attempts: $maxAttem
     { arbitrary: { runs: 1_000, size: 100, maxShrinks: 2_000 } }
   )
 })
+
+it("CB2 an attempt beyond the last, of what somebody resumed, counts over a hand-over", () => {
+  const world = new World(subscriptionOf("exclusive", { deadLetterTopic: "", maxAttempts: 1 }))
+  const go = (...names: ReadonlyArray<(typeof whats)[number]>) => {
+    for (const name of names) {
+      step(world, { what: whats.indexOf(name), a: 0, b: 5 })
+      world.now += 10
+    }
+  }
+  const out = ["poll", "poll", "flush", "poll", "poll"] as const
+  go("publish", "join", ...out, "fail", ...out, "resume", ...out, "fail", ...out)
+  assert.strictEqual(world.logs[0]![0]!.least, 3)
+  go("resume", "handOver", ...out, ...out)
+  assert.strictEqual(world.logs[0]![0]!.most, 4, "it went out once more, as the third")
+})
