@@ -61,7 +61,6 @@ import { SegmentView } from "../flags/SegmentView.ts"
 import { Bookkeeping } from "../fleet/Bookkeeping.ts"
 import { Clients } from "../fleet/Clients.ts"
 import { MarketData } from "../marketdata/MarketData.ts"
-import * as MarketRetention from "../marketdata/MarketRetention.ts"
 import * as Relay from "../outbox/Relay.ts"
 import * as Owners from "../owners/Owners.ts"
 import type { Kind } from "../propagation/Kind.ts"
@@ -69,7 +68,6 @@ import { Kinds } from "../propagation/Kinds.ts"
 import { Propagation, type PropagationOptions } from "../propagation/Propagation.ts"
 import { Views } from "../propagation/Views.ts"
 import { Refs } from "../refs/Refs.ts"
-import * as Retention from "../retention/Retention.ts"
 import * as CandidatesOf from "../rollouts/CandidatesOf.ts"
 import * as Policies from "../rollouts/Policies.ts"
 import { rolloutKind } from "../rollouts/RolloutKind.ts"
@@ -83,11 +81,9 @@ import { HealthReports } from "../sessions/HealthReports.ts"
 import { Sessions, type SessionsOptions } from "../sessions/Sessions.ts"
 import { defaults, type Settings } from "../settings/Catalogue.ts"
 import * as Gathering from "../sightings/Gathering.ts"
-import * as TopicRetention from "../topics/TopicRetention.ts"
 import * as Sources from "../updates/Sources.ts"
 import type { KindSource } from "../updates/UpdateSource.ts"
 import { Usage } from "../usage/Usage.ts"
-import * as UsageRetention from "../usage/UsageRetention.ts"
 import * as Webhooks from "../webhooks/Webhooks.ts"
 import { Workers } from "../work/Workers.ts"
 import { topicServices } from "./Topics.ts"
@@ -276,20 +272,6 @@ export const services = (options: NodeOptions) => {
     Layer.provideMerge(Templates.layer)
   )
 }
-
-/** What runs beside the services. */
-export const retention = ({
-  retention,
-  usage,
-  marketData,
-  run
-}: Pick<Settings, "retention" | "usage" | "marketData"> & { readonly run: string }) =>
-  Layer.mergeAll(
-    Retention.layer({ ...retention, run }),
-    UsageRetention.layer({ ...usage, run }),
-    MarketRetention.layer({ ...marketData, run }),
-    TopicRetention.layer({ run })
-  )
 
 /** What runs on an event log. `audit`: clients that come and go are in the audit log. */
 export const events = ({ run, audit }: { readonly run: string; readonly audit: boolean }) =>

@@ -13,6 +13,7 @@ import { events } from "./Events.ts"
 import { lanes } from "./Lanes.ts"
 import { nearbyOf, openOf } from "./Nearby.ts"
 import * as Node from "./Node.ts"
+import { retention } from "./Retention.ts"
 import { database, stores } from "./Stores.ts"
 import { recovered, say, serving, welcome } from "./Welcome.ts"
 
@@ -22,7 +23,7 @@ const nodeOf = (settings: Settings, pepper: Redacted.Redacted | string) => {
   const strangers = { nearby: nearbyOf(settings), shared: exempting(settings.gate.exempt) }
   const sessions = { ...settings.sessions, maxSessions: settings.grpc.maxStreams }
   const { beneath, beside } = events(settings, run)
-  return Layer.mergeAll(beside, Node.retention({ ...settings, run })).pipe(
+  return Layer.mergeAll(beside, retention({ ...settings, run })).pipe(
     Layer.provideMerge(Node.services({ ...settings, run, pepper, sessions, strangers })),
     Layer.provide(Layer.mergeAll(lanes(settings), beneath, Loop.layer)),
     Layer.provideMerge(stores(settings, run))

@@ -44,3 +44,11 @@ export interface Known {
   /** Not before; unless a crash forgot it. */
   due: number
 }
+
+/** What is neither accepted, nor among the dead letters, nor trimmed: partition/offset. */
+export const leftOf = (logs: ReadonlyArray<ReadonlyArray<Known>>, firsts: ReadonlyArray<number>) =>
+  logs.flatMap((log, partition) =>
+    log.flatMap(({ accepted, buried }, offset) =>
+      accepted || buried > 0 || offset < firsts[partition]! ? [] : [`${partition}/${offset}`]
+    )
+  )

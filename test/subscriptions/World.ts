@@ -6,13 +6,15 @@ import { Dispatch } from "../../src/subscriptions/Dispatch.ts"
 import { beginAt, rangesOf, type SavedCursor } from "../../src/subscriptions/SavedCursor.ts"
 import { HASHES } from "../../src/subscriptions/Share.ts"
 import { isOrdered, isSingle, type Subscription } from "../../src/subscriptions/Subscription.ts"
-import { type Hold, type Known, TIMEOUT } from "./Defined.ts"
+import { type Hold, type Known, leftOf, TIMEOUT } from "./Defined.ts"
 
 const PARTITIONS = 2
 
 export class World {
   now = 1_000
   readonly subscription: Subscription
+  /** Attempts. */
+  readonly most: number
   machine: Dispatch<string>
   readonly logs: Array<Array<Known>> = []
   readonly firsts: Array<number> = []
@@ -26,6 +28,7 @@ export class World {
 
   constructor(subscription: Subscription) {
     this.subscription = subscription
+    this.most = subscription.maxAttempts
     for (let partition = 0; partition < PARTITIONS; partition++) {
       this.logs.push([])
       this.firsts.push(0)
@@ -114,7 +117,7 @@ export class World {
       for (const { partition, offset, until } of this.holds.get(session)!) {
         const known = this.logs[partition]![offset]!
         // Not what is void since a seek.
-        if (until > 0) known.least = Math.max(known.least, Math.min(known.least + 1, this.subscription.maxAttempts)) // DP6
+        if (until > 0) known.least = Math.max(known.least, Math.min(known.least + 1, this.most)) // DP6
       }
       this.holds.delete(session)
     }
@@ -130,9 +133,8 @@ export class World {
       known.accepted = known.accepted && done.has(offset)
       known.most = Number.POSITIVE_INFINITY
       known.due = 0
-      // Without a topic for what came to nothing, attempts beyond the last are somebody's who resumed it: as many as were written count.
-      if (this.subscription.deadLetterTopic === "")
-        known.least = Math.min(known.least, this.subscription.maxAttempts + 1)
+      // Attempts beyond the last are somebody's who resumed it: as many as were written count.
+      if (this.subscription.deadLetterTopic === "") known.least = Math.min(known.least, this.most + 1)
     }
   }
 
@@ -142,8 +144,7 @@ export class World {
       for (const hold of holds) {
         if (hold.partition !== partition) continue
         const known = this.logs[partition]![hold.offset]!
-        if (hold.until > 0)
-          known.least = Math.max(known.least, Math.min(known.least + 1, this.subscription.maxAttempts)) // DP6
+        if (hold.until > 0) known.least = Math.max(known.least, Math.min(known.least + 1, this.most)) // DP6
         hold.until = 0
       }
     this.goBack(partition)
@@ -227,7 +228,7 @@ export class World {
       for (const hold of holds.filter((one) => one.until > this.now)) {
         const same = hold.partition === partition && hold.offset === offset
         assert.isFalse(same, `DI1 ${what}: ${other} has it`)
-        if (other === session && attempt >= this.subscription.maxAttempts && this.subscription.maxAttempts > 1)
+        if (other === session && attempt >= this.most && this.most > 1)
           assert.fail(`DP4 ${what}: with ${hold.partition}/${hold.offset}`)
         if (lane === undefined || lane !== this.laneOf(hold.partition, hold.offset)) continue
         assert.strictEqual(other, session, `LC1 ${what}: ${other} has ${hold.offset}`)
@@ -294,10 +295,6 @@ export class World {
   }
 
   left(): ReadonlyArray<string> {
-    return this.logs.flatMap((log, partition) =>
-      log.flatMap(({ accepted, buried }, offset) =>
-        accepted || buried > 0 || offset < this.firsts[partition]! ? [] : [`${partition}/${offset}`]
-      )
-    )
+    return leftOf(this.logs, this.firsts)
   }
 }
