@@ -172,8 +172,8 @@ describe("subscriptions", () => {
     assert.strictEqual(await create({ name: "../s" }), "HRLD-1001")
     assert.strictEqual(await create({ topic: "../wrong" }), "HRLD-1001")
     const { epoch } = (await server.call("GET", "/v1/topics/wrong/stats")).body.partitions[0]
-    assert.strictEqual(await create({ from: `wrong:0:${epoch}:99999` }), "HRLD-1001")
-    assert.strictEqual(await create({ from: `wrong:0:${epoch + 1}:0` }), "HRLD-1001")
+    assert.strictEqual(await create({ from: `wrong:0:${epoch}:99999` }), "HRLD-1080")
+    assert.strictEqual(await create({ from: `wrong:0:${epoch + 1}:0` }), "HRLD-1080")
     assert.strictEqual(await create({ from: `other:0:${epoch}:0` }), "HRLD-1001")
     assert.strictEqual(await create({ from: "-1" }), "HRLD-1001")
     assert.strictEqual(await create({ maxAttempts: 0 }), "HRLD-1001")
