@@ -2,8 +2,9 @@
  * Counts what a node does with topics, and writes it in rounds.
  *
  *   GS3  Nothing is written for each event: numbers are added up, and written once a minute of each topic of which anything was heard.
- *   GS4  Of deliveries those that failed are kept, and of the others one of `ONE_OF`, or all as STATISTICS_DELIVERIES says; never more than `WAITING` until
- *        they are written, every `ROUND`, `PAGE` in a statement. What can't be written is dropped and counted: written once more it might count twice.
+ *   GS4  Of deliveries those that failed are kept, and of the others one of `ONE_OF`, or all as STATISTICS_DELIVERIES says; never more than `BYTES`
+ *        until they are written, every `ROUND`, of which one subscription has a share; `PAGE` in a statement. What can't be written is dropped and
+ *        counted: written once more it might count twice.
  */
 import { Effect, Layer, Metric } from "effect"
 import { type Fate, Fates, type Served } from "../subscriptions/Fates.ts"
@@ -14,7 +15,13 @@ import { messageIdText } from "../topics/MessageId.ts"
 import { type Delivery, type Sample, StatisticsStore } from "./StatisticsStore.ts"
 
 export const ONE_OF = 64
-export const WAITING = 20_000
+/** About, of all deliveries of a round, and of those of one subscription. */
+export const BYTES = {
+  sampled: { all: 1_048_576, share: 131_072 },
+  complete: { all: 16_777_216, share: 4_194_304 }
+}
+/** Of a row beside its texts. */
+const ROW = 128
 export const PAGE = 1_000
 /** Characters of a cause. */
 const LONGEST = 1_000
@@ -43,6 +50,9 @@ class Gathered {
   served = new Map<number, Served>()
   deliveries: Array<Delivery> = []
   dropped = 0
+  #bytes = 0
+  /** By subscription. */
+  readonly #shares = new Map<string, number>()
   #accepted = 0
 
   constructor(mode: SamplingOptions["deliveries"]) {
@@ -57,8 +67,26 @@ class Gathered {
     if (isGood) counts.delivered++
     else counts.failed++
     if (this.#mode === "off" || (isGood && this.#mode === "sampled" && this.#accepted++ % ONE_OF !== 0)) return
-    if (this.deliveries.length < WAITING) this.deliveries.push(deliveryOf(fate))
-    else this.dropped++
+    const delivery = deliveryOf(fate)
+    const bytes = ROW + 2 * (delivery.id.length + delivery.subscription.length + delivery.error.length)
+    const { id } = fate.subscription
+    const share = (this.#shares.get(id) ?? 0) + bytes
+    const most = BYTES[this.#mode]
+    if (share > most.share || this.#bytes + bytes > most.all) this.dropped++
+    else {
+      this.deliveries.push(delivery)
+      this.#bytes += bytes
+      this.#shares.set(id, share)
+    }
+  }
+
+  /** What was gathered of deliveries, and how many were dropped: once. */
+  take(): readonly [ReadonlyArray<Delivery>, number] {
+    const taken = [this.deliveries, this.dropped] as const
+    this.deliveries = []
+    this.dropped = this.#bytes = 0
+    this.#shares.clear()
+    return taken
   }
 
   serving(all: ReadonlyArray<Served>): void {
@@ -114,9 +142,7 @@ const make = Effect.fnUntraced(function* ({ run, deliveries: mode }: SamplingOpt
     )
   )
   const deliveries = Effect.suspend(() => {
-    const [all, lost] = [gathered.deliveries, gathered.dropped]
-    gathered.deliveries = []
-    gathered.dropped = 0
+    const [all, lost] = gathered.take()
     const write = pages("deliveries", all, (page) => store.write({ run, samples: [], deliveries: page }))
     return Effect.andThen(dropped("deliveries", lost), write)
   })

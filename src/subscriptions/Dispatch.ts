@@ -68,7 +68,9 @@ export class Dispatch<B> {
   }
 
   get bytes(): number {
-    return [...this.cursors].reduce((sum, { bytes }) => sum + bytes, 0)
+    let sum = 0
+    for (const { bytes } of this.cursors) sum += bytes
+    return sum
   }
 
   /** As it is said to be from now on. SI4 */
@@ -271,8 +273,9 @@ export class Dispatch<B> {
         this.#fail(cursor, item, now, backoffOf(this.subscription, item.attempts), "it was not answered in time")
       }
     }
+    const { round } = this.#rounds
     const turn = new Turn<B>({
-      ...{ now, dispatch: this, subscription: this.subscription, budget: this.#budget, round: this.#rounds.round },
+      ...{ now, dispatch: this, subscription: this.subscription, budget: this.#budget, round },
       token: () => ++this.#token,
       hand: (cursor, item, session, token) => {
         this.#tally.delivered++
@@ -282,7 +285,7 @@ export class Dispatch<B> {
     })
     if (holds && statusAt(this, now) === "active") this.#rounds.look(turn, this.cursors)
     else this.#rounds.rest()
-    const wakes = [turn.wake, this.#handed.next, this.status === "paused" ? this.pausedUntil : undefined]
+    const wakes = [round.wake, this.#handed.next, this.status === "paused" ? this.pausedUntil : undefined]
     const later = wakes.filter((at) => typeof at === "number" && at > now) as Array<number>
     return {
       deliveries: turn.outgoing.deliveries,

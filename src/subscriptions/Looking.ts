@@ -66,11 +66,11 @@ export const makeLooking = ({ definitions, now, writing, holds, changed, news }:
     const { wants, deliveries, more, wake: next } = serving.poll(at, at < holds())
     for (const seat of [...serving.seats.values()]) if (seat.isEnded) serving.leave(seat.session, at, true)
     note(serving)
+    yield* giveUpLeaving(serving) // Before anything that a log may hold up: another node may have a log that answers.
     yield* told(serving)
     const graves = yield* fetching.bury(serving)
     const found = yield* fetching.fetch(serving, wants, matches)
     note(serving)
-    yield* giveUpLeaving(serving)
     if (found || graves || more || deliveries.length > 0) return 0
     return Math.min(serving.machine.dead.size > 0 ? AGAIN : IDLE, Math.max(1, (next ?? at + IDLE) - at))
   })

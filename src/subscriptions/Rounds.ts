@@ -8,6 +8,8 @@ export interface Round {
   held: number
   heldByLane: number
   went: number
+  /** When the first of those that wait for their time is due. */
+  wake: number | undefined
 }
 
 export class Rounds<B> {
@@ -15,12 +17,12 @@ export class Rounds<B> {
   #first = 0
   /** Cursors that were not looked at yet; 0: a round begins. */
   #left = 0
-  #round: Round = { held: 0, heldByLane: 0, went: 0 }
+  #round: Round = { held: 0, heldByLane: 0, went: 0, wake: undefined }
   #blocked: Blocked = ""
 
   /** Of the look that comes now. */
   get round(): Round {
-    if (this.#left === 0) this.#round = { held: 0, heldByLane: 0, went: 0 }
+    if (this.#left === 0) this.#round = { held: 0, heldByLane: 0, went: 0, wake: undefined }
     return this.#round
   }
 

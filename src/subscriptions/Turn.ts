@@ -42,15 +42,17 @@ type Why = "near" | "mark" | "lane" | "later"
 export class Turn<B> {
   readonly outgoing: Outgoing<B>
   readonly wants = new Map<Cursor<B>, number>()
-  wake: number | undefined
   readonly #options: TurnOptions<B>
   readonly #takers: Takers<B>
   #looked = 0
   #full = false
+  /** Of bodies that wait: those of the cursors but the one that is looked at. */
+  #bytes: number
 
   constructor(options: TurnOptions<B>) {
     this.#options = options
     this.outgoing = new Outgoing(options.token)
+    this.#bytes = options.dispatch.bytes
     for (const one of options.dispatch.consumers.all) {
       // Its turn may have become another's, or have passed.
       const { reserved } = one
@@ -74,6 +76,12 @@ export class Turn<B> {
 
   look(cursor: Cursor<B>): void {
     if (cursor.draining) return
+    this.#bytes -= cursor.bytes
+    this.#look(cursor)
+    this.#bytes += cursor.bytes
+  }
+
+  #look(cursor: Cursor<B>): void {
     const { dispatch, budget, round } = this.#options
     const { waiting } = cursor
     const held = new Set<number>()
@@ -108,16 +116,17 @@ export class Turn<B> {
       for (const item of stay) waiting.push(item)
       for (const item of rest) waiting.push(item)
     }
-    if (dispatch.bytes > budget / 2) for (const item of far) cursor.empty(item) // DZ2
+    if (this.#bytes + cursor.bytes > budget / 2) for (const item of far) cursor.empty(item) // DZ2
     if (this.wants.has(cursor) || this.isUseless || cursor.full) return
-    if (dispatch.bytes < budget) this.wants.set(cursor, cursor.scan)
+    if (this.#bytes + cursor.bytes < budget) this.wants.set(cursor, cursor.scan)
   }
 
   /** Undefined: it went. */
   #try(cursor: Cursor<B>, item: Item<B>): Why | undefined {
     const { now, dispatch } = this.#options
     if (item.due > now) {
-      this.wake = Math.min(this.wake ?? item.due, item.due) // DP2
+      const { round } = this.#options
+      round.wake = Math.min(round.wake ?? item.due, item.due) // DP2
       return "lane"
     }
     const consumer = this.#consumerFor(cursor, item)

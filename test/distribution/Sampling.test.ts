@@ -73,20 +73,16 @@ describe("Sampling", () => {
   )
 
   test(
-    "GS4 of deliveries those that failed are written with why, and a sample of the others, in pages",
+    "GS4 of deliveries those that failed are written with why, and a sample of the others",
     "sampled",
     (written, state) =>
       Effect.gen(function* () {
         const { note } = yield* Fates
         for (let n = 0; n < 640; n++) note(fate(n))
-        for (let n = 0; n < Sampling.PAGE; n++)
-          note(fate(n, { status: "failed", attempts: 4, cause: `${"x".repeat(2_000)}` }))
+        for (let n = 0; n < 20; n++) note(fate(n, { status: "failed", attempts: 4, cause: `${"x".repeat(2_000)}` }))
         yield* TestClock.adjust("11 seconds")
-        assert.deepStrictEqual(
-          written.map(({ deliveries }) => deliveries.length),
-          [Sampling.PAGE, 10]
-        )
         const all = written.flatMap(({ deliveries }) => deliveries)
+        assert.lengthOf(all, 640 / Sampling.ONE_OF + 20)
         assert.lengthOf(
           all.filter(({ status }) => status === "delivered"),
           640 / Sampling.ONE_OF
@@ -103,21 +99,36 @@ describe("Sampling", () => {
         state.down = false
         yield* TestClock.adjust("11 seconds")
         assert.lengthOf(written, 0)
-        for (let n = 0; n < Sampling.WAITING + 5; n++) note(fate(n, { status: "retrying" }))
-        yield* TestClock.adjust("11 seconds")
-        assert.strictEqual(
-          written.reduce((sum, { deliveries }) => sum + deliveries.length, 0),
-          Sampling.WAITING
-        )
       })
   )
 
-  test("GS4 all deliveries are written where it is said so", "complete", (written) =>
+  test("GS4 who fails all the time has a share of the bytes of a round, and others theirs", "sampled", (written) =>
     Effect.gen(function* () {
       const { note } = yield* Fates
-      for (let n = 0; n < 100; n++) note(fate(n))
+      for (let round = 0; round < 2; round++) {
+        written.length = 0
+        for (let n = 0; n < 20_000; n++) note(fate(n, { status: "retrying", cause: "x".repeat(1_000) }))
+        for (let n = 0; n < 5; n++)
+          note(fate(n, { status: "failed", subscription: { ...of, id: "other", subscriptionName: "other" } }))
+        yield* TestClock.adjust("11 seconds")
+        const all = written.flatMap(({ deliveries }) => deliveries)
+        const noisy = all.filter(({ subscription }) => subscription === "billing")
+        assert.isAbove(noisy.length, 10)
+        assert.isAtMost(JSON.stringify(noisy).length, Sampling.BYTES.sampled.share)
+        assert.lengthOf(all, noisy.length + 5)
+      }
+    })
+  )
+
+  test("GS4 all deliveries are written where it is said so, in pages", "complete", (written) =>
+    Effect.gen(function* () {
+      const { note } = yield* Fates
+      for (let n = 0; n < Sampling.PAGE + 100; n++) note(fate(n))
       yield* TestClock.adjust("11 seconds")
-      assert.lengthOf(written[0]!.deliveries, 100)
+      assert.deepStrictEqual(
+        written.map(({ deliveries }) => deliveries.length),
+        [Sampling.PAGE, 100]
+      )
     })
   )
 })

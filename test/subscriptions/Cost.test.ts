@@ -27,7 +27,7 @@ const counted = <A extends object, K extends keyof A>(all: ReadonlyArray<A>, nam
   return () => reads
 }
 
-const backlog = (type: "shared" | "key_shared", consumers: number) => {
+const backlog = (type: "shared" | "key_shared", consumers: number, each = EACH) => {
   const machine = new Dispatch<string>(subscriptionOf(type, { maxInFlight: 10_000 }), { budget: 4_194_304, tokens: 0 })
   const order = type === "shared" ? "unordered" : "keys"
   const width = HASHES / SLICES
@@ -35,10 +35,10 @@ const backlog = (type: "shared" | "key_shared", consumers: number) => {
     const slice = { partition: 0, from: share * width, to: (share + 1) * width }
     const cursor = new Cursor<string>({ slice, share, maxAttempts: 3, order, end: 1e9 }, beginAt(1, 0))
     machine.cursors.add(cursor)
-    const reads = Array.from({ length: EACH }, (_, offset) => ({
+    const reads = Array.from({ length: each }, (_, offset) => ({
       ...{ offset, hash: slice.from + (offset % width), bytes: 10, body: "x" }
     }))
-    machine.offer(cursor, 0, EACH, reads)
+    machine.offer(cursor, 0, each, reads)
   }
   for (let n = 0; n < consumers; n++) machine.join(`c${n}`, `c${n}`, 0)
   const cursors = [...machine.cursors]
@@ -117,5 +117,25 @@ describe("what a look costs", () => {
     )
     assert.isAtMost(asked(), 60)
     assert.isEmpty(machine.poll(4).deliveries)
+  })
+
+  it("DZ2 what is held of all cursors is added up once a look, and not for each of them", () => {
+    const { machine, cursors } = backlog("shared", 1, 0)
+    machine.consumers.grant("c0", 10_000)
+    const reads = counted(cursors, "bytes")
+    machine.poll(1)
+    assert.isAtMost(reads(), 8 * cursors.length)
+  })
+
+  it("DP2 a round of several looks wakes for what any of them saw", () => {
+    const { machine, cursors, keep } = backlog("shared", 1)
+    machine.consumers.grant("c0", 1_000_000)
+    for (const cursor of cursors) cursor.durableMark = cursor.mark = 2 * EACH
+    keep()
+    for (const [n, cursor] of cursors.entries())
+      for (const item of cursor.waiting) item.due = n === 0 && item.offset === 5 ? 100 : 60_000
+    let told = machine.poll(1)
+    while (told.more) told = machine.poll(1)
+    assert.strictEqual(told.wake, 100)
   })
 })
