@@ -7,7 +7,7 @@
  *   FJ4  Others have a turn between two events that a filter looks at, however many are read at once.
  */
 import { Effect } from "effect"
-import type { HeraldError } from "../errors/HeraldError.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { eventsIn, walk } from "../topics/Frames.ts"
 import { NO_KEY } from "../topics/Message.ts"
 import type { Place } from "../topics/MessageId.ts"
@@ -23,6 +23,8 @@ import { beginAt } from "./SavedCursor.ts"
 import type { Serving } from "./Serving.ts"
 import type { Subscription } from "./Subscription.ts"
 
+/** A log that hangs is one that fails: looks go on, and shares are given up meanwhile. SO4 */
+const ANSWERED = "5 seconds"
 /** Bytes of one read. */
 const BYTES = 262_144
 /** Bytes that an event takes beside itself. */
@@ -90,7 +92,10 @@ export class Fetching {
 
   #read(serving: Serving, partition: number, epoch: number, offset: number, maxBytes: number) {
     const id = { topic: serving.subscription.topicId, partition }
-    return this.#log.read(id, { epoch, offset }, { maxBytes, packed: false })
+    return Effect.timeoutOrElse(this.#log.read(id, { epoch, offset }, { maxBytes, packed: false }), {
+      duration: ANSWERED,
+      orElse: () => failure("DatabaseUnavailable", "the log did not answer in time")
+    })
   }
 
   /** True: there was something. */

@@ -9,7 +9,7 @@ export class FakeLog {
   readonly segments: Array<Array<Segment>>
   readonly firsts: Array<number>
   epoch = 1
-  /** What becomes of who asks it how far it goes. */
+  /** What becomes of who asks it anything. */
   sick: "fails" | "hangs" | undefined
   /** Questions how far it goes so far, and topics in them. */
   asked = 0
@@ -67,8 +67,9 @@ export class FakeLog {
       TopicLog.of({
         append: () => Effect.die("nobody appends by it"),
         read: ({ partition }, from) =>
-          Effect.sync(() => {
+          Effect.suspend(() => {
             this.reads++
+            if (this.sick !== undefined) return this.#sickness(this.sick)
             const first = this.firsts[partition]!
             const pieces: Array<Piece> = []
             if (from.epoch !== this.epoch) pieces.push({ is: "gap", from: from.offset, to: 0, why: "epoch" })
@@ -76,17 +77,15 @@ export class FakeLog {
             const start = from.epoch !== this.epoch ? 0 : Math.max(first, from.offset)
             const segment = this.segments[partition]!.find(({ base, count }) => base + count > start)
             if (segment !== undefined) pieces.push(segment)
-            return { epoch: this.epoch, pieces, next: segment === undefined ? start : segment.base + segment.count }
+            const next = segment === undefined ? start : segment.base + segment.count
+            return Effect.succeed({ epoch: this.epoch, pieces, next })
           }),
         find: () => Effect.succeed(undefined),
         bounds: (topics) =>
           Effect.suspend(() => {
             this.asked++
             this.askedOf += topics.length
-            if (this.sick === "hangs") return Effect.never
-            return this.sick === "fails"
-              ? failure("DatabaseUnavailable", "the log is away")
-              : Effect.succeed(topics.flatMap(bounds))
+            return this.sick === undefined ? Effect.succeed(topics.flatMap(bounds)) : this.#sickness(this.sick)
           }),
         trim: () => Effect.succeed(undefined),
         hints: (grown) =>
@@ -95,5 +94,9 @@ export class FakeLog {
           })
       })
     )
+  }
+
+  #sickness(sick: "fails" | "hangs") {
+    return sick === "hangs" ? Effect.never : failure("DatabaseUnavailable", "the log is away")
   }
 }

@@ -34,6 +34,27 @@ describe("leases", () => {
       })
     )
 
+  for (const sick of ["fails", "hangs"] as const)
+    it.effect(`SO4 a node whose log ${sick} gives up what another can serve`, () =>
+      Effect.gen(function* () {
+        const [city, other] = [new City(), new City()]
+        Object.assign(other, { stores: city.stores })
+        const { id } = yield* city.make("k", "shared", "kafka")
+        yield* Effect.exit(other.make("k", "shared", "kafka"))
+        const logs = [city.kafka, other.kafka]
+        for (const log of logs) log.append(0, many(100))
+        const [a, b] = [yield* city.node("a"), yield* other.node("b")]
+        yield* a.join("k", "one")
+        yield* seconds(3)
+        city.kafka.sick = sick
+        for (const log of logs) log.append(0, many(100, 100))
+        const two = yield* b.join("k", "two")
+        yield* seconds(30)
+        assert.deepStrictEqual(yield* city.holders(id), ["a", "b"])
+        assert.isNotEmpty(two.guest.texts)
+      })
+    )
+
   it.effect("SO4 LQ1 many that come at once cost a statement each, and nothing beyond that when they are there", () =>
     Effect.gen(function* () {
       const city = new City()
