@@ -24,7 +24,8 @@ describe("fault 22: listener lost, 500 writers", () => {
     const subscriber = new Subscriber(listening.grpc, { token: writing.token })
     await using session = await connect(database.url)
     const listeners = () => session.query("select pid from pg_stat_activity where query ilike 'listen%'")
-    await waitUntil("both to listen", async () => (await listeners()).length === 2)
+    // Each for changes, and for events of topics.
+    await waitUntil("both to listen", async () => (await listeners()).length === 4)
 
     const writes = Array.from({ length: WRITERS }, (_, i) => writing.publish(`svc.${i % 50}`, `value ${i}`))
     const kills = (async () => {
@@ -49,7 +50,7 @@ describe("fault 22: listener lost, 500 writers", () => {
       "converged after the last write": seconds(performance.now() - from)
     })
     assert.deepStrictEqual(subscriber.backwards, [])
-    await waitUntil("both to listen again", async () => (await listeners()).length === 2)
+    await waitUntil("both to listen again", async () => (await listeners()).length === 4)
     subscriber.close()
   })
 })
