@@ -129,3 +129,7 @@ export const IdempotencyKey = Schema.optionalKey(
     shown({ pattern: "^[!-~]([ -~]*[!-~])?$" })
   )
 )
+
+/** A whole number; the document says its bounds, and what holds them is below the door. */
+export const within = (minimum: number, maximum: number) =>
+  Schema.Int.check(Schema.makeFilter<number>(() => undefined, { toJsonSchema: () => ({ minimum, maximum }) }))

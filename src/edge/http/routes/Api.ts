@@ -13,7 +13,12 @@ const one = "/v1/routes/:route"
 
 export class RoutesGroup extends HttpApiGroup.make("routes")
   .add(
-    post("create", "/v1/routes", { headers, payload: Wire.RouteBody, success: Wire.Route, error })
+    post("create", "/v1/routes", {
+      headers,
+      payload: Wire.RouteBody,
+      success: Wire.Route.pipe(HttpApiSchema.status(201)),
+      error
+    })
       .annotate(Needs, need("topics.manage", "somewhere", 10))
       .annotateMerge(
         about("Add a routing rule", "What comes to its source from now on is appended to its target too, once.")

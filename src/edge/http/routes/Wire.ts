@@ -6,7 +6,7 @@ import * as Model from "../../../routes/Route.ts"
 import type { RouteDraft, RouteStats as Stats } from "../../../routes/RoutingRules.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { EVENT_KEY_LENGTH } from "../../../topics/Message.ts"
-import { Labels, Message, Stamp, stamp, TopicName, Whole } from "../Wire.ts"
+import { Labels, Message, Stamp, stamp, TopicName, Whole, within } from "../Wire.ts"
 
 const Name = Plain(1_000).annotate({ examples: ["big-checkouts"] })
 export const Target = { route: Name }
@@ -27,7 +27,7 @@ export const RouteBody = Schema.Struct({
   target: TopicName,
   condition: Schema.optionalKey(Condition),
   key: Schema.optionalKey(Key),
-  priority: Schema.optionalKey(Schema.Int),
+  priority: Schema.optionalKey(within(-Model.PRIORITY, Model.PRIORITY)),
   final: Schema.optionalKey(Schema.Boolean),
   enabled: Schema.optionalKey(Schema.Boolean),
   description: Schema.optionalKey(Plain(Model.ROUTE_DESCRIPTION_LENGTH)),
@@ -45,7 +45,7 @@ export const RouteChangeBody = Schema.Struct({
   target: Schema.optionalKey(TopicName),
   condition: Schema.optionalKey(Condition),
   key: Schema.optionalKey(Key),
-  priority: Schema.optionalKey(Schema.Int),
+  priority: Schema.optionalKey(within(-Model.PRIORITY, Model.PRIORITY)),
   final: Schema.optionalKey(Schema.Boolean),
   enabled: Schema.optionalKey(Schema.Boolean),
   description: Schema.optionalKey(Plain(Model.ROUTE_DESCRIPTION_LENGTH)),

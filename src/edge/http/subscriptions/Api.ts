@@ -19,7 +19,7 @@ export class SubscriptionsGroup extends HttpApiGroup.make("subscriptions")
     post("create", "/v1/subscriptions", {
       headers,
       payload: Wire.SubscriptionBody,
-      success: Wire.Subscription,
+      success: Wire.Subscription.pipe(HttpApiSchema.status(201)),
       error
     })
       .annotate(Needs, need("topics.consume", "somewhere", 4))

@@ -13,7 +13,9 @@ import { messageIdText } from "../../../topics/MessageId.ts"
 import { problemOf } from "../Problem.ts"
 
 import { From, shownPayload } from "../topics/EventWire.ts"
-import { Labels, Message, Problem, Stamp, stamp, stampOr, TopicName, Whole } from "../Wire.ts"
+import { Labels, Message, Problem, Stamp, stamp, stampOr, TopicName, Whole, within } from "../Wire.ts"
+
+const { limits } = Model
 
 const Name = Plain(1_000).annotate({ examples: ["billing"] })
 export const Target = { topic: TopicName, subscription: Name }
@@ -34,17 +36,17 @@ export const SubscriptionBody = Schema.Struct({
   from: Schema.optionalKey(From),
   filter: Schema.optionalKey(Schema.String),
   consumerGroup: Schema.optionalKey(Plain(1_000)),
-  maxAttempts: Schema.optionalKey(Schema.Int),
+  maxAttempts: Schema.optionalKey(within(1, limits.attempts)),
   deadLetterTopic: Schema.optionalKey(Plain(1_000)),
-  ackTimeoutMillis: Schema.optionalKey(Schema.Int),
+  ackTimeoutMillis: Schema.optionalKey(within(limits.ackTimeoutMillis.least, limits.ackTimeoutMillis.most)),
   backoffMillis: Schema.optionalKey(
-    Schema.Array(Schema.Int).check(
+    Schema.Array(within(0, limits.backoffMillis)).check(
       Schema.makeFilter<ReadonlyArray<number>>(() => undefined, {
-        toJsonSchema: () => ({ minItems: 1, maxItems: Model.limits.backoffs })
+        toJsonSchema: () => ({ minItems: 1, maxItems: limits.backoffs })
       })
     )
   ),
-  maxInFlight: Schema.optionalKey(Schema.Int),
+  maxInFlight: Schema.optionalKey(within(1, limits.inFlight)),
   message: Schema.optionalKey(Message)
 }).annotate({
   identifier: "SubscriptionBody",
@@ -87,7 +89,7 @@ export const ResumeBody = Schema.Struct({ message: Schema.optionalKey(Message) }
 /** `ids`, or `all`: the oldest 1,000. */
 export const LettersBody = Schema.Struct({
   ids: Schema.optionalKey(
-    Schema.Array(Schema.Int).check(
+    Schema.Array(within(0, limits.backoffMillis)).check(
       Schema.makeFilter<ReadonlyArray<number>>(() => undefined, {
         toJsonSchema: () => ({ minItems: 1, maxItems: MOST_LETTERS })
       })

@@ -17,7 +17,12 @@ const headers = { "idempotency-key": IdempotencyKey }
 
 export class TopicsGroup extends HttpApiGroup.make("topics")
   .add(
-    post("create", "/v1/topics", { headers, payload: Wire.TopicBody, success: Wire.Topic, error })
+    post("create", "/v1/topics", {
+      headers,
+      payload: Wire.TopicBody,
+      success: Wire.Topic.pipe(HttpApiSchema.status(201)),
+      error
+    })
       .annotate(Needs, need("topics.manage", "somewhere", 4))
       .annotateMerge(about("Create a topic", "A named log of events, in partitions.")),
     get("list", "/v1/topics", {

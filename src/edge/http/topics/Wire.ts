@@ -7,7 +7,7 @@ import { retentionOf, retentionText } from "../../../topics/RetentionText.ts"
 import * as Model from "../../../topics/Topic.ts"
 import type { Opened } from "../../../topics/TopicStore.ts"
 import type { TopicStats as Stats, TopicChange, TopicDraft } from "../../../topics/Topics.ts"
-import { Message, Stamp, stamp, TopicName, Whole } from "../Wire.ts"
+import { Message, Stamp, stamp, TopicName, Whole, within } from "../Wire.ts"
 
 export const Target = { topic: TopicName }
 export const Partition = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: Model.PARTITIONS - 1 }))
@@ -19,7 +19,7 @@ const Description = Plain(Model.DESCRIPTION_LENGTH)
 /** `retention`: a time, a size of each partition, or both. `log`, `compression`: never changed afterwards. `schema`: a JSON Schema (2020-12). */
 export const TopicBody = Schema.Struct({
   name: TopicName,
-  partitions: Schema.optionalKey(Schema.Int),
+  partitions: Schema.optionalKey(within(1, Model.PARTITIONS)),
   retention: Schema.optionalKey(Retention),
   log: Schema.optionalKey(Schema.Literals(Model.LOGS)),
   compression: Schema.optionalKey(Schema.Literals(Model.COMPRESSIONS)),
@@ -31,7 +31,7 @@ export const TopicBody = Schema.Struct({
 
 /** What is left out stays. `schema` null: events are not checked any more. `expectedVersion`: fail unless it is the current one. */
 export const TopicChangeBody = Schema.Struct({
-  partitions: Schema.optionalKey(Schema.Int),
+  partitions: Schema.optionalKey(within(1, Model.PARTITIONS)),
   retention: Schema.optionalKey(Retention),
   schema: Schema.optionalKey(Schema.Unknown),
   enabled: Schema.optionalKey(Schema.Boolean),
