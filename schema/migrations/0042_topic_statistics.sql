@@ -15,7 +15,7 @@ create table distribution_stats (
   failed bigint not null
 ) with (fillfactor = 50);
 
--- One row a topic, node and minute in which there was anything. Ranges of an hour.
+-- One row a topic, node and minute in which there was anything.
 create temporary table distribution_points (
   at timestamptz not null,
   topic integer not null,
@@ -34,7 +34,7 @@ create temporary table distribution_points (
   producer_count integer not null
 );
 
--- What became of deliveries: those that failed, and of the others a sample or all. Ranges of a day.
+-- What became of deliveries: those that failed, and of the others a sample or all.
 create temporary table distribution_deliveries (
   at timestamptz not null,
   topic integer not null,
@@ -48,7 +48,8 @@ create temporary table distribution_deliveries (
   error_message text not null
 );
 
--- Hypertables where this database has TimescaleDB, otherwise ranges that end by DROP: the statement that makes the table is all that differs.
+-- Hypertables where this database has TimescaleDB, otherwise ranges of a day that end by DROP: the statement that makes the table is all that differs. Whoever
+-- reads holds a lock on each range that may have what is asked for, and on its index: so there are few, and only those of the time that is asked for are locked.
 create table distribution_ranges (of_table text not null, lower timestamptz not null, primary key (of_table, lower));
 if exists (select from pg_extension where extname = 'timescaledb') then
   create table distribution_metrics_ts (like distribution_points including defaults including constraints, primary key (topic, at, run));
@@ -63,19 +64,23 @@ end if;
 drop table distribution_points, distribution_deliveries;
 create index message_delivery_log_newest on message_delivery_log (topic, at desc);
 
--- A range for that moment, where there is none: made apart and attached, which holds up neither readers nor writers.
-create function herald_distribution_room(of_table text, width interval, moment timestamptz) returns void language plpgsql as $$
+-- A range for the day of that moment, where there is none: made apart and attached, which holds up neither readers nor writers. At most 400.
+create function herald_distribution_room(of_table text, moment timestamptz) returns void language plpgsql as $$
 declare
-  lo constant timestamptz := date_bin(width, moment, '2000-01-01 00:00:00+00');
-  part constant text := of_table || '_' || to_char(lo at time zone 'UTC', 'YYYYMMDDHH24');
+  lo constant timestamptz := date_bin('1 day', moment, '2000-01-01 00:00:00+00');
+  hi constant timestamptz := lo + interval '24 hours';
+  part constant text := of_table || '_' || to_char(lo at time zone 'UTC', 'YYYYMMDD');
 begin
   if exists (select from distribution_ranges r where r.of_table = herald_distribution_room.of_table and r.lower = lo) then return; end if;
   if (select relkind from pg_class where oid = of_table::regclass) <> 'p' then return; end if;
   perform pg_advisory_xact_lock(7234740);
   if exists (select from distribution_ranges r where r.of_table = herald_distribution_room.of_table and r.lower = lo) then return; end if;
+  if (select count(*) from distribution_ranges r where r.of_table = herald_distribution_room.of_table) >= 400 then
+    raise exception '% has 400 ranges', of_table using errcode = '54000';
+  end if;
   execute format('create table %I (like %I including defaults including constraints, constraint range check (at >= %L and at < %L))',
-    part, of_table, lo, lo + width);
-  execute format('alter table %I attach partition %I for values from (%L) to (%L)', of_table, part, lo, lo + width);
+    part, of_table, lo, hi);
+  execute format('alter table %I attach partition %I for values from (%L) to (%L)', of_table, part, lo, hi);
   execute format('alter table %I drop constraint range', part);
   insert into distribution_ranges values (of_table, lo);
 end $$;
@@ -84,7 +89,7 @@ end $$;
 create function herald_distribution_expired(before timestamptz) returns table (parent text, part text, attached boolean, pending boolean) language sql stable as $$
   select p.relname::text, c.relname::text, i.inhrelid is not null, coalesce(i.inhdetachpending, false)
   from pg_class p
-    join pg_class c on c.relnamespace = p.relnamespace and c.relkind = 'r' and c.relname ~ ('^' || p.relname || '_[0-9]{10}$')
+    join pg_class c on c.relnamespace = p.relnamespace and c.relkind = 'r' and c.relname ~ ('^' || p.relname || '_[0-9]{8}$')
     left join pg_inherits i on i.inhrelid = c.oid and i.inhparent = p.oid
   where p.oid in ('distribution_metrics_ts'::regclass, 'message_delivery_log'::regclass) and p.relkind = 'p'
     and (i.inhrelid is null or (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''([^'']+)''\)'))[1]::timestamptz <= before)
@@ -98,8 +103,8 @@ create function herald_distribution_write(batch jsonb) returns void language plp
 declare
   now constant timestamptz := clock_timestamp();
 begin
-  perform herald_distribution_room('distribution_metrics_ts', '1 hour', now);
-  perform herald_distribution_room('message_delivery_log', '1 day', now);
+  perform herald_distribution_room('distribution_metrics_ts', now);
+  perform herald_distribution_room('message_delivery_log', now);
   insert into distribution_stats as d
     select s.topic, now, now, s.published, s.refused, s.sent, s.delivered, s.failed
       from jsonb_to_recordset(batch->'samples') as s(topic integer, published bigint, refused bigint, sent bigint, delivered bigint, failed bigint)
@@ -122,22 +127,34 @@ begin
         join topics t on t.id = d.topic;
 end $$;
 
--- How a topic was, in steps of `width` from a moment on: of nodes together, and of a step the average, the slowest and the most.
+-- How a topic was, in steps of `width` from a moment on: of nodes together, and of a step the average, the slowest and the most. It is planned each time, with
+-- that moment known: a plan that is kept for all of them locks all ranges.
 create function herald_distribution_points(of_topic integer, since timestamptz, width interval) returns table (start timestamptz, throughput float8, sent_p50 float8,
-    sent_p99 float8, errors float8, backlog float8, consumers float8, producers float8) language sql stable as $$
-  with nodes as (
-    select date_bin('1 minute', at, '2000-01-01 00:00:00+00') as minute, run, avg(throughput_per_second) as throughput, max(latency_p50_ms) as p50,
-      max(latency_p99_ms) as p99, max(error_rate) as errors, max(backlog_size) as backlog, max(consumer_count) as consumers, max(producer_count) as producers
-    from distribution_metrics_ts where topic = of_topic and at >= since group by 1, 2
-  ), minutes as (
-    select minute, sum(throughput) as throughput, max(p50) as p50, max(p99) as p99, max(errors) as errors, sum(backlog) as backlog,
-      sum(consumers) as consumers, max(producers) as producers
-    from nodes group by 1
-  )
-  select date_bin(width, minute, '2000-01-01 00:00:00+00'), avg(throughput), max(p50), max(p99), max(errors), max(backlog)::float8, max(consumers)::float8,
-    max(producers)::float8
-  from minutes group by 1 order by 1
-$$;
+    sent_p99 float8, errors float8, backlog float8, consumers float8, producers float8) language plpgsql stable as $body$
+begin
+  return query execute $$
+    with nodes as (
+      select date_bin('1 minute', at, '2000-01-01 00:00:00+00') as minute, run, avg(throughput_per_second) as throughput, max(latency_p50_ms) as p50,
+        max(latency_p99_ms) as p99, max(error_rate) as errors, max(backlog_size) as backlog, max(consumer_count) as consumers, max(producer_count) as producers
+      from distribution_metrics_ts where topic = $1 and at >= $2 group by 1, 2
+    ), minutes as (
+      select minute, sum(throughput) as throughput, max(p50) as p50, max(p99) as p99, max(errors) as errors, sum(backlog) as backlog,
+        sum(consumers) as consumers, max(producers) as producers
+      from nodes group by 1
+    )
+    select date_bin($3, minute, '2000-01-01 00:00:00+00'), avg(throughput), max(p50), max(p99), max(errors), max(backlog)::float8, max(consumers)::float8,
+      max(producers)::float8
+    from minutes group by 1 order by 1
+  $$ using of_topic, since, width;
+end $body$;
+
+-- The newest deliveries of a topic, from a moment on; planned as the points are.
+create function herald_distribution_deliveries(of_topic integer, since timestamptz, most integer) returns setof message_delivery_log language plpgsql stable as $body$
+begin
+  return query execute $$
+    select * from message_delivery_log where topic = $1 and at >= $2 order by at desc, offset_position desc limit $3
+  $$ using of_topic, since, most;
+end $body$;
 
 -- What is of topics that are no more; ranges are dropped from outside.
 create function herald_distribution_sweep(lease jsonb, lasts interval, keep interval) returns jsonb language plpgsql as $$
@@ -152,6 +169,6 @@ begin
     perform drop_chunks('message_delivery_log', older_than => clock_timestamp() - keep);
   end if;
   delete from distribution_ranges r where r.lower + interval '1 day' <= clock_timestamp() - keep
-    and not exists (select from pg_class where relname = r.of_table || '_' || to_char(r.lower at time zone 'UTC', 'YYYYMMDDHH24'));
+    and not exists (select from pg_class where relname = r.of_table || '_' || to_char(r.lower at time zone 'UTC', 'YYYYMMDD'));
   return jsonb_build_object('topics', gone);
 end $$;

@@ -4,6 +4,8 @@
  *   GS1  What nodes write is added up: of a topic all that was ever counted, and by the minute what all nodes together did. (held by
  *        test/contracts/Statistics.ts)
  *   GS2  Of topics that are no more nothing is kept, and of others no more than is asked to be kept. (held by test/contracts/Statistics.ts)
+ *   GS7  Who reads touches what is of the time that is asked for and nothing else, and there are at most 400 ranges of anything: whatever is locked while one
+ *        reads is bounded. (held by test/contracts/Statistics.test.ts)
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"

@@ -37,7 +37,7 @@ export const topicServices = ({
   readonly node?: string
 }) =>
   Layer.mergeAll(
-    Statistics.layer.pipe(Layer.provideMerge(Topics.layer)),
+    Statistics.layer(statistics).pipe(Layer.provideMerge(Topics.layer)),
     ephemeralKeeping,
     Subscriptions.layer,
     DeadLetters.layer,

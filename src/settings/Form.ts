@@ -85,6 +85,19 @@ export const duration: Form<number> = {
   secret: false
 }
 
+/** Such a duration, in bounds that are written as durations are. */
+export const durationIn = (least: string, most: string): Form<number> => {
+  const [from, to] = [duration.read(least) ?? 0, duration.read(most) ?? Number.POSITIVE_INFINITY]
+  return {
+    ...duration,
+    expected: `${duration.expected}, from ${least} to ${most}`,
+    read: (raw) => {
+      const millis = duration.read(raw)
+      return millis !== undefined && millis >= from && millis <= to ? millis : undefined
+    }
+  }
+}
+
 export const oneOf = <const A extends string>(...names: ReadonlyArray<A>): Form<A> => ({
   expected: `one of ${names.join(", ")}`,
   read: (raw) => names.find((name) => name === String(raw)),

@@ -23,8 +23,9 @@ export const errors = {
   ReadsBusy: {
     code: "HRLD-3071",
     title: "Too many reads wait for events",
-    cause: "A node lets a bounded number of reads wait for events at once, and of one principal a quarter of those.",
-    fix: "Come again after Retry-After; read without `wait`, or by a stream, which waits for as long as it is open.",
+    cause:
+      "A node lets a bounded number of reads wait for events, or for statistics of topics, at once, and of one principal a quarter of those.",
+    fix: "Come again after Retry-After; read events without `wait`, or by a stream, which waits for as long as it is open.",
     grpc: 8,
     http: 429,
     exit: 7

@@ -15,7 +15,7 @@ UNSAYABLE = [
     "query cursor: the cursor of an answer",
     "cursor: it is the name of a topic",
     "a date such as 2026-01-31T09:30:00Z",
-    "since: from 1m to 366d",
+    "since: from 1m to 7d, for which it is kept",
     "either ids or all is given",
     "has the partitions 0 to",  # of that topic
     "letters, digits and . _ -, beginning with",

@@ -156,7 +156,7 @@ export const sessionsWith = (
 
 /** Topics and their subscriptions, as a node has them. */
 export const topics = Layer.mergeAll(
-  Statistics.layer.pipe(Layer.provideMerge(Topics.layer)),
+  Statistics.layer({ keepMillis: 604_800_000 }).pipe(Layer.provideMerge(Topics.layer)),
   Subscriptions.layer,
   DeadLetters.layer,
   RoutingRules.layer,

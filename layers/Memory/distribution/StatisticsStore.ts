@@ -21,7 +21,6 @@ class StatisticsTables {
 }
 
 const MINUTE = 60_000
-const HOUR = 3_600_000
 const DAY = 86_400_000
 
 const most = (values: ReadonlyArray<number | null>): number | null =>
@@ -119,16 +118,12 @@ export const layer = Layer.effect(
         }),
       drop: (before) =>
         Effect.sync(() => {
-          const ends = (at: number, width: number) => (Math.floor(at / width) + 1) * width <= before
-          const hours = new Set(
-            tables.points.filter(({ start }) => ends(start, HOUR)).map(({ start }) => Math.floor(start / HOUR))
-          )
-          const days = new Set(
-            tables.deliveries.filter(({ at }) => ends(at, DAY)).map(({ at }) => Math.floor(at / DAY))
-          )
-          tables.points = tables.points.filter(({ start }) => !ends(start, HOUR))
-          tables.deliveries = tables.deliveries.filter(({ at }) => !ends(at, DAY))
-          return { dropped: hours.size + days.size, left: 0 }
+          const ends = (at: number) => (Math.floor(at / DAY) + 1) * DAY <= before
+          const days = (all: ReadonlyArray<number>) => new Set(all.filter(ends).map((at) => Math.floor(at / DAY))).size
+          const dropped = days(tables.points.map(({ start }) => start)) + days(tables.deliveries.map(({ at }) => at))
+          tables.points = tables.points.filter(({ start }) => !ends(start))
+          tables.deliveries = tables.deliveries.filter(({ at }) => !ends(at))
+          return { dropped, left: 0 }
         })
     })
   })

@@ -9,7 +9,7 @@ import { asFence, millis } from "../leases/Fence.ts"
 export const layer = Layer.effect(
   StatisticsStore,
   Effect.gen(function* () {
-    const { other: sql, reads } = yield* Pools
+    const { other: sql } = yield* Pools
 
     return StatisticsStore.of({
       write: (written) =>
@@ -19,19 +19,19 @@ export const layer = Layer.effect(
       read: ({ topic, since, width, limit }) =>
         Effect.all({
           totals: Effect.map(
-            guarded("read statistics")(reads<Totals>`
+            guarded("read statistics")(sql<Totals>`
               select herald_millis(since) as since, published::float8 as published, refused::float8 as refused, sent::float8 as sent,
                 delivered::float8 as delivered, failed::float8 as failed
               from distribution_stats where topic = ${topic}::int`),
             ([row]) => row
           ),
-          points: guarded("read statistics")(reads<Point>`
+          points: guarded("read statistics")(sql<Point>`
             select herald_millis(start) as start, throughput, sent_p50 as p50, sent_p99 as p99, errors, backlog, consumers, producers
             from herald_distribution_points(${topic}::int, herald_at(${since}::float8), ${millis(width)}::interval)`),
-          deliveries: guarded("read deliveries")(reads<Delivery & { readonly at: number }>`
+          deliveries: guarded("read deliveries")(sql<Delivery & { readonly at: number }>`
             select herald_millis(at) as at, topic, subscription, message_id as id, offset_position::float8 as "offset", delivery_latency_ms as latency,
               retry_count as retries, status, error_message as error
-            from message_delivery_log where topic = ${topic}::int and at >= herald_at(${since}::float8) order by at desc, offset_position desc limit ${limit}::int`)
+            from herald_distribution_deliveries(${topic}::int, herald_at(${since}::float8), ${limit}::int)`)
         }),
       sweep: (lease, leaseMillis, keepMillis) =>
         Effect.map(

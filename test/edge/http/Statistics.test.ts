@@ -41,9 +41,9 @@ describe("statistics over HTTP", () => {
         ...{ subscription: "billing", messageId: "shop/orders:0:1:2", offset: 2, latencyMillis: 5, retryCount: 3 },
         ...{ status: "failed", error: "no" }
       })
-      const year = await door.call("GET", `${path}?since=366d`)
-      assert.isAtLeast(year.body["width"] * POINTS, 366 * 86_400_000)
-      for (const since of ["1s", "367d", "soon", ""])
+      const week = await door.call("GET", `${path}?since=7d`)
+      assert.isAtLeast(week.body["width"] * POINTS, 7 * 86_400_000)
+      for (const since of ["1s", "8d", "soon", ""])
         assert.strictEqual((await door.call("GET", `${path}?since=${since}`)).status, 400, since)
       const { token } = await door.mint("elsewhere", "viewer", ["other/*"])
       assert.strictEqual((await door.call("GET", path, undefined, token)).status, 403)

@@ -9,7 +9,10 @@ export const Since = Schema.String.check(
   Schema.makeFilter((text) => (duration.read(text) === undefined ? `${duration.expected}` : undefined), {
     toJsonSchema: () => ({ maxLength: 16, pattern: "^[0-9]+(ms|s|m|h|d)$" })
   })
-).annotate({ description: "How far back, from 1m to 366d: 1h unless it is said.", examples: ["1h"] })
+).annotate({
+  description: "How far back, from 1m to what is kept (STATISTICS_TIME): 1h unless it is said.",
+  examples: ["1h"]
+})
 export const millisOf = (text: string): number => duration.read(text) ?? 0
 
 const Millis = Schema.NullOr(Schema.Finite)
