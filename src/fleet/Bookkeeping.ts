@@ -11,6 +11,7 @@ import { Cause, Clock, Context, type Duration, Effect, Exit, Layer, Metric, Opti
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { notice } from "../telemetry/Degraded.ts"
 import { always } from "../telemetry/Every.ts"
+import { lastWords } from "../telemetry/LastWords.ts"
 import { counter, gauge } from "../telemetry/Metrics.ts"
 import type { Batch, DeliveryRow, HealthNote, HeldRow, InstanceNote, Speaker } from "./Instance.ts"
 import { InstanceStore } from "./InstanceStore.ts"
@@ -125,7 +126,7 @@ const make = Effect.fnUntraced(function* (options: BookkeepingOptions) {
       : Queue.take(wake).pipe(Effect.timeoutOption(options.flushEvery), Effect.asVoid)
   const flush = write.pipe(Effect.repeat({ while: (done) => done && unwritten.size > 0 }), Effect.asVoid)
   // Runs after the loop below has ended and put back what it was writing.
-  yield* Effect.addFinalizer(() => Effect.interruptible(flush.pipe(Effect.timeoutOption("2 seconds"))))
+  yield* Effect.addFinalizer(() => lastWords("what clients answered was not written at the end", flush))
   const round = Effect.suspend(due).pipe(
     Effect.andThen(write),
     Effect.flatMap((done) => (done ? Effect.void : Effect.sleep(RETRY)))

@@ -6,6 +6,7 @@
 import { Duration, Effect, Metric } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { afterEvery } from "../telemetry/Every.ts"
+import { lastWords } from "../telemetry/LastWords.ts"
 import { counter } from "../telemetry/Metrics.ts"
 import { type Lease, Leases } from "./Leases.ts"
 
@@ -48,7 +49,7 @@ export const takeTurns = Effect.fnUntraced(function* (
 
   yield* Metric.update(Metric.withAttributes(failedTotal, { work: name }), 0) // MT1
   yield* Effect.addFinalizer(() =>
-    held === undefined ? Effect.void : leases.release(held).pipe(Effect.timeout("1 second"), Effect.ignore)
+    held === undefined ? Effect.void : lastWords(`the lease for ${name} was not given up`, leases.release(held))
   )
   const told = turn.pipe(
     Effect.catch((error) => failed(error.code, error.message)), // LE4

@@ -19,6 +19,7 @@ import type { Counted, Seen } from "../rollouts/Sighting.ts"
 import { type Witness, Witnesses } from "../sessions/Witnesses.ts"
 import { notice } from "../telemetry/Degraded.ts"
 import { afterEvery, always } from "../telemetry/Every.ts"
+import { lastWords } from "../telemetry/LastWords.ts"
 import { counter, gauge } from "../telemetry/Metrics.ts"
 import { Slices } from "../work/Slices.ts"
 import { Roll } from "./Roll.ts"
@@ -204,12 +205,8 @@ const make = Effect.fnUntraced(function* ({ heartbeatTimeout, waiting: room }: G
     if (!wrote && waiting.size === 0) return Effect.void
     countDue = true
     const rest = write.pipe(Effect.repeat({ while: (pause) => pause === GATHER }))
-    return rest.pipe(
-      Effect.andThen(store.leave(witnesses.run)),
-      Effect.ignore,
-      Effect.interruptible,
-      Effect.timeoutOption("1 second")
-    ) // GH4
+    const all = Effect.andThen(rest, store.leave(witnesses.run))
+    return lastWords("what instances make of rollouts was not written at the end", all) // GH4
   })
   yield* Effect.forkScoped(always("what instances make of rollouts was not written", round))
 

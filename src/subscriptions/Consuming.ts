@@ -12,6 +12,7 @@
 import { Clock, Context, Effect, FiberMap, Layer, Queue, type Scope, Semaphore } from "effect"
 import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { always, every, saidOf } from "../telemetry/Every.ts"
+import { lastWords } from "../telemetry/LastWords.ts"
 import { Logs, noLog } from "../topics/Logs.ts"
 import type { LogKind, Topic } from "../topics/Topic.ts"
 import { TopicStore } from "../topics/TopicStore.ts"
@@ -245,14 +246,17 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
 
   /** SO2 */
   yield* Effect.addFinalizer(() =>
-    Effect.gen(function* () {
-      for (const serving of servings.values()) {
-        for (const session of [...serving.seats.keys()]) serving.leave(session, now(), false)
-        serving.absent.late(now(), true)
-      }
-      yield* writing.giveUp([...servings.values()].map((serving) => [serving, [...serving.held.keys()]]))
-      yield* store.attend(run, [], 1)
-    }).pipe(Effect.timeout("2 seconds"), Effect.ignore)
+    lastWords(
+      "shares of subscriptions were not given up",
+      Effect.gen(function* () {
+        for (const serving of servings.values()) {
+          for (const session of [...serving.seats.keys()]) serving.leave(session, now(), false)
+          serving.absent.late(now(), true)
+        }
+        yield* writing.giveUp([...servings.values()].map((serving) => [serving, [...serving.held.keys()]]))
+        yield* store.attend(run, [], 1)
+      })
+    )
   )
   for (const [kind, log] of logs.all)
     yield* log.hints((partition) => {

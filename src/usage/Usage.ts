@@ -14,6 +14,7 @@ import { failure, HeraldError } from "../errors/HeraldError.ts"
 import type { Unkeepable } from "../errors/Unkeepable.ts"
 import { notice } from "../telemetry/Degraded.ts"
 import { afterEvery, always } from "../telemetry/Every.ts"
+import { lastWords } from "../telemetry/LastWords.ts"
 import type { Caller } from "./Caller.ts"
 import { Counts, type Tally } from "./Counts.ts"
 import { measureRecorded, measureTally } from "./Measured.ts"
@@ -193,8 +194,9 @@ const make = Effect.fnUntraced(function* (options: UsageOptions) {
   const flush = writeWhile(() => own.length > 0 || due > 0)
   // Runs after the loop below has ended: reports that wait are written and answered, or fail.
   yield* Effect.addFinalizer(() =>
-    Effect.interruptible(
-      writeWhile(() => own.length > 0 || due > 0 || waiting.length > 0).pipe(Effect.timeoutOption("2 seconds"))
+    lastWords(
+      "how flags are used was not written at the end",
+      writeWhile(() => own.length > 0 || due > 0 || waiting.length > 0)
     ).pipe(
       Effect.andThen(
         Effect.sync(() => {

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto"
 import { Clock, Deferred, Duration, Effect, Layer, Metric } from "effect"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { every } from "../../../src/telemetry/Every.ts"
+import { lastWords } from "../../../src/telemetry/LastWords.ts"
 import { counter, gauge } from "../../../src/telemetry/Metrics.ts"
 import type { Batch, Outcome } from "../../../src/topics/Batch.ts"
 import { messagesOf } from "../../../src/topics/Frames.ts"
@@ -169,7 +170,7 @@ export const layer = (options: KafkaOptions) =>
         yield* partitions.mark
       })
       yield* Effect.forkScoped(every("it was not noted how far topics in Kafka are", NOTE, note))
-      yield* Effect.addFinalizer(() => Effect.ignore(note))
+      yield* Effect.addFinalizer(() => lastWords("it was not noted at the end how far topics in Kafka are", note))
 
       const look = Effect.gen(function* () {
         if (listeners.size === 0) return
