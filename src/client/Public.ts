@@ -17,7 +17,7 @@ export { type HandleOptions, type Handler, type Handling, Reject } from "./topic
 export type { ProducerOptions, SendOptions } from "./topics/OpenProducer.ts"
 export type { Producer } from "./topics/Producer.ts"
 export type { TopicReader } from "./topics/Reader.ts"
-export type { ReadOptions, TopicBatch, TopicGap } from "./topics/ReadOptions.ts"
+export type { FilterFigures, ReadOptions, TopicBatch, TopicGap } from "./topics/ReadOptions.ts"
 export type { PublishOptions, Topic, TopicSurroundings, TopicsOptions } from "./topics/Topics.ts"
 export { Topics } from "./topics/Topics.ts"
 export type { TopicTransport } from "./topics/TopicTransport.ts"

@@ -4,6 +4,7 @@
  *
  *   BX2  What a batch says of its events holds for each of them: its offset, and when Herald had it.
  */
+import type { Figures } from "../filters/Figures.ts"
 import type { Changed } from "./Changed.ts"
 import { entriesOf, skipped } from "./Rows.ts"
 
@@ -182,4 +183,10 @@ export interface Started {
   readonly places: ReadonlyArray<{ readonly partition: number; readonly epoch: number; readonly offset: number }>
 }
 
-export type Told = Batch | Gap | Live | Started
+/** What became of the events that its filter was asked about for a reader, since it was told that last. */
+export interface Filtered {
+  readonly kind: "filtered"
+  readonly figures: Figures
+}
+
+export type Told = Batch | Gap | Live | Started | Filtered

@@ -14,7 +14,7 @@ import type { Batch } from "./Batch.ts"
 import { type Answer, CatchingUp, type CatchingUpOptions } from "./CatchingUp.ts"
 import type { Group, Selection } from "./Group.ts"
 import { batchOf } from "./Picking.ts"
-import type { Reader, Sink } from "./Reader.ts"
+import { filteredOf, type Reader, type Sink } from "./Reader.ts"
 import type { Ring } from "./Ring.ts"
 import { type Added, type Joining, Stages, type StagesOptions } from "./Stages.ts"
 
@@ -100,7 +100,7 @@ export class Broadcast {
 
   /** All of its group want what this says from now on; not to be done in a step. */
   reselect({ group }: Reader, selection: Selection | undefined): void {
-    if (group.selection?.looker !== selection?.looker) this.#stages.groups.reselect(group, selection)
+    if (group.selection?.looker !== selection?.looker) this.#stages.reselect(group, selection)
   }
 
   /** Some want a part of the events. */
@@ -247,6 +247,22 @@ export class Broadcast {
     this.#options.delivered(count, count * told.count)
   }
 
+  /** BX41 */
+  *#toldFiltered({ live }: Group): Generator<void, void> {
+    for (let i = 0, count = 0; i < live.length; ) {
+      const reader = live[i]!
+      if (reader.stage === "live") this.#stages.count(reader)
+      const tells = reader.counted.looked > 0
+      if (reader.stage === "live" && (!tells || this.#stages.write(reader, filteredOf(reader)))) i++
+      else {
+        live[i] = live[live.length - 1]!
+        live.pop()
+        if (reader.stage === "live") this.#stages.behind(reader, "full")
+      }
+      if (++count % PAUSE === 0) yield
+    }
+  }
+
   *#quiet(): Generator<void, void> {
     this.#quietDue = false
     const rings = [...this.#rings.values()].filter(({ told, sent }) => told < sent)
@@ -256,6 +272,7 @@ export class Broadcast {
           if (group.live.length === 0 || !group.has(partition) || group.told.get(partition) === sent) continue
           yield* this.#toLive(group, batchOf({ partition, epoch, first: sent, next: sent }, []), undefined)
         }
+      if (group.isChoosing) yield* this.#toldFiltered(group)
       group.told.clear()
       yield
     }

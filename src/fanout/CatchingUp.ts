@@ -9,10 +9,12 @@
  *   BX37 Who becomes live knows how far it is, also where nothing was taken of what came last.
  *   BX10, BX12 in Broadcast.ts
  */
+import { sumOf } from "../filters/Figures.ts"
 import type { Place } from "../topics/MessageId.ts"
 import { type Batch, type Gap, LIVE } from "./Batch.ts"
+import type { Counted } from "./Group.ts"
 import { batchOf, conflated, eventsOf, type Picked } from "./Picking.ts"
-import type { Overflow, Reader } from "./Reader.ts"
+import { filteredOf, type Overflow, type Reader } from "./Reader.ts"
 import type { Ring } from "./Ring.ts"
 import type { Stages } from "./Stages.ts"
 
@@ -82,6 +84,8 @@ export class CatchingUp {
     if (ahead) return this.#stages.again(reader, "ahead")
     if (!this.#tellUntold(reader)) return this.#stages.after(reader, false)
     const isNew = reader.until !== undefined
+    if (isNew && reader.counted.looked > 0 && !this.#stages.write(reader, filteredOf(reader)))
+      return this.#stages.after(reader, false)
     reader.until = undefined
     reader.isSlow = false
     if (isNew && !this.#stages.write(reader, LIVE)) return this.#stages.after(reader, false)
@@ -149,7 +153,7 @@ export class CatchingUp {
   *#send(reader: Reader, index: number, batch: Batch): Generator<void, boolean> {
     const { group } = reader
     const part = batch.from(reader.at![index]!)
-    const made = yield* group.made(part)
+    const made = yield* group.made(part, false, countedFor(reader))
     if (reader.stage === "over") return false
     reader.at![index] = part.next
     if (made.count === 0) {
@@ -223,7 +227,8 @@ export class CatchingUp {
     const first = reader.at![index]!
     const all: Array<Picked> = []
     for (const batch of batches) {
-      for (const one of eventsOf(yield* reader.group.chosen(batch.from(first)))) all.push(one)
+      for (const one of eventsOf(yield* reader.group.chosen(batch.from(first), false, countedFor(reader))))
+        all.push(one)
       yield
     }
     if (reader.stage === "over") return false
@@ -241,6 +246,13 @@ export class CatchingUp {
       if (!this.#stages.write(reader, batch)) return false
     }
     return true
+  }
+}
+
+/** BX41 */
+const countedFor = (reader: Reader): Counted => {
+  return (figures) => {
+    reader.counted = sumOf(reader.counted, figures)
   }
 }
 

@@ -118,6 +118,7 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
   }
   const halls = yield* makeHalls({
     ...{ ringBytes, ringsBytes, end, reselect },
+    looked: ({ id }, figures) => activity.filtered(id, figures),
     broadcast: ({ id }) => ({
       delivered: (readers, events) => {
         counts.delivered(readers, events)

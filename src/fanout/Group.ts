@@ -3,6 +3,7 @@
  *
  *   BX9  What a filter and fields make of a batch is made once for all of a group.
  */
+import type { Figures } from "../filters/Figures.ts"
 import type { Batch } from "./Batch.ts"
 import { changedOf } from "./Changed.ts"
 import type { Reader } from "./Reader.ts"
@@ -21,11 +22,15 @@ export interface Selection {
   readonly looker: Looker
   /** One that `looking` gives; undefined: all events are taken. */
   readonly filter: object | undefined
-  /** The events that are taken, as they are sent; an empty batch for none. */
-  readonly of: (batch: Batch) => Generator<void, Batch>
+  /** The events that are taken, as they are sent; an empty batch for none. `counted`: told what became of them by the filter, if there is one. */
+  readonly of: (batch: Batch, counted?: Counted) => Generator<void, Batch>
   /** As `of`, of the batch that was looked at last: an event is looked at once for all of them. */
   readonly live: (batch: Batch) => Generator<void, Batch>
+  /** What became by its filter of all that was looked at live. */
+  readonly figures: () => Figures
 }
+
+export type Counted = (figures: Figures) => void
 
 export class Group {
   readonly key: string
@@ -77,16 +82,16 @@ export class Group {
   }
 
   /** `live`: all filters were asked for this batch. BX9 */
-  *made(batch: Batch, live = false): Generator<void, Batch> {
-    const chosen = yield* this.chosen(batch, live)
+  *made(batch: Batch, live = false, counted?: Counted): Generator<void, Batch> {
+    const chosen = yield* this.chosen(batch, live, counted)
     return this.delta ? yield* changedOf(chosen) : chosen
   }
 
   /** The same, each event whole. */
-  *chosen(batch: Batch, live = false): Generator<void, Batch> {
+  *chosen(batch: Batch, live = false, counted?: Counted): Generator<void, Batch> {
     const { selection } = this
     if (selection === undefined) return batch
-    return yield* live ? selection.live(batch) : selection.of(batch)
+    return yield* live ? selection.live(batch) : selection.of(batch, counted)
   }
 
   indexOf(partition: number): number {

@@ -8,6 +8,7 @@
  */
 import { Clock, Effect, Exit, Scope } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import type { Figures } from "../filters/Figures.ts"
 import { afterEvery } from "../telemetry/Every.ts"
 import { KnownTopics } from "../topics/KnownTopics.ts"
 import type { Topic } from "../topics/Topic.ts"
@@ -42,6 +43,8 @@ export interface HallsOptions {
   readonly ringsBytes: number
   readonly broadcast: (topic: Topic) => Omit<BroadcastOptions, "wake" | "ask">
   readonly end: (reader: Reader, error: HeraldError) => void
+  /** Filters of a topic's readers were asked about events. */
+  readonly looked: (topic: Topic, figures: Figures) => void
   /** The filters of its readers are to be held by these from now on; may not be done before it is called back. BX39 */
   readonly reselect: (open: Open) => void
 }
@@ -86,6 +89,8 @@ export const makeHalls = Effect.fnUntraced(function* (options: HallsOptions) {
       } else halls.get(grown.topic)?.hall.tails.get(grown.partition)?.hint()
     })
 
+  const selectionsOf = (topic: Topic) => new Selections(topic, (figures) => options.looked(topic, figures))
+
   const make = Effect.fnUntraced(function* (topic: Topic, log: Log) {
     const its = yield* Scope.fork(scope)
     const hall = yield* makeHall({
@@ -95,12 +100,12 @@ export const makeHalls = Effect.fnUntraced(function* (options: HallsOptions) {
         ask: (reader, partition, from, packed) => reads.ask({ hall: hall(), reader, partition, from, packed })
       })
     }).pipe(Scope.provide(its))
-    return { hall, scope: its, selections: new Selections(topic) } satisfies Open
+    return { hall, scope: its, selections: selectionsOf(topic) } satisfies Open
   })
 
   const renew = (its: Open, topic: Topic): void => {
     if (topic.id !== its.hall.topic.id || topic.schemaVersion === its.selections.schemaVersion) return
-    its.selections = new Selections(topic)
+    its.selections = selectionsOf(topic)
     its.hall.broadcast.between(() => options.reselect(its))
   }
 

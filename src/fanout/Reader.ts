@@ -5,7 +5,8 @@
  *        it reads, and nothing that was meant for it.
  */
 import type { HeraldError } from "../errors/HeraldError.ts"
-import type { Told } from "./Batch.ts"
+import { NO_FIGURES } from "../filters/Figures.ts"
+import type { Filtered, Told } from "./Batch.ts"
 import type { Group } from "./Group.ts"
 
 /** What happens to one that is slower than the topic. */
@@ -48,6 +49,10 @@ export class Reader {
   until: Array<number> | undefined
   /** Partitions, by index, of which it was told less than was looked at for it: none of what came last was taken. */
   untold: Set<number> | undefined
+  /** What became of events by its filter while it was not live, or before the time below, that it was not told. BX41 */
+  counted = NO_FIGURES
+  /** While it is live: what its group's filter had counted when it became so, or was told. BX41 */
+  since = NO_FIGURES
   /** It knows where its partitions begin. */
   isStarted = false
   /** It was live, and was not fast enough. */
@@ -61,4 +66,11 @@ export class Reader {
     this.overflow = overflow
     this.unpacks = unpacks
   }
+}
+
+/** What it is to be told of its filter; then it was. BX41 */
+export const filteredOf = (reader: Reader): Filtered => {
+  const { counted: figures } = reader
+  reader.counted = NO_FIGURES
+  return { kind: "filtered", figures }
 }

@@ -9,13 +9,14 @@
  */
 import { Result } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { type Figures, NO_FIGURES } from "../filters/Figures.ts"
 import { Filters, type Held } from "../filters/Filters.ts"
 import { type Projection, projectionOf } from "../filters/Projection.ts"
 import { type Variables, variablesIn } from "../filters/Variables.ts"
 import { frameOf, messageOf } from "../topics/Message.ts"
 import type { Topic } from "../topics/Topic.ts"
 import type { Batch } from "./Batch.ts"
-import type { Looker, Selection } from "./Group.ts"
+import type { Counted, Looker, Selection } from "./Group.ts"
 import { batchOf, eventsOf, type Picked } from "./Picking.ts"
 import { eventIn } from "./Rows.ts"
 
@@ -52,6 +53,7 @@ interface Making {
 export class Selections implements Looker {
   readonly schemaVersion: number
   readonly #topic: string
+  readonly #looked: Counted
   readonly #variables: Variables
   readonly #filters: Filters
   readonly #makings = new Map<string, Making>()
@@ -59,7 +61,12 @@ export class Selections implements Looker {
   #last: Batch | undefined
   #taken = new Map<object, Array<Picked>>()
 
-  constructor({ name, schema, schemaVersion }: Pick<Topic, "name" | "schema" | "schemaVersion">) {
+  /** `looked`: told what became of events by all filters. */
+  constructor(
+    { name, schema, schemaVersion }: Pick<Topic, "name" | "schema" | "schemaVersion">,
+    looked: Counted = () => {}
+  ) {
+    this.#looked = looked
     this.schemaVersion = schemaVersion
     this.#topic = name
     this.#variables = variablesIn(schema)
@@ -112,17 +119,18 @@ export class Selections implements Looker {
   }
 
   #selection(filter: string, held: Held | undefined, projection: Projection | undefined): Selection {
-    const variables = this.#variables
+    const [variables, filters] = [this.#variables, this.#filters]
     const match = this.#match.bind(this)
     let own: Filters | undefined
-    const of = function* (batch: Batch): Generator<void, Batch> {
+    const of = function* (batch: Batch, counted?: Counted): Generator<void, Batch> {
       if (filter === "") return yield* made(batch, eventsOf(batch), projection)
       if (own === undefined) {
         own = new Filters(variables)
         own.hold(filter)
       }
       const taken: Array<Picked> = []
-      yield* match(batch, own, (_, picked) => taken.push(picked))
+      const figures = yield* match(batch, own, (_, picked) => taken.push(picked))
+      counted?.(figures)
       return yield* made(batch, taken, projection)
     }
     const taken = (batch: Batch) => (this.#last === batch && held !== undefined ? this.#taken.get(held) : undefined)
@@ -130,6 +138,7 @@ export class Selections implements Looker {
       looker: this,
       filter: held,
       of,
+      figures: () => (held === undefined ? NO_FIGURES : filters.figures(held)),
       *live(batch) {
         const picked = taken(batch)
         return yield* picked === undefined ? of(batch) : made(batch, picked, projection)
@@ -150,7 +159,7 @@ export class Selections implements Looker {
     return taken.keys()
   }
 
-  *#match(batch: Batch, filters: Filters, taken: (held: Held, picked: Picked) => void): Generator<void, void> {
+  *#match(batch: Batch, filters: Filters, taken: (held: Held, picked: Picked) => void): Generator<void, Figures> {
     const { partition } = batch
     for (const picked of eventsOf(batch)) {
       const { key, headers, payload } = messageOf(eventIn(picked.entry))
@@ -158,6 +167,9 @@ export class Selections implements Looker {
       for (const held of filters.match({ ...where, key, headers, payload })) taken(held, picked)
       yield
     }
+    const figures = filters.take()
+    this.#looked(figures)
+    return figures
   }
 }
 

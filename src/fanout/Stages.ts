@@ -2,10 +2,13 @@
  * In which stage each reader of a topic is, and the lists of those of a stage. State without work.
  *
  *   BX34 Who reads all of a topic reads each partition that it gets, from its first event on, whoever else reads it already.
+ *   BX41 Who has a filter is told what became of the events that were looked at for it: each of them is counted once, while it is live or before that.
+ *        Where others read partitions that it doesn't, it is told of those from before it was live.
  *   BX13 A reader whose sink throws is ended alone.
  *   BX12 in Broadcast.ts, BX8 in Reader.ts
  */
 import { failure } from "../errors/HeraldError.ts"
+import { NO_FIGURES, sinceThen, sumOf } from "../filters/Figures.ts"
 import type { Batch, Told } from "./Batch.ts"
 import { Group, type Selection } from "./Group.ts"
 import { Groups } from "./Groups.ts"
@@ -145,6 +148,7 @@ export class Stages {
     )
     reader.epochs = partitions.map((partition) => this.#rings.get(partition)!.epoch)
     if (reader.group.isChoosing) reader.untold = this.#untold(reader, batch) // BX37
+    this.count(reader)
     if (stage === "full") reader.isSlow = true
     this.again(reader, stage)
   }
@@ -184,8 +188,26 @@ export class Stages {
 
   live(reader: Reader): void {
     reader.stage = "live"
+    reader.since = reader.group.selection?.figures() ?? NO_FIGURES
     reader.at = reader.epochs = reader.aligned = reader.untold = undefined // BX8
     reader.group.live.push(reader)
+  }
+
+  /** Keeps for one that is live what became of events since that was done last. BX41 */
+  count(reader: Reader): void {
+    const { selection, partitions } = reader.group
+    const now = selection?.figures() ?? NO_FIGURES
+    const news = sinceThen(now, reader.since)
+    reader.since = now
+    // A filter counts what comes of all partitions that somebody reads here.
+    if (news.looked > 0 && partitions.length >= this.#rings.size) reader.counted = sumOf(reader.counted, news)
+  }
+
+  /** All of a group want what this says from now on. BX39 */
+  reselect(group: Group, selection: Selection | undefined): void {
+    for (const reader of group.live) this.count(reader)
+    this.groups.reselect(group, selection)
+    for (const reader of group.live) reader.since = group.selection?.figures() ?? NO_FIGURES
   }
 
   /** BX14 */

@@ -6,9 +6,12 @@
  *   IX5  Filters are bounded in number, in bytes, in fields that they name, and in what one event can make them do. Who comes when it is full is
  *        refused; nobody loses what he has. One principal has four fifths of each bound at most.
  *   IX6  A filter is here while somebody holds it, and no longer.
+ *   IX9  Of each filter it is counted what became of the events that came, also of those that it was not found for: an event without the value by which it
+ *        would have been found lacks it.
  */
 import { Result } from "effect"
 import { presenceOf, slotOf } from "./Engine.ts"
+import { type Figures, NO_FIGURES, sinceThen } from "./Figures.ts"
 import { EVENT_STEPS, type Filter, filterOf, type Outcome } from "./Filter.ts"
 import { type Bucket, Index, SHARE } from "./Index.ts"
 import { JsonFields } from "./JsonFields.ts"
@@ -59,12 +62,19 @@ interface Entry extends Held {
   readonly owner: string | undefined
   holders: number
   bucket: ReadonlyArray<Bucket<Entry>>
+  /** What was counted when it came: events, and those without the variable that it stands under. */
+  since: readonly [events: number, absent: number]
 }
 
 export class Filters {
   readonly counts = noCounts()
   /** Events whose payload is no JSON object, although a filter names a field. */
   unreadable = 0
+  /** That came. */
+  #events = 0
+  /** That came, for each filter that there was. */
+  #looked = 0
+  #told = NO_FIGURES
   readonly #variables: Variables
   readonly #bounds: FilterBounds
   readonly #entries = new Map<string, Entry>()
@@ -115,10 +125,11 @@ export class Filters {
     if (share !== undefined && (share.entries >= entries * SHARE || share.bytes + filter.bytes > bytes * SHARE))
       return full("as many different filters as one principal may have")
     if (!this.#room(filter, owner)) return full(`filters that name ${NAMED} fields together`)
-    const entry: Entry = { filter, owner, counts: noCounts(), holders: 1, bucket: [] }
+    const entry: Entry = { filter, owner, counts: noCounts(), holders: 1, bucket: [], since: [0, 0] }
     const bucket = this.#index.add(entry)
     if (bucket === undefined) return full("as many filters as one event can be looked at with")
     entry.bucket = bucket
+    entry.since = [this.#events, bucket[0]?.under?.absent ?? 0]
     this.#entries.set(text, entry)
     this.#weigh(entry, 1)
     this.#want(filter)
@@ -153,11 +164,28 @@ export class Filters {
     else this.#shares.delete(owner)
   }
 
+  /** Of one since it came, or of all. IX9 */
+  figures(held?: Held): Figures {
+    if (held === undefined) return figuresOf(this.#looked, this.counts, this.#index.absent)
+    const { counts, since, bucket } = held as Entry
+    return figuresOf(this.#events - since[0], counts, (bucket[0]?.under?.absent ?? 0) - since[1])
+  }
+
+  /** Of all, since this was called last. IX9 */
+  take(): Figures {
+    const now = this.figures()
+    const news = sinceThen(now, this.#told)
+    this.#told = now
+    return news
+  }
+
   /** The filters that are true of an event, in no order; the list is used again for the next one. IX3 */
   match(event: FilteredEvent): ReadonlyArray<Held> {
     const matched = this.#matched
     matched.length = 0
     if (this.#entries.size === 0) return matched
+    this.#events++
+    this.#looked += this.#entries.size
     this.#read(event)
     const allowance = { left: EVENT_STEPS }
     // What can't be evaluated throws, often: without a stack that costs a third.
@@ -244,5 +272,9 @@ export class Filters {
     for (const field of filter.present) this.#present.add(field)
   }
 }
+
+const figuresOf = (looked: number, { match, missing, failed, costly }: Counts, absent: number): Figures => ({
+  ...{ looked, matched: match, missing: missing + absent, failed, costly }
+})
 
 const full = (why: string): Result.Result<never, NotHeld> => Result.fail({ full: `this topic has ${why} already` })

@@ -23,13 +23,27 @@ export interface Standing {
   readonly owner: string | undefined
 }
 
+/** The filters that are found by the values of one variable. */
+interface Under<A extends Standing> {
+  readonly values: Map<Value, Bucket<A>>
+  size: number
+  /** Events that had no value for it. */
+  absent: number
+}
+
 /** What is found together. */
 export class Bucket<A extends Standing> {
   readonly filters = new Set<A>()
+  /** Undefined: what is found for every event. */
+  readonly under: Under<A> | undefined
   /** Steps. */
   load = 0
   /** Of them, those of what is made of the events that are found here, by owner. */
   reserved: Map<string | undefined, number> | undefined
+
+  constructor(under?: Under<A>) {
+    this.under = under
+  }
 
   loadBy(owner: string): number {
     let load = this.reserved?.get(owner) ?? 0
@@ -52,8 +66,10 @@ const hasRoom = <A extends Standing>(
 }
 
 export class Index<A extends Standing> {
-  readonly #by = new Map<string, Map<Value, Bucket<A>>>()
+  readonly #by = new Map<string, Under<A>>()
   readonly #rest = new Bucket<A>()
+  /** How often a filter was not found as an event had no value for its variable. */
+  absent = 0
 
   /** Where it stands now; undefined: there is no room. IX7, IX8 */
   add(thing: A): ReadonlyArray<Bucket<A>> | undefined {
@@ -61,7 +77,7 @@ export class Index<A extends Standing> {
     const load = loadOf(filter)
     let [best, least]: [Term | undefined, number] = [undefined, Number.POSITIVE_INFINITY]
     for (const term of filter.terms) {
-      const values = this.#by.get(term.variable)
+      const values = this.#by.get(term.variable)?.values
       if (values === undefined && this.#by.size >= INDEXED) continue
       let most = 0
       let fits = true
@@ -74,12 +90,13 @@ export class Index<A extends Standing> {
     }
     if (best === undefined)
       return hasRoom(this.#rest, load, EVERY_EVENT, owner) ? [into(this.#rest, thing, load)] : undefined
-    let values = this.#by.get(best.variable)
-    if (values === undefined) this.#by.set(best.variable, (values = new Map()))
+    let under = this.#by.get(best.variable)
+    if (under === undefined) this.#by.set(best.variable, (under = { values: new Map(), size: 0, absent: 0 }))
+    under.size++
     const buckets: Array<Bucket<A>> = []
     for (const value of best.values) {
-      let bucket = values.get(value)
-      if (bucket === undefined) values.set(value, (bucket = new Bucket()))
+      let bucket = under.values.get(value)
+      if (bucket === undefined) under.values.set(value, (bucket = new Bucket(under)))
       buckets.push(into(bucket, thing, load))
     }
     return buckets
@@ -113,9 +130,11 @@ export class Index<A extends Standing> {
       if (!bucket.filters.delete(thing)) continue
       bucket.load -= loadOf(filter)
     }
-    if (buckets[0] === this.#rest) return
+    const under = buckets[0]?.under
+    if (under === undefined) return
+    under.size--
     for (const { variable, values } of filter.terms) {
-      const all = this.#by.get(variable)
+      const all = this.#by.get(variable)?.values
       if (all === undefined) continue
       for (const value of values) if (all.get(value)?.filters.size === 0) all.delete(value)
       if (all.size === 0) this.#by.delete(variable)
@@ -124,10 +143,16 @@ export class Index<A extends Standing> {
 
   /** Each that can be true with these values, once. `found`: its term holds. */
   each(values: Values, visit: (thing: A, found: boolean) => void): void {
-    for (const [variable, byValue] of this.#by) {
-      const value = valueOf(values[variable])
+    for (const [variable, under] of this.#by) {
+      const own = values[variable]
+      if (own === undefined) {
+        under.absent++
+        this.absent += under.size
+        continue
+      }
+      const value = valueOf(own)
       if (value === undefined) continue
-      const bucket = byValue.get(value)
+      const bucket = under.values.get(value)
       if (bucket !== undefined) for (const thing of bucket.filters) visit(thing, true)
     }
     for (const thing of this.#rest.filters) visit(thing, false)

@@ -116,6 +116,8 @@ class Several {
       case "live":
         this.#notLive--
         return this.#notLive > 0 || this.#listener.write(told) // MZ3
+      case "filtered":
+        return true
       default:
         return this.#listener.write({ ...told, topic })
     }

@@ -4,8 +4,9 @@
  *   TJ1  It is bounded in topics: those of which nothing was heard for a minute are forgotten first, and what no longer fits is not counted.
  */
 import { Clock, Context, Effect, Layer, Metric } from "effect"
+import { type Figures, NO_FIGURES, sumOf } from "../filters/Figures.ts"
 import { afterEvery } from "../telemetry/Every.ts"
-import { gauge } from "../telemetry/Metrics.ts"
+import { counter, each, gauge } from "../telemetry/Metrics.ts"
 import { Latencies } from "./Latencies.ts"
 import { Pressure } from "./Pressure.ts"
 
@@ -23,6 +24,11 @@ const stalledGauge = gauge(
   "herald_topic_partitions_stalled",
   "Partitions of which publishers wait for events and none was answered for a second"
 )
+const filteredCounter = counter(
+  "herald_topic_filtered_total",
+  "How often an event was looked at for a filter of readers or pages, by what became of it",
+  each("outcome", ["matched", "other", "missing", "failed", "costly"])
+)
 
 export interface Rates {
   /** Events a second. */
@@ -30,6 +36,8 @@ export interface Rates {
   readonly out: number
   /** Readers that are connected now. */
   readonly readers: number
+  /** Of the filters of readers and pages, all together. */
+  readonly filters: Figures
 }
 
 /** Of the time since it was taken last. */
@@ -48,6 +56,8 @@ export interface Taken {
 class Counted {
   readonly #in = new Float64Array(SLOTS)
   readonly #out = new Float64Array(SLOTS)
+  /** Undefined: nothing was filtered. */
+  #filtered: Array<Figures> | undefined
   #slot: number
   readonly #since: number
   readers = 0
@@ -65,6 +75,7 @@ class Counted {
     for (let at = Math.max(this.#slot + 1, slot - SLOTS + 1); at <= slot; at++) {
       this.#in[at % SLOTS] = 0
       this.#out[at % SLOTS] = 0
+      if (this.#filtered !== undefined) this.#filtered[at % SLOTS] = NO_FIGURES
     }
     this.#slot = Math.max(this.#slot, slot)
     return slot % SLOTS
@@ -76,6 +87,12 @@ class Counted {
     this.#out[at]! += went
     this.#published += came
     this.#sent += went
+  }
+
+  filter(slot: number, figures: Figures): void {
+    const at = this.#turn(slot)
+    this.#filtered ??= Array.from({ length: SLOTS }, () => NO_FIGURES)
+    this.#filtered[at] = sumOf(this.#filtered[at]!, figures)
   }
 
   late(millis: number): void {
@@ -97,7 +114,8 @@ class Counted {
     this.#turn(slot)
     const seconds = Math.min(SLOTS, slot - this.#since + 1) * SLOT
     const sum = (all: Float64Array) => all.reduce((total, one) => total + one, 0) / seconds
-    return { in: sum(this.#in), out: sum(this.#out), readers: this.readers }
+    const filters = this.#filtered?.reduce(sumOf) ?? NO_FIGURES
+    return { in: sum(this.#in), out: sum(this.#out), readers: this.readers, filters }
   }
 
   isIdle(slot: number): boolean {
@@ -113,6 +131,8 @@ export class Activity extends Context.Service<
     readonly sent: (topic: number, events: number) => void
     /** Events that were to be published, and are not. */
     readonly refused: (topic: number, events: number) => void
+    /** Filters of readers or pages were asked about events. */
+    readonly filtered: (topic: number, figures: Figures) => void
     /** A batch is with its last live reader, so many milliseconds after Herald had it. */
     readonly late: (topic: number, millis: number) => void
     /** By topic, what there was since this was called last. */
@@ -127,13 +147,24 @@ export class Activity extends Context.Service<
     Activity,
     Effect.gen(function* () {
       const clock = yield* Clock.Clock
+      const context = yield* Effect.context<never>()
       const pressure = new Pressure(() => clock.currentTimeMillisUnsafe())
-      const count = Effect.suspend(() =>
-        Effect.andThen(
+      let filtered = NO_FIGURES
+      const tellFiltered = () => {
+        const { looked, ...outcomes } = filtered
+        if (looked === 0) return
+        filtered = NO_FIGURES
+        const other = Object.values(outcomes).reduce((rest, one) => rest - one, looked)
+        for (const [outcome, events] of Object.entries({ ...outcomes, other }))
+          Metric.withAttributes(filteredCounter, { outcome }).updateUnsafe(events, context)
+      }
+      const count = Effect.suspend(() => {
+        tellFiltered()
+        return Effect.andThen(
           Metric.update(bytesGauge, pressure.bytes),
           Metric.update(stalledGauge, pressure.all.filter(({ millis }) => millis >= STALLED).length)
         )
-      )
+      })
       yield* Effect.forkScoped(afterEvery("what publishers wait for was not counted", "1 second", count))
       const topics = new Map<number, Counted>()
       const slotNow = () => Math.floor(clock.currentTimeMillisUnsafe() / (SLOT * 1_000))
@@ -167,6 +198,12 @@ export class Activity extends Context.Service<
           const counted = its(topic, slotNow())
           if (counted !== undefined) counted.refused += events
         },
+        filtered: (topic, figures) => {
+          if (figures.looked === 0) return
+          filtered = sumOf(filtered, figures)
+          const slot = slotNow()
+          its(topic, slot)?.filter(slot, figures)
+        },
         late: (topic, millis) => its(topic, slotNow())?.late(millis),
         take: () => {
           const now = clock.monotonicTimeNanosUnsafe()
@@ -189,7 +226,7 @@ export class Activity extends Context.Service<
             open = false
           }
         },
-        of: (topic) => topics.get(topic)?.rates(slotNow()) ?? { in: 0, out: 0, readers: 0 }
+        of: (topic) => topics.get(topic)?.rates(slotNow()) ?? { in: 0, out: 0, readers: 0, filters: NO_FIGURES }
       })
     })
   )

@@ -13,6 +13,7 @@ import { Access } from "../access/Access.ts"
 import { Places } from "../access/Places.ts"
 import { keyRevoked } from "../access/Watching.ts"
 import { failure, HeraldError } from "../errors/HeraldError.ts"
+import type { Figures } from "../filters/Figures.ts"
 import { afterEvery } from "../telemetry/Every.ts"
 import { lookingSlices } from "../work/Slices.ts"
 import { Activity } from "./Activity.ts"
@@ -58,6 +59,8 @@ export interface Page {
   readonly next: ReadonlyMap<number, Place>
   /** Everything that there was has been read. */
   readonly live: boolean
+  /** Of its filter; undefined: it has none. TK6 */
+  readonly filtered: Figures | undefined
 }
 
 export class Reading extends Context.Service<
@@ -207,8 +210,10 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
         const some = events.length > 0 || gaps.length > 0
         const more = looking !== undefined && !full && events.length < limit
         if (live ? some || left <= 0 : !more) {
+          const filtered = matches?.filters.take()
           activity.sent(topic.id, events.length)
-          return { topic, events, gaps, next, live } satisfies Page
+          if (filtered !== undefined) activity.filtered(topic.id, filtered)
+          return { topic, events, gaps, next, live, filtered } satisfies Page
         }
         if (!live) continue
         yield* awaited(topic, left)

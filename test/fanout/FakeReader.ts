@@ -5,6 +5,7 @@ import { Batch, type Told } from "../../src/fanout/Batch.ts"
 import type { Broadcast } from "../../src/fanout/Broadcast.ts"
 import { eventsOf } from "../../src/fanout/Picking.ts"
 import type { Overflow, Reader } from "../../src/fanout/Reader.ts"
+import { sumOf } from "../../src/filters/Figures.ts"
 import { each } from "./Every.ts"
 import { type Dice, EPOCH, type Event, type FakeLog, offsetIn } from "./FakeLog.ts"
 
@@ -54,7 +55,13 @@ export class FakeReader {
         }
       },
       {
-        ...{ partitions: some, whole: false, at: fake.#at, epochs: some.map(() => EPOCH), until: fake.#until },
+        ...{
+          partitions: some,
+          whole: false,
+          at: fake.#at,
+          epochs: some.map(() => EPOCH),
+          until: fake.#until
+        },
         ...{ overflow, unpacks: draw.below(2) === 0 },
         ...(fake.#nth === 1
           ? { selectionKey: "", selection: undefined }
@@ -90,6 +97,7 @@ export class FakeReader {
     for (const [index, partition] of this.#partitions.entries())
       this.#checkOf(partition, log.partitions[partition]!.events, this.#at[index]!)
     if (this.#gone || this.ended !== undefined) return
+    this.#checkFigures(log)
     assert.strictEqual(this.reader.stage, "live")
     assert.strictEqual(this.got.filter(({ kind }) => kind === "live").length, 1)
   }
@@ -104,7 +112,7 @@ export class FakeReader {
         assert.isAtLeast(at, this.#until[this.#partitions.indexOf(partition)]!)
         continue
       }
-      if (told.kind === "started" || told.partition !== partition) continue
+      if (told.kind === "started" || told.kind === "filtered" || told.partition !== partition) continue
       // Of what was not taken nothing need be told.
       if (this.#nth > 1 && (told.kind === "gap" ? told.from : told.first) > at) {
         const first = told.kind === "gap" ? told.from : told.first
@@ -123,6 +131,21 @@ export class FakeReader {
       this.#checkBatch(told, events, isLive && overflow === "conflate")
     }
     if (!this.#gone && this.ended === undefined) assert.strictEqual(at, events.length)
+  }
+
+  /** BX41: of one who is sent everything, each event that was not lost was looked at once. */
+  #checkFigures(log: FakeLog): void {
+    const { group, overflow, counted } = this.reader
+    if (this.#nth === 1 || group.partitions.length < log.partitions.length || overflow === "conflate") return
+    let [told, lost] = [counted, 0]
+    for (const one of this.got)
+      if (one.kind === "filtered") told = sumOf(told, one.figures)
+      else if (one.kind === "gap") lost += one.to - one.from
+    let [looked, matched] = [0, 0]
+    for (const one of this.got) if (one.kind === "batch") matched += one.count
+    for (const [index, partition] of this.#partitions.entries())
+      looked += log.partitions[partition]!.events.length - this.#at[index]!
+    assert.deepStrictEqual([told.looked, told.matched], [looked - lost, matched])
   }
 
   #takes(offset: number): boolean {

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Batch, Told } from "../../src/fanout/Batch.ts"
 import type { Looker, Selection } from "../../src/fanout/Group.ts"
 import { Ring } from "../../src/fanout/Ring.ts"
+import { NO_FIGURES } from "../../src/filters/Figures.ts"
 import { finish } from "../support/Finish.ts"
 import { eventsOf as eventsIn } from "../support/TestLog.ts"
 import { each } from "./Every.ts"
@@ -40,7 +41,8 @@ describe("groups of readers", () => {
       yield
       return batch
     }
-    for (const [n, filter] of filters.entries()) join(n, { looker, filter, of: all, live: all })
+    for (const [n, filter] of filters.entries())
+      join(n, { looker, filter, of: all, live: all, figures: () => NO_FIGURES })
     join(-1, undefined)
     finish(run.broadcast.work())
     wanted = [filters[3]!, filters[500]!]

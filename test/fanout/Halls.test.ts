@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { KnownTopics } from "../../src/topics/KnownTopics.ts"
 import { eventsOf, TestLog } from "../support/TestLog.ts"
-import { append, on, open, refused, texts, until } from "./Heard.ts"
+import { append, type Heard, on, open, refused, texts, until } from "./Heard.ts"
 
 const schema = (total: string, more: object = {}) => JSON.stringify({ properties: { total: { type: total }, ...more } })
 
@@ -55,6 +55,29 @@ describe("topics that are read", () => {
         yield* append(id, 0, '{"total":"9","volume":3,"name":"n"}')
         yield* texts(volume, '{"total":3000,"volume":2,"name":"n"}', '{"total":"9","volume":3,"name":"n"}')
         yield* until("the others to go on", () => any.texts.length === 2 && plain.texts.length === 3)
+      })
+    )
+  )
+
+  it.live("BX41 IX9 who has a filter is told what became of the events, before it is live and behind that", () =>
+    on(
+      Effect.fnUntraced(function* (test) {
+        const { id } = test.create("t", 1)
+        yield* append(id, 0, '{"n":1}', '{"n":5}', '{"m":5}', '{"n":"a"}')
+        const heard = yield* open({ filter: "n > 2 && int(n) / 0 == 1", start: { from: "earliest" } })
+        const other = yield* open({ filter: "n > 2" })
+        const plain = yield* open()
+        yield* until("all to be live", () => [heard, other, plain].every(({ kinds }) => kinds.includes("live")))
+        const none = { looked: 0, matched: 0, missing: 0, failed: 0, costly: 0 }
+        const figures = (of: Heard) => of.told.flatMap((told) => (told.kind === "filtered" ? [told.figures] : []))
+        assert.deepStrictEqual(heard.kinds, ["started", "batch", "filtered", "live"])
+        assert.deepStrictEqual(figures(heard), [{ ...none, looked: 4, missing: 1, failed: 2 }])
+        yield* append(id, 0, '{"n":7}', '{"m":7}')
+        yield* until("it to be told of these", () => figures(other).length === 2)
+        assert.deepStrictEqual(figures(other).at(-1), { ...none, looked: 2, matched: 1, missing: 1 })
+        yield* until("and the other", () => figures(heard).length === 2)
+        assert.deepStrictEqual(figures(heard).at(-1), { ...none, looked: 2, missing: 1, failed: 1 })
+        assert.lengthOf(figures(plain), 0)
       })
     )
   )

@@ -28,6 +28,30 @@ describe("Filters", () => {
     assert.strictEqual(evaluated(filters), 2)
   })
 
+  it("IX9 of each filter it is known what became of every event, whatever it was found by", () => {
+    const filters = new Filters(UNDECLARED)
+    filters.match(trade("A", 1))
+    const [found, other] = [held(filters, 'symbol == "A" && price > 10'), held(filters, 'venue == "X"')]
+    filters.match(trade("A", 1))
+    const late = held(filters, 'symbol == "A" && int(price) / 0 > 1')
+    const some = held(filters, 'venue == "Y"')
+    filters.match(trade("A", 20))
+    filters.match(trade("B", 20))
+    filters.match(event({ payload: '{"venue":"X"}' }))
+    filters.match(event({ payload: "none" }))
+    const none = { looked: 0, matched: 0, missing: 0, failed: 0, costly: 0 }
+    assert.deepStrictEqual(filters.figures(found), { ...none, looked: 5, matched: 1, missing: 2 })
+    assert.deepStrictEqual(filters.figures(other), { ...none, looked: 5, matched: 1, missing: 4 })
+    assert.deepStrictEqual(filters.figures(late), { ...none, looked: 4, missing: 2, failed: 1 })
+    assert.deepStrictEqual(filters.figures(some), { ...none, looked: 4, missing: 3 })
+    const all = { looked: 18, matched: 2, missing: 11, failed: 1, costly: 0 }
+    assert.deepStrictEqual([filters.take(), filters.take()], [all, none])
+    filters.release(other)
+    filters.match(event({ payload: "none" }))
+    assert.deepStrictEqual(filters.take(), { ...none, looked: 3, missing: 3 })
+    assert.deepStrictEqual(filters.figures(some), { ...none, looked: 5, missing: 4 })
+  })
+
   it("IX6 is evaluated once for all who hold it, and is there while one of them does", () => {
     const filters = new Filters(UNDECLARED)
     const [one, other] = [held(filters, "price > 1"), held(filters, "price > 1")]

@@ -90,6 +90,19 @@ describe("pages with a filter", () => {
     }).pipe(as, Effect.provide(given))
   )
 
+  it.effect("TK6 IX9 what became of what a page looked at is told, and counted of its topic", () =>
+    Effect.gen(function* () {
+      const [reading, publishing, topics] = [yield* Reading, yield* Publishing, yield* Topics]
+      yield* topics.create({ name: "t" }, { message: "" })
+      yield* publishing.publish({ topic: "t", events: [...numbers(0, 4), eventOf({ m: 1 }), eventOf({ n: "text" })] })
+      const page = yield* reading.read({ ...asking, from: "earliest", filter: "n < 2.0 || int(n) / 0 > 1" })
+      assert.deepStrictEqual(page.filtered, { looked: 6, matched: 2, missing: 1, failed: 3, costly: 0 })
+      const plain = yield* reading.read({ ...asking, from: "earliest", filter: "" })
+      assert.isUndefined(plain.filtered)
+      assert.deepStrictEqual((yield* topics.stats("t")).rates.filters, page.filtered)
+    }).pipe(as, Effect.provide(given))
+  )
+
   it.effect("FZ1 a filter that can't be is refused, before anything is read", () =>
     Effect.gen(function* () {
       const reading = yield* Reading

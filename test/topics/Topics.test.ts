@@ -1,10 +1,12 @@
 /** The use cases of those who run topics, on memory twins. */
+
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { AuditLog } from "../../src/access/AuditLog.ts"
 import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
+import { NO_FIGURES, sumOf } from "../../src/filters/Figures.ts"
 import { Activity } from "../../src/topics/Activity.ts"
 import { type TopicList, Topics } from "../../src/topics/Topics.ts"
 import { TopicUsers } from "../../src/topics/TopicUsers.ts"
@@ -102,16 +104,20 @@ describe("topics", () => {
       const activity = yield* Activity
       activity.published(1, 600)
       const leave = activity.reading(1)
-      assert.deepStrictEqual(activity.of(1), { in: 60, out: 0, readers: 1 })
+      assert.deepStrictEqual(activity.of(1), { in: 60, out: 0, readers: 1, filters: NO_FIGURES })
       yield* TestClock.adjust("30 seconds")
       activity.sent(1, 120)
-      assert.deepStrictEqual(activity.of(1), { in: 15, out: 3, readers: 1 })
+      assert.deepStrictEqual(activity.of(1), { in: 15, out: 3, readers: 1, filters: NO_FIGURES })
+      const figures = { looked: 7, matched: 1, missing: 2, failed: 3, costly: 1 }
+      activity.filtered(1, figures)
+      activity.filtered(1, figures)
+      assert.deepStrictEqual(activity.of(1).filters, sumOf(figures, figures))
       leave()
       leave()
       yield* TestClock.adjust("2 minutes")
-      assert.deepStrictEqual(activity.of(1), { in: 0, out: 0, readers: 0 })
+      assert.deepStrictEqual(activity.of(1), { in: 0, out: 0, readers: 0, filters: NO_FIGURES })
       for (let id = 2; id < 20_000; id++) activity.published(id, 1)
-      assert.deepStrictEqual(activity.of(1), { in: 0, out: 0, readers: 0 })
+      assert.deepStrictEqual(activity.of(1), { in: 0, out: 0, readers: 0, filters: NO_FIGURES })
       assert.strictEqual(activity.of(19_000).in, 0)
     }).pipe(Effect.provide(Activity.layer))
   )

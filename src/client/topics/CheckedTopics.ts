@@ -73,7 +73,7 @@ const listed = <A>(name: string, value: unknown, is: (one: unknown) => one is A,
 }
 const isText = (one: unknown): one is string => typeof one === "string"
 
-export interface CheckedRead extends Pick<ReadOptions, "onGap" | "onLive" | "onReconnect"> {
+export interface CheckedRead extends Pick<ReadOptions, "onGap" | "onLive" | "onFiltered" | "onReconnect"> {
   readonly begins: Beginning
   readonly filter: string
   readonly fields: ReadonlyArray<string>
@@ -83,13 +83,14 @@ export interface CheckedRead extends Pick<ReadOptions, "onGap" | "onLive" | "onR
 }
 
 const readNames: Names<ReadOptions> = [
-  ...(["from", "filter", "fields", "delta", "partitions", "overflow", "onGap", "onLive", "onReconnect"] as const)
+  ...(["from", "filter", "fields", "delta", "partitions", "overflow"] as const),
+  ...(["onGap", "onLive", "onFiltered", "onReconnect"] as const)
 ]
 
 /** Throws `OptionError`. */
 export const checkedRead = (options: ReadOptions, topic: string): CheckedRead => {
   const given = read<ReadOptions>(options, "", readNames)
-  functionsOf(given, ["onGap", "onLive", "onReconnect"])
+  functionsOf(given, ["onGap", "onLive", "onFiltered", "onReconnect"])
   const { filter = "", delta = false, overflow = "block" } = given
   if (typeof filter !== "string") return refuse(`filter is ${shown(filter)}. Give a text of CEL.`)
   if (typeof delta !== "boolean") return refuse("delta is neither true nor false.")
@@ -99,9 +100,9 @@ export const checkedRead = (options: ReadOptions, topic: string): CheckedRead =>
   const begins = beginningOf(given.from, topic)
   if (begins.only !== undefined && asked.length > 0 && !asked.includes(begins.only))
     refuse(`from is an event of partition ${begins.only}, which is not among partitions.`)
-  const { onGap, onLive, onReconnect } = given as ReadOptions
+  const { onGap, onLive, onFiltered, onReconnect } = given as ReadOptions
   return {
-    ...{ begins, filter, delta, onGap, onLive, onReconnect },
+    ...{ begins, filter, delta, onGap, onLive, onFiltered, onReconnect },
     fields: listed("fields", given.fields, isText, "names of fields"),
     partitions: begins.only === undefined ? asked : [begins.only],
     overflow: overflows[overflow as keyof typeof overflows]

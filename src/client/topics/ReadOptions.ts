@@ -28,6 +28,18 @@ export interface TopicBatch {
   readonly leftOut: number
 }
 
+/** The filter is true of `matched`. Of what is not counted below it is false. */
+export interface FilterFigures {
+  readonly looked: number
+  readonly matched: number
+  /** The event has no value, or one of another type, for a field that the filter needs. */
+  readonly missing: number
+  /** It ended with an error. */
+  readonly failed: number
+  /** It would have cost too much. */
+  readonly costly: number
+}
+
 export interface ReadOptions {
   /** "latest" when left out. */
   readonly from?: From | undefined
@@ -47,6 +59,8 @@ export interface ReadOptions {
   readonly onGap?: ((gap: TopicGap) => void) | undefined
   /** Everything that was stored when it began has been given; what follows is new. Again after each reconnect. */
   readonly onLive?: (() => void) | undefined
+  /** With a filter, before `onLive` and then every few seconds while events come: what became of all that were looked at since it began. */
+  readonly onFiltered?: ((figures: FilterFigures) => void) | undefined
   /** Why a stream ended; another one follows. */
   readonly onReconnect?: ((why: Ended) => void) | undefined
 }

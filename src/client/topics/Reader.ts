@@ -45,6 +45,7 @@ export class TopicReader implements AsyncIterableIterator<TopicBatch>, AsyncDisp
   readonly #positions = new Map<number, TopicOffset>()
   /** Where each partition begins is known. */
   #started = false
+  readonly #figures = [0, 0, 0, 0, 0]
   #queue: Array<Waiting> = []
   #bytes = 0
   #held = false
@@ -171,6 +172,15 @@ export class TopicReader implements AsyncIterableIterator<TopicBatch>, AsyncDisp
       case "live":
         this.#options.onLive?.()
         return undefined
+      case "filtered": {
+        const { looked, matched, missing, failed, costly } = response.value
+        const [its, news] = [this.#figures, [looked, matched, missing, failed, costly].map(Number)]
+        for (let i = 0; i < its.length; i++) its[i]! += news[i]!
+        this.#options.onFiltered?.({
+          ...{ looked: its[0]!, matched: its[1]!, missing: its[2]!, failed: its[3]!, costly: its[4]! }
+        })
+        return undefined
+      }
       case "gap": {
         const { partition, epoch, from, to, why } = response.value
         this.#gap({ partition, epoch, from: Number(from), to: Number(to), why })

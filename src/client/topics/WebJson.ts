@@ -6,6 +6,7 @@
 import type {
   Event,
   EventBatch,
+  FilterFigures,
   OpenProducerResponse,
   Placed,
   Problem,
@@ -154,6 +155,8 @@ const batchOf = (said: Said): EventBatch => {
 
 const offsetOf = ({ partition, epoch, offset }: SaidPlace) => ({ partition, epoch, offset: BigInt(offset) })
 
+const FIGURES = ["looked", "matched", "missing", "failed", "costly"]
+
 /** Undefined: it is nothing that a reader is told. */
 export const readOf = (said: Said): ReadResponse | undefined => {
   switch (said.type) {
@@ -173,6 +176,10 @@ export const readOf = (said: Said): ReadResponse | undefined => {
     }
     case "live":
       return { what: { $case: "live", value: {} } }
+    case "filtered": {
+      const [looked, matched, missing, failed, costly] = FIGURES.map((name) => BigInt(Number(said[name])))
+      return { what: { $case: "filtered", value: { looked, matched, missing, failed, costly } as FilterFigures } }
+    }
     default:
       return undefined
   }

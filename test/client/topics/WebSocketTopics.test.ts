@@ -114,6 +114,19 @@ describe("topics over a WebSocket", () => {
     }
   })
 
+  it("BX41 XB2 tells what became of the events that its filter looked at", async () => {
+    const its = topicsOf().topic(await topic())
+    await its.publish([{ json: { n: 1 } }, { json: { n: 5 } }, { json: {} }])
+    const told: Array<unknown> = []
+    const reader = its.subscribe({ from: "earliest", filter: "n > 2", onFiltered: (figures) => told.push(figures) })
+    assert.lengthOf((await reader.next()).value!.events, 1)
+    const rest = reader.next()
+    await waitUntil("the figures", () => told.length > 0)
+    assert.deepStrictEqual(told, [{ looked: 3, matched: 1, missing: 1, failed: 0, costly: 0 }])
+    await reader.close()
+    await rest.catch(() => {})
+  })
+
   it("ZR1, XB5 goes on after a lost socket where it was", async () => {
     const own = await openHttp()
     const topics = topicsOf(own.token, `http://127.0.0.1:${own.port}`)

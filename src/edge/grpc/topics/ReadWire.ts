@@ -16,6 +16,7 @@ import { excerpt } from "../../../text/Excerpt.ts"
 import type { Place } from "../../../topics/MessageId.ts"
 import { PARTITIONS } from "../../../topics/Topic.ts"
 import { decoderOf } from "../Decode.ts"
+import { figuresOnWire } from "./Wire.ts"
 
 /** Fields of one projection; `src/filters` says more of them. */
 const FIELDS = 64
@@ -173,5 +174,7 @@ export const encodeRead = (told: Told): Buffer => {
       return startedOnWire(told)
     case "live":
       return live
+    case "filtered":
+      return encoded({ $case: "filtered", value: figuresOnWire(told.figures) })
   }
 }

@@ -6,11 +6,13 @@ import type {
   UpdateTopicRequest
 } from "../../../../proto/generated/herald/topics/v1/managers.ts"
 import type {
+  FilterFigures,
   OpenProducerResponse,
   Problem,
   PublishEventsResponse
 } from "../../../../proto/generated/herald/topics/v1/topics.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
+import type { Figures } from "../../../filters/Figures.ts"
 import { fitted } from "../../../text/Fitted.ts"
 import type { Published, Wish } from "../../../topics/Publishing.ts"
 import { retentionOf, retentionText } from "../../../topics/RetentionText.ts"
@@ -79,6 +81,14 @@ export const changeOf = (request: UpdateTopicRequest, schema: unknown): TopicCha
   }
 }
 
+export const figuresOnWire = ({ looked, matched, missing, failed, costly }: Figures): FilterFigures => ({
+  looked: BigInt(looked),
+  matched: BigInt(matched),
+  missing: BigInt(missing),
+  failed: BigInt(failed),
+  costly: BigInt(costly)
+})
+
 export const statsOf = ({ topic: { name }, partitions, rates, producers, subscriptions }: Stats): TopicStats => ({
   name,
   partitions: partitions.map(({ partition, epoch, first, next, bytes, waiting }) => ({
@@ -94,7 +104,8 @@ export const statsOf = ({ topic: { name }, partitions, rates, producers, subscri
   eventsPerSecondOut: rates.out,
   readers: rates.readers,
   producers,
-  subscriptions
+  subscriptions,
+  filters: figuresOnWire(rates.filters)
 })
 
 export const wishOf = ({ topic, events, partition, producer, epoch, sequence }: Batch, until?: bigint): Wish => ({

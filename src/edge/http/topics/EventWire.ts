@@ -16,6 +16,7 @@ import { LONGEST_WAIT, type Page } from "../../../topics/Reading.ts"
 import type { Written } from "../../../values/Written.ts"
 import { problemOf } from "../Problem.ts"
 import { Labels, Problem, Stamp, stamp, stampOr, Time, Whole } from "../Wire.ts"
+import { FilterFigures } from "./Wire.ts"
 
 export const From = Plain(10_000).annotate({ examples: ["earliest"] })
 /** In CEL; and the name of a field. `src/filters` says what is wrong with one. */
@@ -83,12 +84,14 @@ export type Event = typeof Event.Type
  * `next`: give it as `from` for what comes behind this page. `live`: everything that there was has been read. `gaps`: events that there are not any
  * more; why: `retention`, `corrupt`, `epoch` where the topic's history was lost, `unfit` where another program
  * put something into Kafka that has more than an event may have, or `empty` where no event ever had these offsets.
+ * `filtered`: of a page with a filter, what became of the events that it looked at.
  */
 export const Events = Schema.Struct({
   events: Schema.Array(Event),
   gaps: Schema.Array(Schema.Struct({ partition: Whole, epoch: Whole, from: Whole, to: Whole, why: Schema.String })),
   next: Schema.String,
-  live: Schema.Boolean
+  live: Schema.Boolean,
+  filtered: Schema.optionalKey(FilterFigures)
 }).annotate({ identifier: "TopicEvents" })
 export type Events = typeof Events.Type
 
@@ -172,7 +175,7 @@ export const shownPayload = (payload: Uint8Array, as?: "text"): string => {
 }
 
 /** As JSON text. */
-export const eventsText = ({ events, gaps, next, live }: Page, as?: "text"): string => {
+export const eventsText = ({ events, gaps, next, live, filtered }: Page, as?: "text"): string => {
   const shown = events.map(({ id, partition, epoch, offset, at, message: { key, payload, headers, eventTime } }) => {
     const before = JSON.stringify({ id, partition, epoch, offset, key }).slice(0, -1)
     const behind = JSON.stringify({
@@ -187,7 +190,8 @@ export const eventsText = ({ events, gaps, next, live }: Page, as?: "text"): str
   const rest = {
     gaps: gaps.map(({ partition, epoch, from, to, why }) => ({ partition, epoch, from, to, why })),
     next: placesText(next),
-    live
+    live,
+    ...(filtered === undefined ? {} : { filtered })
   }
   return `{"events":[${shown.join(",")}],${JSON.stringify(rest).slice(1)}`
 }

@@ -63,6 +63,8 @@ export const toldText = (topic: string, told: Told, as: Shown): string => {
       return startedText(told)
     case "live":
       return '"type":"live"}'
+    case "filtered":
+      return JSON.stringify({ type: "filtered", ...told.figures }).slice(1)
   }
 }
 

@@ -75,8 +75,21 @@ const PartitionStats = Schema.Struct({
 })
 
 /**
+ * What became of the events that a filter, or several, were asked about: it is true of `matched`; they lack a field that it needs (`missing`), end it with an
+ * error (`failed`), or would cost too much (`costly`). Of the others it is not true.
+ */
+export const FilterFigures = Schema.Struct({
+  looked: Whole,
+  matched: Whole,
+  missing: Whole,
+  failed: Whole,
+  costly: Whole
+}).annotate({ identifier: "FilterFigures" })
+
+/**
  * `producers`: that it remembers. `waiting`: what publishers of the node that answers wait for, and the milliseconds since it was answered anything.
- * `rates`: events a second over the last minute, and readers that are connected, of that node.
+ * `rates`: events a second over the last minute, and readers that are connected, of that node;
+ * `filters`: those of its readers and pages, all together, over that minute.
  */
 export const TopicStats = Schema.Struct({
   topic: Schema.String,
@@ -85,7 +98,8 @@ export const TopicStats = Schema.Struct({
   bytes: Whole,
   producers: Whole,
   subscriptions: Whole,
-  rates: Schema.Struct({ in: Schema.Finite, out: Schema.Finite, readers: Whole })
+  rates: Schema.Struct({ in: Schema.Finite, out: Schema.Finite, readers: Whole }),
+  filters: FilterFigures
 }).annotate({ identifier: "TopicStats" })
 export type TopicStats = typeof TopicStats.Type
 
@@ -135,7 +149,13 @@ export const topic = (found: Model.Topic): Topic => ({
   updatedTime: stamp(found.updatedAt)
 })
 
-export const stats = ({ topic: { name }, partitions, rates, producers, subscriptions }: Stats): TopicStats => ({
+export const stats = ({
+  topic: { name },
+  partitions,
+  rates: { filters, ...rates },
+  producers,
+  subscriptions
+}: Stats): TopicStats => ({
   topic: name,
   partitions: partitions.map(({ partition, epoch, first, next, bytes, waiting }) => ({
     ...{ partition, epoch, first, next, bytes },
@@ -145,7 +165,8 @@ export const stats = ({ topic: { name }, partitions, rates, producers, subscript
   bytes: partitions.reduce((sum, { bytes }) => sum + bytes, 0),
   producers,
   subscriptions,
-  rates
+  rates,
+  filters
 })
 
 export const opened = (

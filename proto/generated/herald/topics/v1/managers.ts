@@ -18,7 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Start, SubscriptionType, subscriptionTypeFromJSON, subscriptionTypeToJSON } from "./topics.ts";
+import { FilterFigures, Start, SubscriptionType, subscriptionTypeFromJSON, subscriptionTypeToJSON } from "./topics.ts";
 
 export const protobufPackage = "herald.topics.v1";
 
@@ -111,6 +111,8 @@ export interface TopicStats {
   /** That the topic remembers. */
   producers: number;
   subscriptions: number;
+  /** Of this node, in the last minute: of the filters of readers and pages, all together. */
+  filters: FilterFigures | undefined;
 }
 
 export interface PartitionStats {
@@ -1335,6 +1337,7 @@ function createBaseTopicStats(): TopicStats {
     readers: 0,
     producers: 0,
     subscriptions: 0,
+    filters: undefined,
   };
 }
 
@@ -1360,6 +1363,9 @@ export const TopicStats: MessageFns<TopicStats> = {
     }
     if (message.subscriptions !== 0) {
       writer.uint32(56).uint32(message.subscriptions);
+    }
+    if (message.filters !== undefined) {
+      FilterFigures.encode(message.filters, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1433,6 +1439,14 @@ export const TopicStats: MessageFns<TopicStats> = {
             message.subscriptions = reader.uint32();
             continue;
           }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.filters = FilterFigures.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1464,6 +1478,7 @@ export const TopicStats: MessageFns<TopicStats> = {
       readers: isSet(object.readers) ? globalThis.Number(object.readers) : 0,
       producers: isSet(object.producers) ? globalThis.Number(object.producers) : 0,
       subscriptions: isSet(object.subscriptions) ? globalThis.Number(object.subscriptions) : 0,
+      filters: isSet(object.filters) ? FilterFigures.fromJSON(object.filters) : undefined,
     };
   },
 
@@ -1490,6 +1505,9 @@ export const TopicStats: MessageFns<TopicStats> = {
     if (message.subscriptions !== 0) {
       obj.subscriptions = Math.round(message.subscriptions);
     }
+    if (message.filters !== undefined) {
+      obj.filters = FilterFigures.toJSON(message.filters);
+    }
     return obj;
   },
 
@@ -1505,6 +1523,9 @@ export const TopicStats: MessageFns<TopicStats> = {
     message.readers = object.readers ?? 0;
     message.producers = object.producers ?? 0;
     message.subscriptions = object.subscriptions ?? 0;
+    message.filters = (object.filters !== undefined && object.filters !== null)
+      ? FilterFigures.fromPartial(object.filters)
+      : undefined;
     return message;
   },
 };

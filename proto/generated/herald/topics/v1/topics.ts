@@ -378,7 +378,24 @@ export interface ReadResponse {
    * The first message, and again when the topic has more partitions: where each begins. A reader that resumes before anything of a
    * partition came, resumes here.
    */
-  { $case: "started"; value: Started } | undefined;
+  { $case: "started"; value: Started } | //
+  /**
+   * With a filter, before `live` and then every few seconds while events come: what became of those that were looked at for this reader since
+   * it was told that last.
+   */
+  { $case: "filtered"; value: FilterFigures } | undefined;
+}
+
+/** What became of the events that a filter, or several, were asked about. Of those that nothing below counts, it is not true. */
+export interface FilterFigures {
+  looked: bigint;
+  matched: bigint;
+  /** The event has no value, or one of another type, for a field that the filter needs. */
+  missing: bigint;
+  /** It ended with an error. */
+  failed: bigint;
+  /** It would have cost too much. */
+  costly: bigint;
 }
 
 export interface Started {
@@ -2525,6 +2542,9 @@ export const ReadResponse: MessageFns<ReadResponse> = {
       case "started":
         Started.encode(message.what.value, writer.uint32(34).fork()).join();
         break;
+      case "filtered":
+        FilterFigures.encode(message.what.value, writer.uint32(42).fork()).join();
+        break;
     }
     return writer;
   },
@@ -2574,6 +2594,14 @@ export const ReadResponse: MessageFns<ReadResponse> = {
             message.what = { $case: "started", value: Started.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.what = { $case: "filtered", value: FilterFigures.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2596,6 +2624,8 @@ export const ReadResponse: MessageFns<ReadResponse> = {
         ? { $case: "live", value: Live.fromJSON(object.live) }
         : isSet(object.started)
         ? { $case: "started", value: Started.fromJSON(object.started) }
+        : isSet(object.filtered)
+        ? { $case: "filtered", value: FilterFigures.fromJSON(object.filtered) }
         : undefined,
     };
   },
@@ -2610,6 +2640,8 @@ export const ReadResponse: MessageFns<ReadResponse> = {
       obj.live = Live.toJSON(message.what.value);
     } else if (message.what?.$case === "started") {
       obj.started = Started.toJSON(message.what.value);
+    } else if (message.what?.$case === "filtered") {
+      obj.filtered = FilterFigures.toJSON(message.what.value);
     }
     return obj;
   },
@@ -2644,7 +2676,161 @@ export const ReadResponse: MessageFns<ReadResponse> = {
         }
         break;
       }
+      case "filtered": {
+        if (object.what?.value !== undefined && object.what?.value !== null) {
+          message.what = { $case: "filtered", value: FilterFigures.fromPartial(object.what.value) };
+        }
+        break;
+      }
     }
+    return message;
+  },
+};
+
+function createBaseFilterFigures(): FilterFigures {
+  return { looked: 0n, matched: 0n, missing: 0n, failed: 0n, costly: 0n };
+}
+
+export const FilterFigures: MessageFns<FilterFigures> = {
+  encode(message: FilterFigures, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.looked !== 0n) {
+      if (BigInt.asUintN(64, message.looked) !== message.looked) {
+        throw new globalThis.Error("value provided for field message.looked of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.looked);
+    }
+    if (message.matched !== 0n) {
+      if (BigInt.asUintN(64, message.matched) !== message.matched) {
+        throw new globalThis.Error("value provided for field message.matched of type uint64 too large");
+      }
+      writer.uint32(16).uint64(message.matched);
+    }
+    if (message.missing !== 0n) {
+      if (BigInt.asUintN(64, message.missing) !== message.missing) {
+        throw new globalThis.Error("value provided for field message.missing of type uint64 too large");
+      }
+      writer.uint32(24).uint64(message.missing);
+    }
+    if (message.failed !== 0n) {
+      if (BigInt.asUintN(64, message.failed) !== message.failed) {
+        throw new globalThis.Error("value provided for field message.failed of type uint64 too large");
+      }
+      writer.uint32(32).uint64(message.failed);
+    }
+    if (message.costly !== 0n) {
+      if (BigInt.asUintN(64, message.costly) !== message.costly) {
+        throw new globalThis.Error("value provided for field message.costly of type uint64 too large");
+      }
+      writer.uint32(40).uint64(message.costly);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FilterFigures {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFilterFigures();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.looked = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.matched = reader.uint64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.missing = reader.uint64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.failed = reader.uint64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.costly = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): FilterFigures {
+    return {
+      looked: isSet(object.looked) ? BigInt(object.looked) : 0n,
+      matched: isSet(object.matched) ? BigInt(object.matched) : 0n,
+      missing: isSet(object.missing) ? BigInt(object.missing) : 0n,
+      failed: isSet(object.failed) ? BigInt(object.failed) : 0n,
+      costly: isSet(object.costly) ? BigInt(object.costly) : 0n,
+    };
+  },
+
+  toJSON(message: FilterFigures): unknown {
+    const obj: any = {};
+    if (message.looked !== 0n) {
+      obj.looked = message.looked.toString();
+    }
+    if (message.matched !== 0n) {
+      obj.matched = message.matched.toString();
+    }
+    if (message.missing !== 0n) {
+      obj.missing = message.missing.toString();
+    }
+    if (message.failed !== 0n) {
+      obj.failed = message.failed.toString();
+    }
+    if (message.costly !== 0n) {
+      obj.costly = message.costly.toString();
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<FilterFigures>, I>>(base?: I): FilterFigures {
+    return FilterFigures.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<FilterFigures>, I>>(object: I): FilterFigures {
+    const message = createBaseFilterFigures();
+    message.looked = (object.looked !== undefined && object.looked !== null) ? BigInt(object.looked) : 0n;
+    message.matched = (object.matched !== undefined && object.matched !== null) ? BigInt(object.matched) : 0n;
+    message.missing = (object.missing !== undefined && object.missing !== null) ? BigInt(object.missing) : 0n;
+    message.failed = (object.failed !== undefined && object.failed !== null) ? BigInt(object.failed) : 0n;
+    message.costly = (object.costly !== undefined && object.costly !== null) ? BigInt(object.costly) : 0n;
     return message;
   },
 };
