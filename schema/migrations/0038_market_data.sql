@@ -15,6 +15,9 @@ create table market_cursors (
   watermark bigint not null,
   -- How many there are of it.
   instruments integer not null default 0,
+  -- Where it was begun: bars have nothing of before.
+  began_epoch bigint not null,
+  began_off bigint not null,
   primary key (topic, part)
 ) with (fillfactor = 50);
 
@@ -202,7 +205,9 @@ declare
   week timestamptz;
 begin
   if jsonb_typeof(batch->'from') = 'null' then
-    insert into market_cursors values (of_topic, of_part, batch->>'name', (batch->'to'->>0)::bigint, (batch->'to'->>1)::bigint, (batch->>'watermark')::bigint)
+    insert into market_cursors (topic, part, name, epoch, next_off, watermark, began_epoch, began_off)
+      values (of_topic, of_part, batch->>'name', (batch->'to'->>0)::bigint, (batch->'to'->>1)::bigint, (batch->>'watermark')::bigint,
+        (batch->'to'->>0)::bigint, (batch->'to'->>1)::bigint)
       on conflict do nothing;
   else
     update market_cursors set epoch = (batch->'to'->>0)::bigint, next_off = (batch->'to'->>1)::bigint,

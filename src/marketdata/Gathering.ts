@@ -29,8 +29,8 @@ export const minuteOf = ({ exchange, symbol, tsEvent }: Instrument & { readonly 
   return { exchange, symbol, interval: MINUTE, session: sessionAt(calendar, millis), start }
 }
 
-/** The bars of all intervals that these of minutes are parts of. MB4 */
-export const rolledUp = (minutes: ReadonlyArray<KeyedBar>): ReadonlyArray<KeyedBar> => {
+/** The bars of all intervals that these of minutes are parts of. May be left between two of them. MB4 */
+export function* rollingUp(minutes: ReadonlyArray<KeyedBar>): Generator<void, ReadonlyArray<KeyedBar>> {
   const rolled = new Map<string, KeyedBar>()
   for (const { bar, ...minute } of minutes) {
     const { calendar } = venueOf(minute.exchange)
@@ -39,8 +39,18 @@ export const rolledUp = (minutes: ReadonlyArray<KeyedBar>): ReadonlyArray<KeyedB
       const id = idOf(key)
       rolled.set(id, { ...key, bar: merge(rolled.get(id)?.bar ?? EMPTY, bar) })
     }
+    yield
   }
   return [...rolled.values()]
+}
+
+/** The same at once. */
+export const rolledUp = (minutes: ReadonlyArray<KeyedBar>): ReadonlyArray<KeyedBar> => {
+  const steps = rollingUp(minutes)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done === true) return value
+  }
 }
 
 export class Gathering {

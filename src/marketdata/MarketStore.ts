@@ -16,6 +16,7 @@ import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Lease } from "../leases/Leases.ts"
 import type { Place } from "../topics/MessageId.ts"
 import type { PartitionId } from "../topics/Piece.ts"
+import type { Mark } from "./Bar.ts"
 import type { Interval, Session } from "./Calendar.ts"
 import type { Decimal } from "./Decimal.ts"
 import type { Projection } from "./Projection.ts"
@@ -41,6 +42,14 @@ export interface Cursor extends Place {
   readonly partition: PartitionId
   /** Nanoseconds. */
   readonly watermark: bigint
+  /** Where it was begun: bars have nothing of before. */
+  readonly began: Place
+}
+
+/** A trade that closed a minute. */
+export interface Closed extends Instrument {
+  readonly session: Session
+  readonly mark: Mark
 }
 
 export interface LatestTrade extends Instrument, Order {
@@ -114,6 +123,11 @@ export class MarketStore extends Context.Service<
     /** MX1 */
     readonly write: (projection: Projection) => Effect.Effect<Written, HeraldError>
     readonly cursor: (partition: PartitionId) => Effect.Effect<Cursor | undefined, HeraldError>
+    /** Of each that has any, what closed the last minute of that session before that start, as the partition told it: at most one for each. */
+    readonly closes: (
+      partition: PartitionId,
+      before: ReadonlyArray<Instrument & { readonly session: Session; readonly start: number }>
+    ) => Effect.Effect<ReadonlyArray<Closed>, HeraldError>
     /** Exchanges of a symbol, or the one that is named, by name; at most one more than `EXCHANGES`. */
     readonly traded: (
       of: Visible & { readonly exchange: string | undefined }

@@ -3,24 +3,30 @@
  *
  *   MJ1  What was read is written with how far it was read; where another node was faster, nothing is, and it goes on where that one is. MX1
  *   MJ5  What is newest of a feed that is silent is the time at which nothing more had come, so that its last bars end.
+ *   MJ11 What is written at once is bounded in bars, and what came before an amendment is written before that is made.
  *   MJ7  What did not simply become a part of bars is counted, by what became of it.
- *   MJ2 and MJ4 in Ticks.ts, MJ3 and MJ6 in Amending.ts
+ *   MJ2, MJ4 and MJ8 in Ticks.ts, MJ3 in Amending.ts, MJ6 in Amendments.ts
  */
-import { Clock, Effect, Metric, type Semaphore } from "effect"
+import { Clock, Effect, Metric } from "effect"
 import { counter, each } from "../telemetry/Metrics.ts"
 import { type Place, samePlace } from "../topics/MessageId.ts"
-import type { PartitionId } from "../topics/Piece.ts"
+import type { PartitionId, Read } from "../topics/Piece.ts"
 import type { Log } from "../topics/TopicLog.ts"
-import { AMENDING_BYTES, makeAmending } from "./Amending.ts"
+import { lookingSlices } from "../work/Slices.ts"
+import type { Amendment } from "./Again.ts"
+import { type Amended, makeAmending } from "./Amending.ts"
+import type { Amendments } from "./Amendments.ts"
 import { idOf } from "./Bar.ts"
-import { Gathering, rolledUp } from "./Gathering.ts"
+import { Gathering, rollingUp } from "./Gathering.ts"
 import type { MarketStore } from "./MarketStore.ts"
 import { NOTHING, type Projection } from "./Projection.ts"
-import { type Cancel, type Correction, millisOf } from "./Tick.ts"
-import { REMEMBERED, ticksOf, Window } from "./Ticks.ts"
+import { millisOf } from "./Tick.ts"
+import { newestOf, REMEMBERED, type Times, ticksIn, Window } from "./Ticks.ts"
 
-/** Bytes of events that are read and written at once. */
+/** Bytes of events that are read at once. */
 const BITE = 262_144
+/** Minutes, and what is newest, that are written at once, with what is to be made anew: other bars follow from them. */
+export const AT_ONCE = 1_024
 
 export interface Projected {
   readonly partition: PartitionId
@@ -28,18 +34,84 @@ export interface Projected {
   readonly name: string
   /** Milliseconds that bars are kept. */
   readonly keepMillis: number
-  /** Of the node: one partition reads again at a time. MJ6 */
-  readonly amending: Semaphore.Semaphore
-  /** Bytes. MJ6 */
-  readonly amendingBytes?: number
+  /** Of its topic on this node. MJ6 */
+  readonly amendments: Amendments
+  /** Of the minutes that are made anew. MJ6 */
+  readonly amendedTrades?: number
+}
+
+type Counted = (typeof KINDS)[number]
+
+/** What was taken of a read. */
+interface Taken {
+  readonly gathering: Gathering
+  readonly amended: ReadonlyArray<Amendment>
+  readonly watermark: bigint
+  /** Behind the last event of it. */
+  readonly next: number
+  readonly counts: ReadonlyMap<Counted, number>
+}
+
+/**
+ * What can be written at once: up to `AT_ONCE`, and nothing behind an amendment where anything comes before it, so that nothing that came first waits for what
+ * has to be read again. May be left between two events. MJ8, MJ11
+ */
+function* taking(read: Read, from: number, seen: Window, times: Times, newest: bigint): Generator<void, Taken> {
+  const gathering = new Gathering()
+  const amended: Array<Amendment> = []
+  const counts = new Map<Counted, number>()
+  const count = (kind: Counted) => counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  let watermark = newest
+  const until = (next: number): Taken => ({ gathering, amended, watermark, next, counts })
+  for (const piece of read.pieces) {
+    if (piece.is === "gap") {
+      count("gap")
+      continue
+    }
+    const latest = newestOf(piece, times)
+    for (const [offset, tick] of ticksIn(piece, { epoch: read.epoch, from }, times)) {
+      if (gathering.size + amended.length >= AT_ONCE) return until(offset)
+      if (typeof tick === "string") {
+        if (tick !== "not wanted") count(tick)
+        yield
+        continue
+      }
+      if (tick.kind === "quote") gathering.quote(tick)
+      else if (tick.kind === "trade") {
+        if (seen.add(tick)) gathering.add(tick)
+        else count("twice")
+      } else {
+        if (amended.length === 0 && gathering.size > 0) return until(offset)
+        amended.push(tick)
+      }
+      // What takes something back says when that was, which may be wrong by itself.
+      if (tick.tsEvent > watermark && millisOf(tick.tsEvent) <= latest) watermark = tick.tsEvent
+      yield
+    }
+  }
+  return until(read.next)
+}
+
+/** What is written of it. May be left between two minutes. MJ8 */
+function* projectionOf({ gathering }: Taken, made: Amended | undefined): Generator<void, Partial<Projection>> {
+  const instead = new Set(made?.instead.map(idOf))
+  const forgotten = new Set(made?.forgotten.map((one) => `${one.exchange} ${one.symbol} ${one.session}`))
+  const isKept = ({ session, trade: { exchange, symbol } }: Projection["newest"][number]) =>
+    !forgotten.has(`${exchange} ${symbol} ${session}`)
+  return {
+    bars: yield* rollingUp(gathering.minutes().filter((bar) => !instead.has(idOf(bar)))),
+    newest: [...(made?.newest ?? []), ...gathering.newest().filter(isKept)],
+    quotes: gathering.quotes(),
+    ...(made === undefined ? {} : { instead: made.instead, again: made.again, forgotten: made.forgotten })
+  }
 }
 
 export const makeProjecting = (
   log: Pick<Log, "read" | "find" | "bounds">,
-  store: Pick<typeof MarketStore.Service, "write" | "cursor">,
-  { partition, name, keepMillis, amending, amendingBytes = AMENDING_BYTES }: Projected
+  store: Pick<typeof MarketStore.Service, "write" | "cursor" | "closes">,
+  { partition, name, keepMillis, amendments, amendedTrades: trades }: Projected
 ) => {
-  const { amend, earned } = makeAmending(log, partition, amendingBytes)
+  const { amend } = makeAmending({ log, store, partition, amendments, ...(trades === undefined ? {} : { trades }) })
   let window: Window | undefined
   /** Up to where everything was written when it was looked at last. */
   let at: Place | undefined
@@ -50,16 +122,21 @@ export const makeProjecting = (
     for (let from = Math.max(0, until - REMEMBERED); from < until; ) {
       const read = yield* log.read(partition, { epoch, offset: from }, { maxBytes: BITE, packed: false })
       if (read === undefined || read.epoch !== epoch || read.next <= from) break
-      for (const piece of read.pieces)
-        if (piece.is === "segment")
-          for (const tick of ticksOf(piece, { epoch, from, until }, { now, keepMillis }).ticks)
-            if (tick.kind === "trade") made.add(tick)
+      yield* lookingSlices.through(function* () {
+        for (const piece of read.pieces)
+          if (piece.is === "segment")
+            for (const [, seen] of ticksIn(piece, { epoch, from, until }, { now, keepMillis })) {
+              if (typeof seen !== "string" && seen.kind === "trade") made.add(seen)
+              yield
+            }
+      })
       from = read.next
     }
     return made
   })
 
-  const count = (kind: (typeof KINDS)[number], n = 1) => Metric.update(Metric.withAttributes(ticksTotal, { kind }), n)
+  const count = (kind: Counted, n: number) =>
+    n === 0 ? Effect.void : Metric.update(Metric.withAttributes(ticksTotal, { kind }), n)
 
   /** Writes what is there, up to a bite of it. True: there was something. Undefined: there is no such partition. */
   const step = Effect.fn("Projecting.step")(function* () {
@@ -81,55 +158,27 @@ export const makeProjecting = (
     const isSame = read.epoch === from.epoch
     const seen = !isSame ? new Window() : (known ?? (yield* remember(from, now)))
     window = undefined // until it is written: what failed is read again
-    const gathering = new Gathering()
-    const amended: Array<Cancel | Correction> = []
-    let watermark = cursor.watermark
-    let bytes = 0
-    for (const piece of read.pieces) {
-      if (piece.is === "gap") {
-        yield* count("gap")
-        continue
-      }
-      bytes += piece.bytes.length
-      const range = { epoch: read.epoch, from: isSame ? from.offset : 0 }
-      const { ticks, wrong, outOfTime, latest } = ticksOf(piece, range, { now, keepMillis })
-      if (wrong > 0) yield* count("wrong", wrong)
-      if (outOfTime > 0) yield* count("out of time", outOfTime)
-      for (const tick of ticks) {
-        if (tick.kind === "quote") gathering.quote(tick)
-        else if (tick.kind !== "trade") amended.push(tick)
-        else if (seen.add(tick)) gathering.add(tick)
-        else yield* count("twice")
-        // What takes something back says when that was, which may be wrong by itself.
-        if (tick.tsEvent > watermark && millisOf(tick.tsEvent) <= latest) watermark = tick.tsEvent
-      }
-    }
-    earned(bytes)
-    const to: Place = { epoch: read.epoch, offset: read.next }
-    const made = amended.length === 0 ? undefined : yield* amending.withPermit(amend(amended, to, { now, keepMillis }))
-    const done = made?.done ?? 0
-    if (done > 0) yield* count("amended", done)
-    if (done < amended.length) yield* count("not amended", amended.length - done)
-    const taken = new Set(made?.instead.map(idOf))
-    const forgotten = new Set(made?.forgotten.map((one) => `${one.exchange} ${one.symbol} ${one.session}`))
+    const times = { now, keepMillis }
+    const begin = isSame ? from.offset : 0
+    const taken = yield* lookingSlices.through(() => taking(read, begin, seen, times, cursor.watermark))
+    const { amended, watermark, next } = taken
+    const to: Place = { epoch: read.epoch, offset: next }
+    const told = { ...times, began: cursor.began }
+    const made = amended.length === 0 ? undefined : yield* amend(amended, to, told)
     const projection: Projection = {
       ...{ ...NOTHING, partition, name, from, to, watermark },
-      bars: rolledUp(gathering.minutes().filter((bar) => !taken.has(idOf(bar)))),
-      newest: [
-        ...(made?.newest ?? []),
-        ...gathering
-          .newest()
-          .filter(({ session, trade: { exchange, symbol } }) => !forgotten.has(`${exchange} ${symbol} ${session}`))
-      ],
-      quotes: gathering.quotes(),
-      ...(made === undefined ? {} : { instead: made.instead, again: made.again, forgotten: made.forgotten })
+      ...(yield* lookingSlices.through(() => projectionOf(taken, made)))
     }
     const written = yield* store.write(projection)
     if (written.is === "written") {
       window = seen
       at = to
-      yield* Metric.update(projectedTotal, Math.max(0, read.next - (isSame ? from.offset : 0)))
-      if (written.left > 0) yield* count("no room", written.left)
+      yield* Metric.update(projectedTotal, Math.max(0, next - begin))
+      for (const [kind, n] of taken.counts) yield* count(kind, n)
+      const done = made?.done ?? 0
+      yield* count("amended", done)
+      yield* count("not amended", amended.length - done)
+      yield* count("no room", written.left)
     }
     return true
   })

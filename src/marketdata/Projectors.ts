@@ -7,7 +7,7 @@
  *   MP3  At most `PARTITIONS` are put together, in the order of their topics' names; it is measured how many are left out.
  *   MJ5 in Projecting.ts
  */
-import { Clock, Duration, Effect, FiberMap, Latch, Layer, Metric, Semaphore } from "effect"
+import { Clock, Duration, Effect, FiberMap, Latch, Layer, Metric } from "effect"
 import { Placement } from "../placement/Placement.ts"
 import { every } from "../telemetry/Every.ts"
 import { gauge } from "../telemetry/Metrics.ts"
@@ -17,6 +17,7 @@ import { type Bounds, endPlace, type PartitionId, partitionKey } from "../topics
 import type { Topic } from "../topics/Topic.ts"
 import type { Log } from "../topics/TopicLog.ts"
 import { MOST_TOPICS, TopicStore } from "../topics/TopicStore.ts"
+import { AllAmendments } from "./Amendments.ts"
 import { coveredBy } from "./Covered.ts"
 import { MarketStore } from "./MarketStore.ts"
 import { makeProjecting } from "./Projecting.ts"
@@ -60,7 +61,7 @@ const make = Effect.fnUntraced(function* ({ topics, keepMillis }: ProjectorsOpti
   const placement = yield* Placement
   const registered = yield* FiberMap.make<string>()
   const owned = new Map<string, Owned>()
-  const amending = yield* Semaphore.make(1)
+  const amendments = new AllAmendments()
   const { prefix, covers } = coveredBy(topics)
 
   const wake = (one: Owned | undefined) => one?.latch.openUnsafe()
@@ -75,7 +76,10 @@ const make = Effect.fnUntraced(function* ({ topics, keepMillis }: ProjectorsOpti
     Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       const latch = Latch.makeUnsafe(true)
-      const projecting = makeProjecting(log, market, { partition, name: topic.name, keepMillis, amending })
+      const projecting = makeProjecting(log, market, {
+        ...{ partition, name: topic.name, keepMillis },
+        amendments: amendments.of(topic.id)
+      })
       const one: Owned = {
         ...{ partition, log, projecting, latch },
         ...{ wroteAt: now, saidAt: now, behind: 0, isQuiet: false }
@@ -120,6 +124,7 @@ const make = Effect.fnUntraced(function* ({ topics, keepMillis }: ProjectorsOpti
         else wanted.set(partitionKey({ topic: topic.id, partition }), [topic, log, { topic: topic.id, partition }])
       }
     }
+    amendments.keep(new Set([...wanted.values()].map(([{ id }]) => id)))
     for (const [id] of registered) if (!wanted.has(id)) yield* FiberMap.remove(registered, id)
     for (const [id, [topic, log, partition]] of wanted) {
       const turn = Effect.andThen(placement.single(`market-data/${id}`, work(topic, log, partition)), Effect.never)

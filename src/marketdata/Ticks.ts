@@ -3,9 +3,11 @@
  *
  *   MJ2  An event that is no tick counts for nothing. A trade that has the venue's id, or where there is none its number, of one among the `REMEMBERED`
  *        events before it counts once: what counts is a function of the log, also after a restart, and when it is read once more.
+ *   MJ8  Whoever looks at events leaves others a turn between two of them: however much one read is, and whatever is done with it. `lookingSlices` says when.
  *   MJ4  Ticks of further than `AHEAD` after they came, and of longer ago than bars are kept, count for nothing.
  */
-import { messagesOf } from "../topics/Frames.ts"
+import { eventsIn } from "../topics/Frames.ts"
+import { messageOf } from "../topics/Message.ts"
 import type { Place } from "../topics/MessageId.ts"
 import type { Segment } from "../topics/Piece.ts"
 import type { PlacedTrade } from "./Gathering.ts"
@@ -52,27 +54,41 @@ export interface Times {
   readonly keepMillis: number
 }
 
-/** The events of a segment, from an offset on and up to one. `wants`: what else needs not be read, by its payload. */
-export const ticksOf = (
-  { base, bytes, at: came }: Segment,
-  { epoch, from, until = Number.POSITIVE_INFINITY }: { epoch: number; from: number; until?: number },
-  { now, keepMillis }: Times,
+/** What an event came to. */
+export type Seen = Placed | "wrong" | "out of time" | "not wanted"
+
+/** Which events of a segment are read. */
+export interface Range {
+  readonly epoch: number
+  /** An offset: those before it are left out. */
+  readonly from: number
+  /** The offset behind the last. */
+  readonly until?: number
+}
+
+/** The newest time that counts of what came then, in milliseconds since 1970. MJ4 */
+export const newestOf = ({ at: came }: Segment, { now }: Times): number => Math.min(came, now) + AHEAD
+
+/** What each event of a segment came to, one after the other, with its offset. `wants`: what is not wanted isn't read, by its payload. MJ8 */
+export function* ticksIn(
+  segment: Segment,
+  { epoch, from, until = Number.POSITIVE_INFINITY }: Range,
+  times: Times,
   wants: (payload: Uint8Array) => boolean = () => true
-) => {
-  const ticks: Array<Placed> = []
-  let [wrong, outOfTime] = [0, 0]
-  const latest = Math.min(came, now) + AHEAD
-  for (const [index, { payload }] of messagesOf(bytes).entries()) {
-    const offset = base + index
-    if (offset < from || offset >= until || !wants(payload)) continue
-    const tick = readTick(payload)
-    if (typeof tick === "string") {
-      wrong++
-      continue
-    }
-    const of = millisOf(tick.kind === "cancel" || tick.kind === "correction" ? tick.tsOriginal : tick.tsEvent)
-    if (of > latest || of < now - keepMillis) outOfTime++
-    else ticks.push({ ...tick, epoch, offset })
+): Generator<readonly [offset: number, seen: Seen], void> {
+  const latest = newestOf(segment, times)
+  let offset = segment.base - 1
+  for (const event of eventsIn(segment.bytes)) {
+    if (++offset < from) continue
+    if (offset >= until) return
+    yield [offset, seenOf(messageOf(event).payload)]
   }
-  return { ticks, wrong, outOfTime, latest }
+
+  function seenOf(payload: Uint8Array): Seen {
+    if (!wants(payload)) return "not wanted"
+    const tick = readTick(payload)
+    if (typeof tick === "string") return "wrong"
+    const of = millisOf(tick.kind === "cancel" || tick.kind === "correction" ? tick.tsOriginal : tick.tsEvent)
+    return of > latest || of < times.now - times.keepMillis ? "out of time" : { ...tick, epoch, offset }
+  }
 }

@@ -16,6 +16,7 @@ import type { TopicStore } from "../../src/topics/TopicStore.ts"
 import { dice } from "../support/Chance.ts"
 import { fresh } from "../support/fresh.ts"
 import { decimal, drawn, SECOND, shuffled, TEN, trade } from "../support/Trades.ts"
+import { marketCloses } from "./MarketCloses.ts"
 import { marketFeeds } from "./MarketFeeds.ts"
 import { marketSweeps } from "./MarketSweeps.ts"
 
@@ -87,13 +88,19 @@ export const marketContract = (test: Test) => {
           is: "moved",
           at: one
         })
-      assert.deepStrictEqual(yield* store.cursor(at), { ...one, partition: at, watermark: 7n })
+      assert.deepStrictEqual(yield* store.cursor(at), { ...one, partition: at, watermark: 7n, began: begin })
       const [bar] = yield* read(name, "1m")
       assert.strictEqual(decimalText(bar!.bar.volume), "1")
       assert.strictEqual(bar!.revision, 1)
       // Another history of the partition goes on where it says.
       yield* store.write(projection({ partition: at, from: one, to: { epoch: 2, offset: 0 }, watermark: 3n }))
-      assert.deepStrictEqual(yield* store.cursor(at), { epoch: 2, offset: 0, partition: at, watermark: 7n })
+      assert.deepStrictEqual(yield* store.cursor(at), {
+        epoch: 2,
+        offset: 0,
+        partition: at,
+        watermark: 7n,
+        began: begin
+      })
     }))
 
   test("MX1 of two nodes that write the same one does, and volume is counted once", () =>
@@ -270,6 +277,8 @@ export const marketContract = (test: Test) => {
       assert.deepStrictEqual(starts(yield* store.before(query, { from: 0, until: ten + 60_000 })), [0, 0])
       assert.deepStrictEqual(yield* store.before(query, { from: 0, until: ten }), [])
     }))
+
   marketFeeds(test)
+  marketCloses(test)
   marketSweeps(test)
 }

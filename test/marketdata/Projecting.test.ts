@@ -1,11 +1,13 @@
 import { assert, describe } from "@effect/vitest"
 import { Effect } from "effect"
+import { vi } from "vitest"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { skipped } from "../../src/fanout/Rows.ts"
+import { AT_ONCE } from "../../src/marketdata/Projecting.ts"
 import { REMEMBERED } from "../../src/marketdata/Ticks.ts"
 import type { Piece } from "../../src/topics/Piece.ts"
 import type { Log } from "../../src/topics/TopicLog.ts"
-import { at, begin, DAY, original, type Store, test, told } from "../support/MarketFeed.ts"
+import { at, begin, cancelled, DAY, original, type Store, test, told } from "../support/MarketFeed.ts"
 
 describe("Projecting", () => {
   test(
@@ -129,6 +131,63 @@ describe("Projecting", () => {
         (yield* bars("1d")).map((bar) => bar.at(-1)),
         ["4"]
       )
+    })
+  )
+
+  test(
+    "MJ8 others have a turn between two events, however many are read at once: made bars of, remembered, and read again",
+    Effect.gen(function* () {
+      const { make, of, say, written, bars, id, name } = yield* begin
+      const EVENTS = 400
+      yield* say(...Array.from({ length: EVENTS }, (_, n) => told(`a${n}`, 1, 10)))
+      // A millisecond for each look at the clock: a slice has eight of them.
+      let time = performance.now()
+      const clock = vi.spyOn(performance, "now").mockImplementation(() => time++)
+      let [turns, over] = [0, false]
+      const turn = () => {
+        turns++
+        if (!over) setImmediate(turn)
+      }
+      setImmediate(turn)
+      const counting = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+        Effect.map(
+          Effect.andThen(
+            Effect.sync(() => (turns = 0)),
+            effect
+          ),
+          () => turns
+        )
+      const one = make()
+      yield* one.step()
+      assert.isAtLeast(yield* counting(one.step()), EVENTS / 10)
+      yield* say(cancelled("a7", 1))
+      // Of the events once more, and of the trades of the minute.
+      assert.isAtLeast(yield* counting(one.step()), (2 * EVENTS) / 10)
+      yield* say("x")
+      assert.isAtLeast(yield* counting(of(0, { id, name }).step()), EVENTS / 10)
+      over = true
+      clock.mockRestore()
+      yield* written(one)
+      assert.deepStrictEqual(yield* bars("1d"), [[10, 10, 10, 10, String(EVENTS - 1)]])
+    })
+  )
+
+  test(
+    "MJ11 what is written at once is bounded, whatever a read has, and all of it is written once",
+    Effect.gen(function* () {
+      const { of, say, written, id, name, store } = yield* begin
+      const sizes: Array<number> = []
+      const write: Store["write"] = (projection) => {
+        sizes.push(projection.quotes.length + projection.newest.length + projection.bars.length)
+        return store.write(projection)
+      }
+      const COUNT = 2 * AT_ONCE + 10
+      yield* say(...Array.from({ length: COUNT }, (_, n) => told(`a${n}`, 1, 10, { symbol: `S${n}` })))
+      yield* written(of(0, { id, name }, {}, { write }))
+      // A minute is in four bars.
+      assert.isAtMost(Math.max(...sizes), 4 * AT_ONCE)
+      const listed = yield* store.listed({ topics: [name], prefix: "S", after: undefined, limit: 10_000 })
+      assert.lengthOf(listed, COUNT)
     })
   )
 })

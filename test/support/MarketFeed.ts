@@ -1,21 +1,23 @@
 /** A topic with market data on memory twins, and what makes bars of it. */
 import { it } from "@effect/vitest"
-import { Effect, Layer, Metric, Semaphore } from "effect"
+import { Effect, Layer, Metric } from "effect"
 import * as MemoryMarketStore from "../../layers/Memory/marketdata/MarketStore.ts"
 import { State } from "../../layers/Memory/State.ts"
 import * as MemoryTopicLog from "../../layers/Memory/topics/TopicLog.ts"
 import * as MemoryTopicStore from "../../layers/Memory/topics/TopicStore.ts"
+import { AllAmendments } from "../../src/marketdata/Amendments.ts"
 import { SESSIONS } from "../../src/marketdata/Calendar.ts"
 import { decimalText } from "../../src/marketdata/Decimal.ts"
 import { MarketStore } from "../../src/marketdata/MarketStore.ts"
 import { makeProjecting, type Projected } from "../../src/marketdata/Projecting.ts"
+import type { Piece } from "../../src/topics/Piece.ts"
 import { type Log, TopicLog } from "../../src/topics/TopicLog.ts"
 import { events, newTopic } from "./Topics.ts"
 
 export const DAY = 86_400_000
 /** The beginning of a minute a while ago. */
 export const at = Math.floor(Date.now() / DAY) * DAY - DAY
-const layer = Layer.mergeAll(MemoryTopicLog.layer, MemoryTopicStore.layer, MemoryMarketStore.layer).pipe(
+export const layer = Layer.mergeAll(MemoryTopicLog.layer, MemoryTopicStore.layer, MemoryMarketStore.layer).pipe(
   Layer.provide(State.layer)
 )
 export const told = (id: string | undefined, seconds: number, price: number, more: object = {}) =>
@@ -39,12 +41,40 @@ export const counted = (kind: string) =>
     return found?.type === "Counter" ? Number(found.state.count) : 0
   })
 
+/** The log as if its history had ended before an offset of its first partition, and another one begun, of epoch 7. */
+export const anotherHistory = Effect.fnUntraced(function* (log: Log, topic: number, ended: number) {
+  const { epoch: real } = (yield* log.bounds([topic]))[0]!
+  const its: Pick<Log, "read" | "find" | "bounds"> = {
+    read: (partition, { epoch, offset }, options) => {
+      const at = epoch === 7 ? offset : 0
+      return Effect.map(log.read(partition, { epoch: real, offset: at + ended }, options), (read) => {
+        if (read === undefined) return undefined
+        const pieces = read.pieces.flatMap((piece) =>
+          piece.is === "gap" ? [] : [{ ...piece, base: piece.base - ended } satisfies Piece]
+        )
+        const gap = { is: "gap", from: offset, to: 0, why: "epoch" } as const
+        return { epoch: 7, next: read.next - ended, pieces: epoch === 7 ? pieces : [gap, ...pieces] }
+      })
+    },
+    find: (partition, time) =>
+      Effect.map(
+        log.find(partition, time),
+        (found) => found && { epoch: 7, offset: Math.max(0, found.offset - ended) }
+      ),
+    bounds: (topics) =>
+      Effect.map(log.bounds(topics), (all) =>
+        all.map((one) => ({ ...one, epoch: 7, first: Math.max(0, one.first - ended), next: one.next - ended }))
+      )
+  }
+  return its
+})
+
 /** A topic, and what writes it. */
 export const begin = Effect.gen(function* () {
   const log = yield* TopicLog
   const store = yield* MarketStore
   const { id, name } = yield* newTopic({ partitions: 2 })
-  const amending = yield* Semaphore.make(1)
+  const all = new AllAmendments()
   const sayTo =
     (partition: number, topic = id) =>
     (...texts: ReadonlyArray<string>) =>
@@ -60,7 +90,8 @@ export const begin = Effect.gen(function* () {
       { ...log, ...its },
       { ...store, ...keeps },
       {
-        ...{ partition: { topic: topic.id, partition }, name: topic.name, keepMillis: 30 * DAY, amending },
+        ...{ partition: { topic: topic.id, partition }, name: topic.name, keepMillis: 30 * DAY },
+        amendments: all.of(topic.id),
         ...more
       }
     )
@@ -82,6 +113,18 @@ export const begin = Effect.gen(function* () {
             )
           )
       ),
+    /** Of days, of a topic. */
+    volumes: (topic: string) =>
+      Effect.map(
+        store.bars(
+          { symbol: "A", topics: [topic], exchanges: ["KRAKEN"], interval: "1d", sessions: SESSIONS },
+          { from: 0, until: at + 9 * DAY, limit: 99 }
+        ),
+        (rows) => rows.map(({ bar }) => decimalText(bar.volume))
+      ),
+    newest: Effect.map(store.latest({ symbol: "A", topics: ["*"] }, ["KRAKEN"]), ({ trades }) =>
+      trades.map(({ id, price, size }) => [id, Number(price / 1_000_000_000n), decimalText(size)])
+    ),
     latest: Effect.map(store.latest({ symbol: "A", topics: ["*"] }, ["KRAKEN"]), ({ trades }) =>
       trades.map(({ id }) => id)
     )

@@ -61,7 +61,7 @@ const write = (tables: MarketTables, projection: Projection): Written => {
   const follows = from === undefined || cursor === undefined ? from === cursor : samePlace(from, cursor)
   if (!follows) return { is: "moved", at: cursor && { epoch: cursor.epoch, offset: cursor.offset } } // MX1
   const newer = cursor !== undefined && cursor.watermark > watermark ? cursor.watermark : watermark
-  const next = { ...to, partition, watermark: newer }
+  const next = { ...to, partition, watermark: newer, began: cursor?.began ?? to }
   const feed = found ?? {
     ...{ name, cursor: next, instruments: new Map(), bars: new Map(), trades: new Map(), quotes: new Map() }
   }
@@ -166,6 +166,18 @@ export const layer = Layer.effect(
     return MarketStore.of({
       write: (projection) => Effect.sync(() => write(state.tables(MarketTables), projection)),
       cursor: (partition) => Effect.sync(() => feeds.get(partitionKey(partition))?.cursor),
+      closes: (partition, before) =>
+        Effect.sync(() => {
+          const all = [...(feeds.get(partitionKey(partition))?.bars.values() ?? [])]
+          return before.flatMap((key) => {
+            const { exchange, symbol, session } = key
+            const last = all
+              .filter((one) => one.interval === "1m" && nameOf(one) === nameOf(key) && one.session === session)
+              .filter(({ start, bar }) => start < key.start && bar.close !== undefined)
+              .reduce<KeyedBar | undefined>((a, b) => (a === undefined || a.start < b.start ? b : a), undefined)
+            return last === undefined ? [] : [{ exchange, symbol, session, mark: last.bar.close! }]
+          })
+        }),
       traded: ({ symbol, topics, exchange }) =>
         Effect.sync(() => {
           const marks = new Map<string, bigint>()

@@ -16,7 +16,21 @@ import { dropRanges } from "../connection/DropRanges.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 import { asFence, millis } from "../leases/Fence.ts"
-import { type BarRow, encode, everyOf, type QuoteRow, readBar, readQuote, readTrade, type TradeRow } from "./Rows.ts"
+import {
+  type BarRow,
+  type ClosedRow,
+  type CursorRow,
+  encode,
+  encodeBefore,
+  everyOf,
+  type QuoteRow,
+  readBar,
+  readClosed,
+  readCursor,
+  readQuote,
+  readTrade,
+  type TradeRow
+} from "./Rows.ts"
 
 /** Rows of each that one step removes. */
 const STEP = 5_000
@@ -72,10 +86,23 @@ export const layer = Layer.effect(
         ),
       cursor: (partition) =>
         Effect.map(
-          guarded("read how far market data is written")(sql<{ epoch: number; offset: number; watermark: string }>`
-            select epoch::float8 as epoch, next_off::float8 as "offset", watermark::text as watermark from market_cursors
+          guarded("read how far market data is written")(sql<CursorRow>`
+            select epoch::float8 as epoch, next_off::float8 as "offset", watermark::text as watermark, began_epoch::float8 as "beganEpoch",
+              began_off::float8 as "beganOffset" from market_cursors
             where topic = ${String(partition.topic)}::text::bigint and part = ${partition.partition}::int`),
-          ([row]) => row && { ...row, partition, watermark: BigInt(row.watermark) }
+          ([row]) => row && readCursor(partition, row)
+        ),
+      closes: ({ topic, partition }, before) =>
+        Effect.map(
+          guarded("read what closed minutes")(sql<ClosedRow>`
+            select k.symbol, k.exchange, k.session, array[(m.close).ts::text, (m.close).seq::text, (m.close).epoch::text, (m.close).off::text,
+              (m.close).price::text] as mark
+            from jsonb_to_recordset(${encodeBefore(before)}::text::jsonb) as k(symbol text, exchange text, session smallint, start bigint)
+              join market_instruments i on i.symbol = k.symbol and i.topic = ${String(topic)}::text::bigint and i.part = ${partition}::int
+                and i.exchange = k.exchange
+              cross join lateral (select b.close from market_bars b where b.instrument = i.id and b.every = 60 and b.session = k.session
+                and b.start_at < herald_at(k.start::float8) and b.close is not null order by b.start_at desc limit 1) m`),
+          (rows) => rows.map(readClosed)
         ),
       traded: ({ exchange, ...of }) =>
         Effect.map(

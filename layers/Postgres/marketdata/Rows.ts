@@ -2,11 +2,12 @@
 import type { BarKey, KeyedBar, Mark } from "../../../src/marketdata/Bar.ts"
 import { type Interval, SESSIONS, WIDTH } from "../../../src/marketdata/Calendar.ts"
 import { type Decimal, decimalOf, decimalText, priceOf, priceText } from "../../../src/marketdata/Decimal.ts"
-import type { LatestQuote, LatestTrade } from "../../../src/marketdata/MarketStore.ts"
+import type { Closed, Cursor, LatestQuote, LatestTrade } from "../../../src/marketdata/MarketStore.ts"
 import type { Projection } from "../../../src/marketdata/Projection.ts"
 import type { StoredBar } from "../../../src/marketdata/Series.ts"
 import type { Instrument, Order, Side } from "../../../src/marketdata/Tick.ts"
 import type { Place } from "../../../src/topics/MessageId.ts"
+import type { PartitionId } from "../../../src/topics/Piece.ts"
 
 /** Seconds. */
 export const everyOf = (interval: Interval): number => WIDTH[interval] / 1_000
@@ -76,6 +77,23 @@ export const encode = (projection: Projection): string => {
   })
 }
 
+type Before = Instrument & Pick<BarKey, "session" | "start">
+export const encodeBefore = (before: ReadonlyArray<Before>): string =>
+  JSON.stringify(before.map((one) => ({ ...name(one), session: sessionOf(one.session), start: one.start })))
+
+export interface CursorRow extends Place {
+  readonly watermark: string
+  readonly beganEpoch: number
+  readonly beganOffset: number
+}
+
+export const readCursor = (
+  partition: PartitionId,
+  { beganEpoch, beganOffset, watermark, ...at }: CursorRow
+): Cursor => ({
+  ...{ ...at, partition, watermark: BigInt(watermark), began: { epoch: beganEpoch, offset: beganOffset } }
+})
+
 /** [ts, seq, epoch, off, price] */
 type MarkRow = readonly [string, string, string, string, string]
 
@@ -110,6 +128,17 @@ export const readBar = (row: BarRow): StoredBar => ({
     low: row.low === null ? undefined : price(row.low),
     ...{ volume: decimal(row.volume), notional: decimal(row.notional), trades: Number(row.trades) }
   }
+})
+
+export interface ClosedRow extends Instrument {
+  readonly session: number
+  readonly mark: MarkRow
+}
+
+export const readClosed = ({ session, mark, ...row }: ClosedRow): Closed => ({
+  ...row,
+  session: SESSIONS[session]!,
+  mark: readMark(mark)!
 })
 
 export interface TradeRow extends Instrument {
