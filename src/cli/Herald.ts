@@ -10,7 +10,7 @@ import packageJson from "../../package.json" with { type: "json" }
 import { painted } from "../text/Printable.ts"
 import { CliFailure, known, render, toJson, usage } from "./CliFailure.ts"
 import { globalFlags } from "./Globals.ts"
-import { fitting } from "./Hints.ts"
+import { fitting, inFlags } from "./Hints.ts"
 import { colours, type Paint, plain, wantsColour } from "./Paint.ts"
 import { Shell } from "./Shell.ts"
 import { audit } from "./verbs/access/Audit.ts"
@@ -32,6 +32,7 @@ import { experimentVerb } from "./verbs/experiments/Experiment.ts"
 import { flagVerb } from "./verbs/flags/Flag.ts"
 import { clients } from "./verbs/fleet/Clients.ts"
 import { status } from "./verbs/fleet/Status.ts"
+import { marketVerb } from "./verbs/market/Market.ts"
 import { doctor } from "./verbs/node/Doctor.ts"
 import { start } from "./verbs/node/Start.ts"
 import { rolloutVerb } from "./verbs/rollouts/Rollout.ts"
@@ -76,7 +77,7 @@ export const herald = Command.make("herald").pipe(
         scheduleVerb
       ]
     },
-    { group: "Events", commands: [topicVerb, routeVerb, subscriptionVerb, deadLettersVerb, demoVerb] },
+    { group: "Events", commands: [topicVerb, routeVerb, subscriptionVerb, deadLettersVerb, marketVerb, demoVerb] },
     { group: "Look", commands: [status, clients, subscribe, get, list, environments, history, diff, explain] },
     { group: "Administer", commands: [key, audit, context, completion(() => herald), candidates] }
   ]),
@@ -133,7 +134,10 @@ export const run = (typed: ReadonlyArray<string>, given: Shell["Service"]) => {
   return Command.runWith(herald, { version: packageJson.version })(args).pipe(
     Effect.as(0),
     Effect.catch((error: CliFailure | CliError.CliError) => {
-      if (error instanceof CliFailure) return report(shell, fitting(verbOf(args), error), args, paint)
+      if (error instanceof CliFailure) {
+        const verb = verbOf(args)
+        return report(shell, inFlags(verb, args, fitting(verb, error)), args, paint)
+      }
       if (error._tag === "ShowHelp") return Effect.succeed(error.errors.length > 0 ? 2 : 0)
       return report(shell, usage(error.message, "See: herald --help"), args, paint)
     }),

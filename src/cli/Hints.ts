@@ -1,4 +1,8 @@
-/** What to do about a refusal, in the words of the verb and of the target that were refused: the catalogue's row knows neither. Pure. */
+/**
+ * What to do about a refusal, in the words of the verb and of the target that were refused: the catalogue's row knows neither. Pure.
+ *
+ *   HZ1  What was typed as a flag is called by that flag, and not by the field of the API that it became.
+ */
 import { catalogue, type ErrorName } from "../errors/Catalogue.ts"
 import { CliFailure } from "./CliFailure.ts"
 import type { Target } from "./Target.ts"
@@ -31,6 +35,10 @@ const byVerb: Readonly<Record<string, Hints>> = {
   },
   schedule: { NotFound: "See which scheduled changes there are: herald schedule list --state all." },
   key: { NotFound: "See which keys there are: herald key list." },
+  market: {
+    NoMarketData:
+      "See which there are: herald market symbols. Write symbols as the feed does, AAPL is not aapl; bars are made of topics below MARKET_DATA_TOPICS."
+  },
   clients: { RateLimited: "Wait; or ask for less: --service, --key, --env." },
   status: { RateLimited: "Wait; or ask for less: --service, --env." }
 }
@@ -49,6 +57,24 @@ export const fitting = (verb: string, failure: CliFailure): CliFailure => {
     (name === "RateLimited" && reads.has(verb) ? "Wait for the time that the server asks for." : undefined)
   if (hint === undefined || at < 0) return failure
   return new CliFailure({ ...failure, fix: all.with(at, hint).join("\n") })
+}
+
+/** Fields of the API whose flag has another name. */
+const flagOf: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  route: { source: "from", target: "to", condition: "when", start: "earliest" },
+  subscription: { consumerGroup: "group", ackTimeoutMillis: "ack-timeout", backoffMillis: "backoff" },
+  market: { start_time: "start", end_time: "end", exchanges: "exchange", currencies: "currency", topics: "topic" }
+}
+
+/** HZ1. `args`: as they were typed. */
+export const inFlags = (verb: string, args: ReadonlyArray<string>, failure: CliFailure): CliFailure => {
+  const [said, field = ""] = /^([A-Za-z]\w*): /.exec(failure.what) ?? []
+  if (said === undefined) return failure
+  const dashed = field.replace(/_/g, "-").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+  const flag = `--${flagOf[verb]?.[field] ?? dashed}`
+  if (!args.some((arg) => arg === flag || arg.startsWith(`${flag}=`))) return failure
+  const fix = failure.fix === catalogue.InvalidInput.fix ? `Correct ${flag}.` : failure.fix
+  return new CliFailure({ ...failure, what: `${flag}: ${failure.what.slice(said.length)}`, fix })
 }
 
 const LEFT_OUT = "With no admin's token left: `herald key recover` on the server's host."

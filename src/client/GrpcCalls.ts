@@ -78,7 +78,7 @@ export class GrpcCalls {
 
   stream<I, O>(
     address: string,
-    { path, requestSerialize, responseDeserialize }: MethodDefinition<I, O>,
+    { path, requestStream, requestSerialize, responseDeserialize }: MethodDefinition<I, O>,
     first: ReadonlyArray<I>,
     events: CallEvents<O>
   ): Call<I> {
@@ -107,7 +107,9 @@ export class GrpcCalls {
       call.on("status", (s) => end(encoding.wrong() ?? this.#endedOf(s.code, s.details, s.metadata)))
       let room = true
       for (const request of waiting.splice(0)) room = call.write(request)
-      if (room) events.writable()
+      if (!requestStream)
+        call.end() // what takes one request answers at its end
+      else if (room) events.writable()
     }
     const drop = () => {
       over = true

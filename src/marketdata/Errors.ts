@@ -7,7 +7,7 @@ export const errors = {
     title: "There is no such market data",
     cause:
       "No topic that is read as market data (MARKET_DATA_TOPICS) has trades of this symbol, or none that who asks may read.",
-    fix: "See which there are: GET /v1/market-data. Write symbols as the feed does, AAPL is not aapl; publish trades below MARKET_DATA_TOPICS.",
+    fix: "See which there are: `herald market symbols`, GET /v1/market-data. Write symbols as the feed does, AAPL is not aapl; publish trades below MARKET_DATA_TOPICS.",
     grpc: 5,
     http: 404,
     exit: 4

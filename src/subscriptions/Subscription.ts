@@ -115,18 +115,21 @@ export const definitionProblem = (it: Definition): string | undefined => {
     return `the name of a subscription has at most ${limits.name} letters, digits, dots, dashes and underscores, and begins with a letter or a digit`
   if (it.consumerGroup !== "" && (!isName(it.consumerGroup) || it.consumerGroup.length > limits.name))
     return `the name of a consumer group has at most ${limits.name} letters, digits, dots, dashes and underscores, and begins with a letter or a digit`
-  if (exceeds(it.filter, limits.filter)) return `a filter has at most ${limits.filter} bytes`
+  if (exceeds(it.filter, limits.filter)) return `filter: it has at most ${limits.filter} bytes`
   const unstorable = textProblem(it.filter)
   if (unstorable !== undefined) return `filter: ${unstorable}`
-  if (!isWhole(it.maxAttempts, 1, limits.attempts)) return `an event is tried 1 to ${limits.attempts} times` // SI2
+  if (!isWhole(it.maxAttempts, 1, limits.attempts))
+    return `maxAttempts: an event is tried 1 to ${limits.attempts} times` // SI2
   const { least, most } = limits.ackTimeoutMillis
-  if (!isWhole(it.ackTimeoutMillis, least, most)) return `a delivery may take ${least} to ${most} milliseconds`
+  if (!isWhole(it.ackTimeoutMillis, least, most))
+    return `ackTimeoutMillis: a delivery may take ${least} to ${most} milliseconds`
   if (it.backoffMillis.length === 0 || it.backoffMillis.length > limits.backoffs)
-    return `there are 1 to ${limits.backoffs} delays between attempts`
+    return `backoffMillis: there are 1 to ${limits.backoffs} delays between attempts`
   if (!it.backoffMillis.every((millis) => isWhole(millis, 0, limits.backoffMillis)))
-    return `a delay between attempts is 0 to ${limits.backoffMillis} milliseconds`
-  if (!isWhole(it.maxInFlight, 1, limits.inFlight)) return `1 to ${limits.inFlight} events may be unanswered`
-  if (it.deadLetterTopic === it.topicName) return "a topic can't be its own dead-letter topic"
+    return `backoffMillis: a delay between attempts is 0 to ${limits.backoffMillis} milliseconds`
+  if (!isWhole(it.maxInFlight, 1, limits.inFlight))
+    return `maxInFlight: 1 to ${limits.inFlight} events may be unanswered`
+  if (it.deadLetterTopic === it.topicName) return "deadLetterTopic: a topic can't be its own"
   return undefined
 }
 

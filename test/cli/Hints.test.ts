@@ -47,4 +47,24 @@ describe("hints", () => {
     assert.strictEqual(await cli.run("list", "--server", herald.url), 6)
     assert.include(cli.said, "herald key recover")
   })
+
+  it("HZ1 a field that was typed as a flag is called by that flag", async () => {
+    await using herald = await FakeHerald.start()
+    const wrong = (what: string) => problem("InvalidInput", what)
+    const said = async (...args: ReadonlyArray<string>) => {
+      const cli = terminal()
+      assert.strictEqual(await cli.run(...args, "--server", herald.url), 2)
+      return cli.said
+    }
+    herald.on("POST /v1/routes", wrong("source: the name of a topic"))
+    const route = await said("route", "add", "x", "--from=big*", "--to", "y")
+    assert.match(route, /what {2}--from: the name of a topic/)
+    assert.match(route, /fix {3}Correct --from\.$/m)
+    herald.on("POST /v1/subscriptions", wrong("maxAttempts: an event is tried 1 to 1000 times"))
+    const create = ["subscription", "create", "orders", "billing"]
+    assert.include(await said(...create, "--max-attempts", "0"), "--max-attempts: an event is tried")
+    assert.include(await said(...create), "what  maxAttempts: ") // nobody typed it
+    herald.on("POST /v1/subscriptions", wrong("backoffMillis: there are 1 to 16"))
+    assert.include(await said(...create, "--backoff", "1s"), "--backoff: there are")
+  })
 })

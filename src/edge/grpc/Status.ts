@@ -1,4 +1,8 @@
-/** Turns errors and endings into gRPC statuses: the code from the catalogue, `HRLD-nnnn message` for people, trailers for machines. */
+/**
+ * Turns errors and endings into gRPC statuses: the code from the catalogue, `HRLD-nnnn message` for people, trailers for machines.
+ *
+ *   ZQ1  What an error says comes as it was said, in whatever letters: gRPC escapes them in the header. Control characters do not come.
+ */
 import { Cause, type Exit, Option } from "effect"
 import { catalogue } from "../../errors/Catalogue.ts"
 import { failure, HeraldError } from "../../errors/HeraldError.ts"
@@ -10,7 +14,7 @@ export const OK: CallStatus = { code: Code.OK, details: "OK" }
 
 const status = (error: HeraldError, extra: Readonly<Record<string, string>>): CallStatus => ({
   code: error.row.grpc,
-  details: `${error.code} ${error.message}. ${error.row.fix}`.replace(/[^\x20-\x7e]/g, "?"),
+  details: `${error.code} ${error.message}. ${error.row.fix}`.toWellFormed().replace(/\p{Cc}/gu, "?"), // ZQ1
   trailers: { "herald-code": error.code, ...extra }
 })
 

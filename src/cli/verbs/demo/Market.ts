@@ -9,14 +9,14 @@ import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type { Topics } from "../../../client/topics/Topics.ts"
-import { byCode, catalogue } from "../../../errors/Catalogue.ts"
+import { catalogue } from "../../../errors/Catalogue.ts"
 import { type MarketEvent, RandomMarket, USUAL } from "../../../marketdata/RandomMarket.ts"
 import { SYMBOL } from "../../../marketdata/ReadTick.ts"
 import { parseAddress } from "../../../net/Address.ts"
 import { printable } from "../../../text/Printable.ts"
-import { type CliFailure, known, unreachable, usage } from "../../CliFailure.ts"
+import { type CliFailure, usage } from "../../CliFailure.ts"
 import { invocation, optionalInt, optionalText, yes } from "../../Globals.ts"
-import { signedIn } from "../../Hints.ts"
+import { refusedBy } from "../../Refused.ts"
 import { Shell } from "../../Shell.ts"
 import { cutLine } from "../../Table.ts"
 import type { Target } from "../../Target.ts"
@@ -45,31 +45,30 @@ interface Counted {
   refused: CliFailure | undefined
 }
 
-/** What an error of the SDK means for a person. */
-const failureOf = (target: Target, error: unknown): CliFailure => {
-  const {
-    code = "",
-    message = String(error),
-    status
-  } = Object(error) as {
-    readonly code?: string
-    readonly message?: string
-    readonly status?: number
-  }
-  const row = byCode(code) ?? (status === 16 ? byCode(catalogue.Unauthenticated.code) : undefined)
-  return row === undefined
-    ? unreachable(target.grpc, message, "--grpc or HERALD_GRPC")
-    : signedIn(target, known(row.name, message))
-}
-
 const symbolsOf = (text: string | undefined) => {
-  const symbols = text === undefined ? USUAL : [...new Set(text.split(",").map((one) => one.trim()))]
+  const symbols = text === undefined ? USUAL : [...new Set(text.split(",").map((one) => one.trim()))].filter(Boolean)
+  if (symbols.length === 0) return usage("--symbols names none", "Give symbols such as AAPL,BTC-USD, or leave it out.")
   const wrong = symbols.find((one) => !SYMBOL.test(one))
   if (wrong !== undefined) return usage(`${printable(wrong)} is no symbol`, "Give symbols such as AAPL,BTC-USD.")
   return symbols.length > MOST_SYMBOLS
     ? usage(`${symbols.length} symbols are more than ${MOST_SYMBOLS}`, "Give fewer.")
     : symbols
 }
+
+/** Below it, unless MARKET_DATA_TOPICS of the server says otherwise, bars are made. */
+const NORMALIZED = "market-data/normalized/"
+
+/** What to type meanwhile, and afterwards. */
+const nextOf = (topic: string, symbol: string) =>
+  topic.startsWith(NORMALIZED)
+    ? {
+        see: `herald market stream ${symbol}`,
+        after: `What Herald makes of it: herald market latest ${symbol}, herald market history ${symbol}`
+      }
+    : {
+        see: `herald topic tail ${topic}`,
+        after: `Bars are made of topics below ${NORMALIZED} (MARKET_DATA_TOPICS). The events: herald topic tail ${topic} --from earliest --once`
+      }
 
 /** The topic, made where there is none. */
 const made = Effect.fnUntraced(function* (topic: string, partitions: number | undefined) {
@@ -104,7 +103,7 @@ const publishing = Effect.fnUntraced(function* (
   )
   const id = `herald-demo/${shell.hostname}/${shell.pid}`.slice(0, 128)
   const producer = yield* Effect.acquireRelease(
-    Effect.tryPromise({ try: () => topics.topic(topic).producer({ id }), catch: (error) => failureOf(target, error) }),
+    Effect.tryPromise({ try: () => topics.topic(topic).producer({ id }), catch: (error) => refusedBy(target, error) }),
     (producer) => Effect.promise(() => producer.close())
   )
   let owed = 0
@@ -127,7 +126,7 @@ const publishing = Effect.fnUntraced(function* (
           counted.published += events.length
         },
         (error: unknown) => {
-          counted.refused ??= failureOf(target, error)
+          counted.refused ??= refusedBy(target, error)
         }
       )
     if (beat % TOLD === 0 && shell.errorTerminal) {
@@ -167,8 +166,9 @@ export const market = Command.make(
       return yield* usage(`--rate ${rate} is not 1 to ${MOST_RATE}`, "Give another rate.")
     const its = seed ?? (yield* shell.now) % 1_000_000
     yield* made(topic, partitions)
+    const { see, after } = nextOf(topic, symbols[0] ?? "")
     yield* shell.progress(
-      `publishing a random market to ${topic}, seed ${its}; Ctrl-C ends it. See it: herald topic tail ${topic}, or GET /v1/market-data/${symbols[0]}/latest`
+      `publishing a random market to ${topic}, seed ${its}; Ctrl-C ends it. See it in another terminal: ${see}`
     )
     const counted: Counted = { published: 0, refused: undefined }
     const random = new RandomMarket({ symbols, seed: its, hours })
@@ -177,7 +177,7 @@ export const market = Command.make(
       Effect.ensuring(
         Effect.andThen(
           shell.errorTerminal ? shell.live("") : Effect.void,
-          Effect.suspend(() => shell.progress(`${counted.published} events published`))
+          Effect.suspend(() => shell.progress(`${counted.published} events published\n${after}`))
         )
       )
     )
@@ -192,9 +192,6 @@ export const market = Command.make(
   Command.withExamples([
     { command: "herald demo market", description: "Some shares and coins, 200 events a second" },
     { command: "herald demo market --symbols AAPL,BTC-USD --rate 2000 --seed 7", description: "The same each time" },
-    {
-      command: `curl -H "authorization: Bearer $HERALD_TOKEN" 'localhost:8080/v1/market-data/AAPL/history?interval=1m'`,
-      description: "What Herald makes of it"
-    }
+    { command: "herald market history AAPL", description: "What Herald makes of it" }
   ])
 )

@@ -1,51 +1,46 @@
-/** `herald dead-letters list|show|replay|drop`: events that came to nothing. */
+/**
+ * `herald dead-letters list|show|replay|drop`: events that came to nothing.
+ *
+ *   WL1  What was asked for and not done is said, and is the exit code: of a letter that is not there, too.
+ *   WL3  A person is asked before letters are gone, or published again.
+ *   WL2 in Letters.ts
+ */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type {
   DeadLetter,
-  DeadLetterList,
   DroppedLetters,
   ReplayedLetters,
   SubscriptionList
 } from "../../../edge/http/subscriptions/Wire.ts"
+import { byCode } from "../../../errors/Catalogue.ts"
 import { printable } from "../../../text/Printable.ts"
-import { usage } from "../../CliFailure.ts"
+import { type CliFailure, known, usage } from "../../CliFailure.ts"
 import { invocation, optionalInt, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
 import { ago, table } from "../../Table.ts"
+import { chosen, howMany, kinds, lettersOf, meantBy, requestsOf } from "./Letters.ts"
 import { letterOf, pathOf, subscription, topic } from "./Told.ts"
 
 const PAGE = 100
-/** Letters of one request. */
-const TOGETHER = 1_000
-
-const ids = Argument.Int("id").pipe(
-  Argument.withDescription("Which (herald dead-letters list)"),
-  Argument.variadic({ max: TOGETHER })
-)
-const all = yes("all", "All of them")
 
 const list = Command.make(
   "list",
-  { topic, subscription, limit: optionalInt("limit", "At most so many, the oldest first; 100 unless given", "n") },
-  Effect.fn("DeadLetters.list")(function* ({ topic, subscription, limit: most = PAGE }) {
+  {
+    topic,
+    subscription,
+    ...kinds,
+    limit: optionalInt("limit", "At most so many, the oldest first; 100 unless given", "n")
+  },
+  Effect.fn("DeadLetters.list")(function* ({ topic, subscription, limit: most = PAGE, ...kinds }) {
     const here = yield* invocation
     const shell = yield* Shell
-    const found: Array<DeadLetter> = []
-    let after: number | undefined
-    while (found.length < most) {
-      const query = { limit: Math.min(PAGE, most - found.length), after }
-      const path = pathOf(topic, subscription, "/dead-letters")
-      const page = (yield* here.call({ method: "GET", path, query })).body as DeadLetterList
-      found.push(...page.deadLetters)
-      if (page.next === null) break
-      after = page.next
-    }
+    const found = yield* lettersOf(here, topic, subscription, { ...kinds, most })
     const now = yield* shell.now
     yield* here.emit(found, (paint) =>
       found.length === 0
-        ? `${printable(subscription)} of ${printable(topic)} has no dead letters`
+        ? `${printable(subscription)} of ${printable(topic)} has no dead letters${Object.values(kinds).some(Boolean) ? " that are so" : ""}`
         : table(
             found,
             [
@@ -64,7 +59,13 @@ const list = Command.make(
   })
 ).pipe(
   Command.withDescription("List events of a subscription that came to nothing, the oldest first"),
-  Command.withExamples([{ command: "herald dead-letters list orders billing", description: "And why" }])
+  Command.withExamples([
+    { command: "herald dead-letters list orders billing", description: "And why" },
+    {
+      command: "herald dead-letters list orders billing --reason rejected --said 'no such customer'",
+      description: "Some of them"
+    }
+  ])
 )
 
 const show = Command.make(
@@ -82,22 +83,28 @@ const show = Command.make(
 ).pipe(
   Command.withDescription("Show a dead letter with its event"),
   Command.withExamples([
-    { command: "herald dead-letters show orders billing 17", description: "Key, headers, payload" }
+    {
+      command: "herald dead-letters show orders billing 17",
+      description: "Why, which event it was, attempts, key, headers, payload"
+    }
   ])
 )
 
-const whichOf = (ids: ReadonlyArray<number>, all: boolean, verb: string) =>
-  all === ids.length > 0
-    ? Effect.fail(usage("either ids or --all are given", `As in: herald dead-letters ${verb} orders billing 17 18`))
-    : Effect.succeed(all ? { all } : { ids })
+/** Some of them are not done: the first that says why is what is told. */
+const notDone = (failed: ReplayedLetters["failed"], replayed: number): CliFailure => {
+  const { id, problem } = failed[0]!
+  const row = byCode(problem.code)
+  const more = failed.length === 1 ? "" : ` (${failed.length} of ${failed.length + replayed} were not)`
+  return known(row?.name ?? "Internal", `dead letter ${id} was not replayed: ${problem.detail}${more}`, problem.fix)
+}
 
 const replay = Command.make(
   "replay",
-  { topic, subscription, ids, all, yes: yes("yes", "Don't ask") },
-  Effect.fn("DeadLetters.replay")(function* ({ topic, subscription, ids, all, yes }) {
+  { topic, subscription, ...chosen, yes: yes("yes", "Don't ask") },
+  Effect.fn("DeadLetters.replay")(function* ({ topic, subscription, yes, ...which }) {
     const here = yield* invocation
     const shell = yield* Shell
-    const body = yield* whichOf(ids, all, "replay")
+    const meant = yield* meantBy(here, "replay", topic, subscription, which)
     if (!yes && shell.inputTerminal) {
       const query = { topic, limit: PAGE }
       const { subscriptions } = (yield* here.call({ method: "GET", path: "/v1/subscriptions", query }))
@@ -105,21 +112,25 @@ const replay = Command.make(
       const others = subscriptions.map(({ name }) => name).filter((name) => name !== subscription)
       const who = others.length === 0 ? "" : `, and so do its other subscriptions: ${others.slice(0, 5).join(", ")}`
       const answer = yield* shell.ask(
-        `They are published to ${printable(topic)} again: all of its readers get them${printable(who)}.\nReplay them? Type yes: `
+        `${howMany(meant)} will be published to ${printable(topic)} again: all of its readers get them${printable(who)}.\nReplay them? Type yes: `
       )
       if (answer.trim() !== "yes") return yield* usage("nothing was replayed", "Type yes, or give --yes.")
     }
     const replayed: Array<number> = []
     const failed = new Map<number, ReplayedLetters["failed"][number]>()
-    while (true) {
-      const path = pathOf(topic, subscription, "/dead-letters/replay")
-      // Whether it was done is seen in the list: done again it could be twice in the topic.
-      const answer = (yield* here.call({ method: "POST", path, body, once: true, timeout: 120_000 }))
-        .body as ReplayedLetters
-      replayed.push(...answer.replayed)
-      for (const one of answer.failed) failed.set(one.id, one)
-      if (!answer.more || answer.replayed.length === 0) break
-    }
+    for (const body of requestsOf(meant))
+      while (true) {
+        const path = pathOf(topic, subscription, "/dead-letters/replay")
+        // Whether it was done is seen in the list: done again it could be twice in the topic.
+        const answer = (yield* here.call({ method: "POST", path, body, once: true, timeout: 120_000 }))
+          .body as ReplayedLetters
+        replayed.push(...answer.replayed)
+        for (const one of answer.failed) failed.set(one.id, one)
+        const some = "all" in meant ? "" : ` of ${meant.ids.length}`
+        if (shell.errorTerminal) yield* shell.live(`${replayed.length}${some} replayed`)
+        if (!answer.more || answer.replayed.length === 0) break
+      }
+    if (shell.errorTerminal) yield* shell.live("")
     const left = [...failed.values()]
     yield* here.emit({ replayed, failed: left }, (paint) =>
       [
@@ -129,6 +140,7 @@ const replay = Command.make(
         )
       ].join("\n")
     )
+    if (left.length > 0) return yield* notDone(left, replayed.length)
   })
 ).pipe(
   Command.withDescription(
@@ -137,36 +149,60 @@ const replay = Command.make(
   Command.withShortDescription("Publish dead letters to their topic again"),
   Command.withExamples([
     { command: "herald dead-letters replay orders billing 17 18", description: "These two" },
-    { command: "herald dead-letters replay orders billing --all", description: "Once the consumer is repaired" }
+    {
+      command: "herald dead-letters replay orders billing --limit 10",
+      description: "The oldest ten, to see whether it works now"
+    },
+    {
+      command: "herald dead-letters replay orders billing --key o-17",
+      description: "Those of one key, in their order"
+    },
+    { command: "herald dead-letters replay orders billing --all --yes", description: "Once the consumer is repaired" }
   ])
 )
 
 const drop = Command.make(
   "drop",
-  { topic, subscription, ids, all, yes: yes("yes", "Don't ask") },
-  Effect.fn("DeadLetters.drop")(function* ({ topic, subscription, ids, all, yes }) {
+  { topic, subscription, ...chosen, yes: yes("yes", "Don't ask") },
+  Effect.fn("DeadLetters.drop")(function* ({ topic, subscription, yes, ...which }) {
     const here = yield* invocation
     const shell = yield* Shell
-    const body = yield* whichOf(ids, all, "drop")
-    if (all && !yes && shell.inputTerminal) {
+    const meant = yield* meantBy(here, "drop", topic, subscription, which)
+    if (!yes && shell.inputTerminal) {
+      const [what, typed] = "all" in meant ? ["its name", subscription] : ["yes", "yes"]
       const answer = yield* shell.ask(
-        `All dead letters of ${printable(subscription)} will be gone.\nDrop them? Type its name: `
+        `${howMany(meant)} of ${printable(subscription)} will be gone for good.\nSure? Type ${what}: `
       )
-      if (answer.trim() !== subscription)
-        return yield* usage("nothing was dropped", "Type the subscription's name, or give --yes.")
+      if (answer.trim() !== typed)
+        return yield* usage(
+          "nothing was dropped",
+          `Type ${typed === "yes" ? "yes" : "the subscription's name"}, or give --yes.`
+        )
     }
     let dropped = 0
-    while (true) {
-      const path = pathOf(topic, subscription, "/dead-letters/drop")
-      const answer = (yield* here.call({ method: "POST", path, body })).body as DroppedLetters
-      dropped += answer.dropped
-      if (!answer.more) break
-    }
+    for (const body of requestsOf(meant))
+      while (true) {
+        const path = pathOf(topic, subscription, "/dead-letters/drop")
+        const answer = (yield* here.call({ method: "POST", path, body })).body as DroppedLetters
+        dropped += answer.dropped
+        if (!answer.more) break
+      }
+    const asked = "all" in meant ? dropped : meant.ids.length
+    if (dropped === 0 && asked > 0)
+      return yield* known("NoSuchDeadLetter", `${subscription} has no ${howMany(meant).replace(/^\d+/, "such")}`)
     yield* here.emit({ dropped }, (paint) => `${paint.green("dropped")} ${dropped} of ${printable(subscription)}`)
+    if (dropped < asked)
+      return yield* known("NoSuchDeadLetter", `${asked - dropped} of ${asked} were not there; the others are dropped`)
   })
 ).pipe(
   Command.withDescription("Drop dead letters for good"),
-  Command.withExamples([{ command: "herald dead-letters drop orders billing 17", description: "It is not wanted" }])
+  Command.withExamples([
+    { command: "herald dead-letters drop orders billing 17", description: "It is not wanted" },
+    {
+      command: "herald dead-letters drop orders billing --said 'no such customer' --yes",
+      description: "Those of one cause"
+    }
+  ])
 )
 
 export const deadLettersVerb = Command.make("dead-letters").pipe(

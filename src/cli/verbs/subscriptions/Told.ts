@@ -119,12 +119,15 @@ const payloadText = ({ value, base64 }: DeadLetter): string =>
 
 export const letterOf = (found: DeadLetter, paint: Paint): string =>
   [
-    `${paint.bold(`dead letter ${found.id}`)} of ${printable(found.eventId)}`,
+    paint.bold(`dead letter ${found.id}`),
     facts(
       [
-        ["why", found.reason === "rejected" ? "a consumer rejected it" : `it failed ${found.attempts} times`],
+        ["event", found.eventId],
+        ["why", found.reason === "rejected" ? "a consumer rejected it" : "it failed as often as it may"],
+        ["attempts", String(found.attempts)],
         ["said last", found.cause],
-        ["its topic refuses it", found.refused],
+        ["dead-letter topic", found.deadLetterTopic],
+        ["which refuses it", found.refused],
         ["key", found.key ?? ""],
         ["published", found.publishedAt === null ? "" : time(found.publishedAt)],
         ["came here", time(found.at)],

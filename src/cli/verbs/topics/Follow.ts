@@ -10,14 +10,15 @@ import type { From } from "../../../client/topics/From.ts"
 import type { ReadOptions } from "../../../client/topics/ReadOptions.ts"
 import type { TopicBatch } from "../../../client/topics/Web.ts"
 import type { Event } from "../../../edge/http/topics/EventWire.ts"
-import { byCode } from "../../../errors/Catalogue.ts"
 import { parseAddress } from "../../../net/Address.ts"
 import { printable } from "../../../text/Printable.ts"
 import { fromOf } from "../../../topics/From.ts"
 import { messageIdText } from "../../../topics/MessageId.ts"
-import { type CliFailure, known, unreachable, usage } from "../../CliFailure.ts"
+import { type CliFailure, usage } from "../../CliFailure.ts"
+import { disconnectedText, GRPC_SETTING, refusedBy, wrongAddress } from "../../Refused.ts"
 import { Shell } from "../../Shell.ts"
 import type { Target } from "../../Target.ts"
+import { gapText } from "./Gaps.ts"
 
 export interface Following {
   readonly topic: string
@@ -47,8 +48,6 @@ export const OpenReader = Context.Reference<(target: Target, topic: string, opti
     }
   }
 )
-
-const SETTING = "--grpc or HERALD_GRPC"
 
 /** Where to begin, and which partition alone that is of. */
 const beginningOf = ({ topic, from }: Following): { readonly from: From; readonly only?: number } | string => {
@@ -93,32 +92,25 @@ const eventOf = (topic: string, event: TopicBatch["events"][number]): Event => {
   }
 }
 
-const failureOf = (target: Target, error: unknown): CliFailure => {
-  const { code = "", message = String(error) } = error as { readonly code?: string; readonly message?: string }
-  const row = byCode(code)
-  return row === undefined ? unreachable(target.grpc, message, SETTING) : known(row.name, message)
-}
-
 /** What the reader tells beside its batches, in their order. */
-type Told = { readonly batch: TopicBatch } | { readonly say: string } | "live"
+type Told = { readonly batch: TopicBatch } | { readonly say: string } | { readonly wrong: CliFailure } | "live"
 
 /** Until its limit, or with `once` until everything that there is was shown. */
 export const followTopic = Effect.fn("Topic.follow")(function* (
   target: Target,
   asked: Following,
-  show: (event: Event) => Effect.Effect<void>,
-  whys: Readonly<Record<string, string>>
+  show: (event: Event) => Effect.Effect<void>
 ) {
   const shell = yield* Shell
   const address = parseAddress(target.grpc)
-  if ("wrong" in address) return yield* usage(`${target.grpc} ${address.wrong}`, `Give ${SETTING} as host:port.`)
+  if ("wrong" in address) return yield* usage(`${target.grpc} ${address.wrong}`, `Give ${GRPC_SETTING} as host:port.`)
   const begin = beginningOf(asked)
   if (typeof begin === "string")
     return yield* usage(`--from: ${begin}`, "Give earliest, latest, a message id or a time.")
   const only = begin.only ?? asked.partition
   const open = yield* OpenReader
   const beside: Array<Told> = []
-  let down = false
+  let [connected, down] = [false, false]
   let woken = () => {}
   const tell = (told: Told) => {
     beside.push(told)
@@ -129,20 +121,22 @@ export const followTopic = Effect.fn("Topic.follow")(function* (
     filter: asked.filter,
     fields: asked.fields,
     ...(only === undefined ? {} : { partitions: [only] }),
-    onGap: ({ partition, from, to, why }) =>
-      tell({ say: `partition ${partition}: no events from ${from} to ${to}: ${whys[why] ?? why}` }),
-    onReconnect: ({ message }) => {
-      if (!down) tell({ say: `disconnected: ${printable(message)}\nwaiting for it …` })
+    onGap: ({ partition, from, to, why }) => tell({ say: gapText({ partition }, from, to, why) }),
+    onReconnect: (ended) => {
+      const wrong = connected ? undefined : wrongAddress(target, ended.message)
+      if (wrong !== undefined) return tell({ wrong })
+      if (!down) tell({ say: `disconnected: ${printable(disconnectedText(ended))}\nwaiting for it …` })
       down = true
     },
     onLive: () => {
+      connected = true
       if (down) tell({ say: "connected again" })
       down = false
       tell("live")
     }
   }
   const reader = yield* Effect.acquireRelease(
-    Effect.tryPromise({ try: () => open(target, asked.topic, options), catch: (error) => failureOf(target, error) }),
+    Effect.tryPromise({ try: () => open(target, asked.topic, options), catch: (error) => refusedBy(target, error) }),
     (opened) => Effect.promise(() => opened.close())
   )
   const batches = reader[Symbol.asyncIterator]()
@@ -159,13 +153,14 @@ export const followTopic = Effect.fn("Topic.follow")(function* (
         const came = await Promise.race([pending, waking])
         if (came === undefined) continue
         pending = undefined
+        connected = true
         if (came.done === true) return beside.shift()
         const batch = { batch: came.value }
         if (beside.length === 0) return batch
         beside.push(batch)
       }
     },
-    catch: (error) => failureOf(target, error)
+    catch: (error) => refusedBy(target, error)
   })
   let left = asked.limit
   while (left > 0) {
@@ -173,7 +168,8 @@ export const followTopic = Effect.fn("Topic.follow")(function* (
     if (told === undefined) return
     if (told === "live") {
       if (asked.once) return
-    } else if ("say" in told) yield* shell.progress(told.say)
+    } else if ("wrong" in told) return yield* told.wrong
+    else if ("say" in told) yield* shell.progress(told.say)
     else
       for (const event of told.batch.events.slice(0, left)) {
         yield* show(eventOf(asked.topic, event))

@@ -6,20 +6,12 @@ import { render } from "../../CliFailure.ts"
 import { invocation, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
 import { followTopic } from "./Follow.ts"
+import { gapText } from "./Gaps.ts"
 import { jsonLine, line, pathOf, topic } from "./Told.ts"
 
 const PAGE = 1_000
 /** Milliseconds that the server waits for an event, and that an answer may take. */
 const [WAIT, ANSWER] = [10_000, 25_000]
-
-const whys: Readonly<Record<string, string>> = {
-  retention: "they were kept as long as the topic says",
-  corrupt: "what is stored of them is not what was written",
-  epoch: "the topic's history was lost, as when a backup is restored",
-  empty: "no event ever had these offsets, so nothing is missing",
-  unfit: "another program put them into Kafka, and they have more than an event may have",
-  overflow: "this reader was too slow for them"
-}
 
 const namesIn = (fields = ""): ReadonlyArray<string> =>
   fields
@@ -68,7 +60,7 @@ export const tail = Command.make(
     }
     if (filter !== undefined || fields !== undefined) {
       const following = { topic: name, from, partition, filter: filter ?? "", fields: namesIn(fields), once }
-      return yield* followTopic(here.target, { ...following, limit: limit ?? Number.POSITIVE_INFINITY }, show, whys)
+      return yield* followTopic(here.target, { ...following, limit: limit ?? Number.POSITIVE_INFINITY }, show)
     }
     let at = from
     let left = limit ?? Number.POSITIVE_INFINITY
@@ -90,9 +82,7 @@ export const tail = Command.make(
       down = false
       const page = asked.success.body as Events
       for (const gap of page.gaps)
-        yield* shell.progress(
-          `partition ${gap.partition}: no events from ${gap.from} to ${gap.to}: ${whys[gap.why] ?? gap.why}`
-        )
+        yield* shell.progress(gapText({ partition: gap.partition }, gap.from, gap.to, gap.why))
       for (const event of page.events) yield* show(event)
       left -= page.events.length
       at = page.next
