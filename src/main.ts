@@ -1,7 +1,7 @@
 /** The server's process: reads its arguments and settings, and runs until it is told to stop. */
 import { createRequire } from "node:module"
 import { fileURLToPath } from "node:url"
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Cause, Effect, Exit, Layer } from "effect"
 import { commitOf } from "../layers/Files/Commit.ts"
 import { DataFolder } from "../layers/Files/DataFolder.ts"

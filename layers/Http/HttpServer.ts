@@ -15,7 +15,7 @@ import {
 } from "node:http2"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
-import { NodeHttpServer } from "@effect/platform-node"
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
 import { makeRefusals, type Refuse } from "../../src/access/Refusals.ts"
