@@ -32,6 +32,9 @@ const slow = [
   "test/edge/grpc/publishing/{Ending,Streams}.test.ts"
 ]
 
+/** What projects share whose tests start servers. */
+const SERVERS = { globalSetup: here("test/support/Cluster.ts") }
+
 /** They promise an end within so many seconds, of which others beside them would take some. */
 const counting = ["test/faults/18-promotion.test.ts"]
 
@@ -71,6 +74,7 @@ export default defineConfig({
         plugins: [example],
         test: {
           name: "real",
+          ...SERVERS,
           include: ["test/contracts/**/*.test.ts", "test/end-to-end/**/*.test.ts"],
           // Most of their time servers start and end, and a processor has nothing to do.
           maxWorkers: 2,
@@ -83,6 +87,7 @@ export default defineConfig({
       {
         test: {
           name: "faults",
+          ...SERVERS,
           include: ["test/faults/**/*.test.ts"],
           exclude: counting,
           // Leases end, databases start: most of their time they wait, too.
@@ -95,6 +100,7 @@ export default defineConfig({
       {
         test: {
           name: "alone",
+          ...SERVERS,
           include: [...counting, ...slow],
           fileParallelism: false,
           sequence: { groupOrder: 7 },
@@ -117,6 +123,7 @@ export default defineConfig({
       {
         test: {
           name: "other-real",
+          ...SERVERS,
           include: ["test/end-to-end/{Grpc,Tls}.test.ts", "test/faults/{05,07,08,10,11,12,30}-*.test.ts"],
           env: OTHER,
           fileParallelism: false,
@@ -128,6 +135,7 @@ export default defineConfig({
       {
         test: {
           name: "interop",
+          ...SERVERS,
           include: ["test/interop/**/*.test.ts"],
           fileParallelism: false,
           sequence: { groupOrder: 5 },

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { newFolder } from "../support/folder.ts"
 import { onTerminal } from "../support/Pty.ts"
-import { Server, startServer } from "../support/Server.ts"
+import { COMPILED, Server, startServer } from "../support/Server.ts"
 import { Subscriber } from "../support/Subscriber.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
@@ -39,7 +39,7 @@ const main = new URL("../../src/main.ts", import.meta.url).pathname
 const run = (args: ReadonlyArray<string>, env: Record<string, string> = {}) =>
   spawnSync(process.execPath, [main, ...args], {
     encoding: "utf8",
-    env: { PATH: process.env["PATH"], HTTP_PORT: "0", GRPC_PORT: "0", ...env }
+    env: { PATH: process.env["PATH"], ...COMPILED, HTTP_PORT: "0", GRPC_PORT: "0", ...env }
   })
 
 /** It says so after it has told the CLI where it is. */

@@ -4,6 +4,7 @@ import { Effect, Exit, Redacted, Scope } from "effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import type { ClientOptions } from "../../layers/Postgres/connection/Client.ts"
 import { startEmbedded } from "../../layers/Postgres/embedded/Embedded.ts"
+import { giveCluster } from "./Cluster.ts"
 import { newFolder } from "./folder.ts"
 import { inContainers } from "./Place.ts"
 
@@ -23,6 +24,7 @@ export const startDatabase = async (): Promise<Database> =>
 
 export const startNativeDatabase = async (): Promise<NativeDatabase> => {
   const folder = newFolder()
+  giveCluster(folder.path)
   const scope = Effect.runSync(Scope.make())
   const { url, port, cluster } = await Effect.runPromise(startEmbedded(folder.path).pipe(Scope.provide(scope)))
   return {

@@ -5,6 +5,7 @@ import { Kafka, type KafkaConfig, logLevel } from "kafkajs"
 import { freePort } from "../../layers/Postgres/embedded/Postmaster.ts"
 import { newFolder } from "./folder.ts"
 import { installed } from "./installed.ts"
+import { archived, BRIEF } from "./kafkaArchive.ts"
 import { kafkaLibs } from "./kafkaLibs.ts"
 import { type Command, inContainers, openPlace, type Place, type Program } from "./Place.ts"
 import { InVain, waitUntil } from "./waitUntil.ts"
@@ -46,13 +47,30 @@ export interface KafkaSettings {
   readonly folders?: ReadonlyArray<string>
   /** What a client needs to get in. */
   readonly client?: Partial<KafkaConfig>
+  /** Flags of the broker's Java, instead of those that make it start quickly. */
+  readonly java?: ReadonlyArray<string>
 }
 
-/** Kafka's own scripts in a container; their classes where there are only the jars. `folder`: theirs to write into. */
-const toolOf = (name: "kafka-storage" | "kafka-server-start", folder: string): Command => {
+/**
+ * Kafka's own scripts in a container; their classes where there are only the jars. `folder`: theirs to write into. `flags`: of Java, where
+ * it runs here.
+ */
+const toolOf = (
+  name: "kafka-storage" | "kafka-server-start",
+  folder: string,
+  flags: ReadonlyArray<string>
+): Command => {
   if (inContainers) return ["env", `LOG_DIR=${folder}`, "KAFKA_HEAP_OPTS=-Xmx512m", `/opt/kafka/bin/${name}.sh`]
   const [memory, main] = name === "kafka-storage" ? ["256m", "kafka.tools.StorageTool"] : ["512m", "kafka.Kafka"]
-  return ["java", `-Xmx${memory}`, "-cp", classpath(), main]
+  return ["java", ...flags, `-Xmx${memory}`, "-cp", classpath(), main]
+}
+
+let flags: Promise<ReadonlyArray<string>> | undefined
+
+/** Of Java, for all that it runs here. */
+const quick = (): Promise<ReadonlyArray<string>> => {
+  classpath() // Java is there, too
+  return (flags ??= archived((java) => KafkaServer.warm(java)))
 }
 
 const configIn = (folder: string) => join(folder, "server.properties")
@@ -87,9 +105,27 @@ export class KafkaServer implements AsyncDisposable {
     const place = all.use(await openPlace({ service: "kafka", ports: [port], folders }))
     const places = { port, controller, logs: join(folder, "logs"), bind: place.bind }
     writeFileSync(configIn(folder), (settings.properties ?? plain)(places))
+    const java = inContainers ? [] : settings.java !== undefined ? BRIEF : await quick()
     const format = ["format", "-t", "AAAAAAAAQACAAAAAAAAAAA", "-c", configIn(folder), ...(settings.format ?? [])]
-    await place.do([...toolOf("kafka-storage", folder), ...format])
-    return new KafkaServer(settings, port, folder, place, all.move())
+    await place.do([...toolOf("kafka-storage", folder, java), ...format])
+    return new KafkaServer({ java, ...settings }, port, folder, place, all.move())
+  }
+
+  /** One is started, made use of, and ended by itself, so that Java has loaded what a broker needs. */
+  static async warm(java: ReadonlyArray<string>): Promise<void> {
+    await using kafka = await KafkaServer.start({ java })
+    const admin = kafka.client.admin()
+    await admin.connect()
+    await admin.createTopics({ topics: [{ topic: "warm" }] })
+    await admin.disconnect()
+    const producer = kafka.client.producer({ retry: { retries: 20 } })
+    await producer.connect()
+    await producer.send({ topic: "warm", messages: [{ key: "k", value: "{}" }] })
+    await producer.disconnect()
+    await using reader = await new Reader(kafka).start("warm")
+    await waitUntil("a message", () => reader.messages.length > 0)
+    await kafka.signal("SIGTERM")
+    await waitUntil("its end", () => kafka.#broker!.ended())
   }
 
   static async start(settings: KafkaSettings = {}): Promise<KafkaServer> {
@@ -99,7 +135,9 @@ export class KafkaServer implements AsyncDisposable {
   /** A script that runs one of Kafka's tools here, like those in `bin/` of an unpacked Kafka. */
   script(tool: string): string {
     const path = join(this.#folder, `${tool}.sh`)
-    writeFileSync(path, `#!/bin/sh\nexec java -Xmx128m -cp '${classpath()}' ${tool} "$@"\n`, { mode: 0o755 })
+    writeFileSync(path, `#!/bin/sh\nexec java ${BRIEF.join(" ")} -Xmx128m -cp '${classpath()}' ${tool} "$@"\n`, {
+      mode: 0o755
+    })
     return path
   }
 
@@ -118,7 +156,10 @@ export class KafkaServer implements AsyncDisposable {
   }
 
   async start(): Promise<this> {
-    const broker = await this.#place.run([...toolOf("kafka-server-start", this.#folder), configIn(this.#folder)])
+    const broker = await this.#place.run([
+      ...toolOf("kafka-server-start", this.#folder, this.#settings.java ?? []),
+      configIn(this.#folder)
+    ])
     this.#broker = broker
     await waitUntil(
       "Kafka to serve",

@@ -1,7 +1,9 @@
 /** A real server process, as `npm start` runs it, on free ports and a data folder of its own. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { giveCluster } from "./Cluster.ts"
 import { newFolder } from "./folder.ts"
 import { InVain, waitUntil } from "./waitUntil.ts"
 
@@ -16,6 +18,9 @@ export interface Answer {
 const below = process.env["HERALD_TEST_GRPC"]
 const BELOW = below === undefined ? {} : { GRPC_SERVER: below }
 
+/** Where Node keeps what it compiled, as the command line does by itself: most of a start goes into compiling. */
+export const COMPILED = { NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache") }
+
 /** Milliseconds until a start is given up, that of its database included: a machine that is starved takes several times as long as any other. */
 const PATIENCE = 240_000
 
@@ -29,10 +34,12 @@ export class Server {
   #env: Record<string, string>
   #descriptors: number | undefined
   #command: ReadonlyArray<string>
+  /** Whether its database may begin as a copy of another new one. */
+  #usual: boolean
 
   /**
    * `descriptors`: how many files and sockets the process may have open. `data`: its folder, instead of a new one. `command`: what starts
-   * it, instead of this tree's `src/main.ts`.
+   * it, instead of this tree's `src/main.ts`. Who gives either has its database made by initdb.
    */
   constructor(
     env: Record<string, string>,
@@ -43,6 +50,7 @@ export class Server {
     }: { readonly descriptors?: number; readonly data?: string; readonly command?: ReadonlyArray<string> } = {}
   ) {
     this.#descriptors = descriptors
+    this.#usual = data === undefined && command === undefined
     this.#command = command ?? [process.execPath, new URL("../../src/main.ts", import.meta.url).pathname]
     const folder = newFolder()
     this.data = data ?? join(folder.path, "data")
@@ -95,8 +103,10 @@ export class Server {
     const command = [...this.#command, "--data", this.data]
     const limited = ["sh", "-c", `ulimit -n ${this.#descriptors}; exec "$@"`, "sh", ...command]
     const [program, ...args] = this.#descriptors === undefined ? command : limited
+    const all = { ...this.#env, ...env }
+    if (this.#usual && all["DATABASE_URL"] === undefined) giveCluster(this.data)
     const child = spawn(program!, args, {
-      env: { PATH: process.env["PATH"], LOG_FORMAT: "json", DRAIN_SPREAD: "500ms", ...BELOW, ...this.#env, ...env },
+      env: { PATH: process.env["PATH"], ...COMPILED, LOG_FORMAT: "json", DRAIN_SPREAD: "500ms", ...BELOW, ...all },
       stdio: ["ignore", "pipe", "pipe"]
     })
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (this.output += String(chunk)))
