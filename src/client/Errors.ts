@@ -83,5 +83,15 @@ export const errors = {
     grpc: 10,
     http: 409,
     exit: 5
+  },
+  NotesUnclear: {
+    code: "HRLD-5110",
+    title: "It is not known which subscription the notes of effects are of",
+    cause:
+      "withTransaction keeps its notes by the subscription's id. The server did not say that, or there are notes of an older SDK, by names alone: they may be of this subscription, or of one of the same name that was deleted.",
+    fix: "Update the server; or give the notes the id or delete them, as the error says.",
+    grpc: 9,
+    http: 409,
+    exit: 5
   }
 }

@@ -31,6 +31,8 @@ export type Output =
       readonly events: ReadonlyArray<Event>
       /** Everything of the partition below it is done for good, whoever had it; 0: not known here. */
       readonly floor: number
+      /** The subscription's: grows when its position is set anew. */
+      readonly epoch: number
     }
   | {
       readonly is: "gap"

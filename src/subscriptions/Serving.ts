@@ -231,7 +231,7 @@ export class Serving {
       const its = events.map(({ offset, attempt, body }) => ({ offset, attempt, ...body }))
       this.seats.get(session)?.offer({
         ...{ is: "delivery", token, partition: slice.partition, logEpoch, events: its },
-        floor: floorOf(slice.partition, logEpoch)
+        ...{ floor: floorOf(slice.partition, logEpoch), epoch: this.subscription.epoch }
       })
     }
     for (const { session, cursor, offset, hash } of this.machine.recalls.splice(0)) {

@@ -61,7 +61,7 @@ describe("effects in the consumer's own database", () => {
       }
     })
 
-  const about = { topic: "t", subscription: "direct" }
+  const about = { topic: "t", subscription: "direct", subscriptionId: "7" }
   const eventOf = (offset: number, epoch = 1) => ({ partition: 0, epoch, offset }) as Consumed
 
   it("QX2 what is below the floor is forgotten, and who comes late with it finds that it is done", async () => {
@@ -95,6 +95,39 @@ describe("effects in the consumer's own database", () => {
     assert.match(String(error), /epoch that is over/)
     const { rows } = await pool.query("select count(*)::int as n from epoch_effects")
     assert.deepStrictEqual(rows, [{ n: 2 }])
+  })
+
+  it("QX5 a subscription that is made anew under a name has its own notes, also for a handler that goes on", async () => {
+    await using pool = pgPool(database.url, 2)
+    await pool.query("create table anew_effects (part integer, at bigint)")
+    const consumer = { ...about, floor: () => undefined }
+    const handler = withTransaction(pool, (event, client) => effect(event, client, "anew_effects"), { prefix: "anew" })
+    for (const subscriptionId of ["7", "8", "7"])
+      for (const offset of [1, 2]) await handler(eventOf(offset), { ...consumer, subscriptionId })
+    assert.deepStrictEqual(await effects(pool, "anew_effects"), [2, 2])
+  })
+
+  it("QX5 rows by names alone, and a server that does not say which subscription it is, are told and nothing is done", async () => {
+    await using pool = pgPool(database.url, 2)
+    await pool.query("create table old_effects (part integer, at bigint)")
+    const consumer = { ...about, floor: () => undefined }
+    const handler = withTransaction(pool, (event, client) => effect(event, client, "old_effects"), { prefix: "old" })
+    const said = (of: typeof consumer) =>
+      Promise.resolve(handler(eventOf(1), of)).then(
+        () => "",
+        (error: Error) => error.message
+      )
+    assert.match(await said({ ...consumer, subscriptionId: "" }), /was not said/)
+    assert.strictEqual(await said({ ...consumer, subscription: "another" }), "")
+    await pool.query("insert into old_floor values ('t direct', 0, 1, 0)")
+    await pool.query(`insert into old_done values ('t direct', 0, 1, 1)`)
+    const why = await said(consumer)
+    assert.match(why, /without the subscription's id/)
+    for (const table of ["old_done", "old_floor"])
+      await pool.query(`update ${table} set subscription = 't direct 7' where subscription = 't direct'`)
+    assert.include(why, "set subscription = 't direct 7' where subscription = 't direct'")
+    assert.strictEqual(await said(consumer), "")
+    assert.deepStrictEqual(await effects(pool, "old_effects"), [1]) // that of the other one
   })
 
   it("QX4 a transaction that failed inside is none, even if the handler did not mind", async () => {

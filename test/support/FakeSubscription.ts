@@ -116,7 +116,10 @@ export class FakeSubscription {
       }
     })
     const { ackTimeoutMillis, maxAttempts } = this.machine.subscription
-    const joined = { consumer: name, leaseMs: BigInt(ackTimeoutMillis), maxAttempts, type: typesSent[this.type] }
+    const joined = {
+      ...{ consumer: name, leaseMs: BigInt(ackTimeoutMillis), maxAttempts, type: typesSent[this.type] },
+      subscriptionId: this.machine.subscription.id
+    }
     call.say({ what: { $case: "joined", value: joined } })
     this.more()
   }
@@ -182,6 +185,7 @@ export class FakeSubscription {
         partition,
         epoch: cursor.logEpoch,
         floor: BigInt(cursor.floor),
+        subscriptionEpoch: BigInt(this.machine.subscription.epoch),
         events: sent
       }
       call.say({ what: { $case: "delivery", value } })

@@ -40,6 +40,7 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
   readonly #waiters = new Set<() => void>()
   readonly #life: bigint
   #name: string
+  #id = ""
   #lease = firstLease
   #floors = new Map<number, { readonly epoch: number; readonly floor: number }>()
   #granted = 0
@@ -88,6 +89,11 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
   /** Below it of that partition everything is done and never comes again, unless somebody seeks. Undefined: the server said nothing yet. */
   floor(partition: number): { readonly epoch: number; readonly floor: number } | undefined {
     return this.#floors.get(partition)
+  }
+
+  /** Of the subscription as it was joined last: never given to another, not even of the same name. "": it was not yet, or the server doesn't say. */
+  get subscriptionId(): string {
+    return this.#id
   }
 
   /** The next event that may be begun, if one is here. */
@@ -169,6 +175,8 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
       case "joined":
         this.#joined = true
         this.#name = what.value.consumer
+        this.#hands.of(what.value.subscriptionId)
+        this.#id = what.value.subscriptionId
         this.#lease = Math.max(100, Number(what.value.leaseMs))
         this.#hands.type = what.value.type
         this.#tick()

@@ -17,7 +17,10 @@ export interface HandleOptions extends ConsumeOptions {
 }
 
 /** `consumer`: of what it is an event. */
-export type Handler = (event: Consumed, consumer: Pick<Consumer, "topic" | "subscription" | "floor">) => unknown
+export type Handler = (
+  event: Consumed,
+  consumer: Pick<Consumer, "topic" | "subscription" | "subscriptionId" | "floor">
+) => unknown
 
 /** To be thrown by a handler: the event will never work, and goes to the dead letters. */
 export class Reject extends Error {

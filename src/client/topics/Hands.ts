@@ -7,6 +7,7 @@
  *        was done with, and whose answer may be lost, is answered again at once.
  *   QH4  What is here is bounded: the server sends no more than was granted, which grows with each answer. Nothing is granted twice.
  *   QH5  What was called back and begun nevertheless is not known as done: it comes again.
+ *   QH6  What was done before somebody set the position anew, or of another subscription of that name, is not known as done: it is begun again.
  */
 import {
   type Answer,
@@ -57,6 +58,9 @@ export class Hands {
   readonly #failed = new Map<string, { readonly one: InHand; receipt: number }>()
   #unsent: Array<Unsent> = []
   #session = 0
+  /** The subscription's id, and its epoch. QH6 */
+  #id = ""
+  #epoch = 0n
   #answered = 0
   #waiting = 0
   #receipt = 0
@@ -98,7 +102,23 @@ export class Hands {
     }
   }
 
-  arrive({ token, partition, epoch, events }: Delivery, now: number): void {
+  /** Of this subscription is what comes from now on. QH6 */
+  of(id: string): void {
+    if (this.#id !== "" && id !== this.#id) this.#moved(0n)
+    this.#id = id
+  }
+
+  /** What waits is handed back, so that it counts as answered: it comes again. */
+  #moved(epoch: bigint): void {
+    this.#epoch = epoch
+    this.#settled.clear()
+    this.#failed.clear()
+    this.releaseWaiting()
+  }
+
+  arrive({ token, partition, epoch, events, subscriptionEpoch }: Delivery, now: number): void {
+    if (this.#epoch === 0n) this.#epoch = subscriptionEpoch
+    else if (subscriptionEpoch > this.#epoch) this.#moved(subscriptionEpoch) // QH6
     for (const [place, { offset: at, attempt, publishedMs, event }] of events.entries()) {
       const offset = Number(at)
       const id = idOf(partition, epoch, offset)

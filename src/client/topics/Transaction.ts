@@ -7,6 +7,8 @@
  *   QX3  An event of an epoch before the newest that was seen has no effect: the history that it belongs to was lost.
  *   QX4  The event counts as done when PostgreSQL says that it committed. A transaction that failed inside, and was only said to be committed, is
  *        none.
+ *   QX5  Notes are of one subscription: one that is made anew under its name has none of them. Where it isn't known which subscription it is, or whose the
+ *        notes are that are there, nothing is begun, and the error says what to do.
  */
 import { TopicError } from "../ClientError.ts"
 import { errors } from "../Errors.ts"
@@ -31,6 +33,9 @@ export interface SqlPool<C extends SqlClient> {
   readonly connect: () => Promise<C & { readonly release: (destroy?: boolean) => void }>
 }
 
+/** Of what it is an event. */
+type Source = Parameters<Handler>[1]
+
 export interface TransactionOptions {
   /** Two tables are made, `<prefix>_done` and `<prefix>_floor`, where they are not there. "herald" when left out. */
   readonly prefix?: string | undefined
@@ -53,6 +58,7 @@ i as (insert into ${prefix}_done select $1, $2, $3, $4 from f where f.epoch = $3
   on conflict do nothing returning 1)
 select f.epoch::text as epoch, (select count(*)::int from i) as fresh from f`,
   raise: `update ${prefix}_floor set "offset" = $4 where subscription = $1 and partition = $2 and epoch = $3 and "offset" < $4`,
+  noted: `select from ${prefix}_floor where subscription = $1 limit 1`,
   prune: `delete from ${prefix}_done where subscription = $1 and partition = $2 and (epoch < $3 or (epoch = $3 and "offset" < $4))`
 })
 
@@ -86,6 +92,22 @@ const transaction = async <A>(client: SqlClient, work: () => Promise<A>): Promis
 
 class Refused extends Error {}
 
+/** QX5: by its id, and for people by its names. */
+const nameOf = ({ topic, subscription, subscriptionId }: Source): string => {
+  if (subscriptionId !== "") return `${topic} ${subscription} ${subscriptionId}`
+  throw new TopicError(
+    errors.NotesUnclear.code,
+    `which subscription ${subscription} of ${topic} is was not said: withTransaction needs a Herald that tells its id.`
+  )
+}
+
+/** QX5: what was noted by the names alone may be of this subscription, or of one that was deleted. */
+const ambiguous = ({ topic, subscription, subscriptionId }: Source, prefix: string): TopicError =>
+  new TopicError(
+    errors.NotesUnclear.code,
+    `${prefix}_done and ${prefix}_floor have rows for '${topic} ${subscription}' without the subscription's id. If they are of this subscription, add its id: update each set subscription = '${topic} ${subscription} ${subscriptionId}' where subscription = '${topic} ${subscription}'; if they are of one that was deleted, delete them.`
+  )
+
 /**
  * A handler for `topic.consume`: `work` has its effects by the client that it is given, which is in a transaction; it neither begins nor ends one.
  * Of whatever type the subscription is, and however many consume it on one database, each event has its effect once. QX1
@@ -99,11 +121,13 @@ export const withTransaction = <C extends SqlClient>(
   if (!/^[a-z_][a-z0-9_]{0,39}(\.[a-z_][a-z0-9_]{0,39})?$/.test(prefix))
     throw new TypeError("prefix is a lower-case name of PostgreSQL, or two with a dot between them")
   const sql = sqlOf(prefix)
-  const begun = new Map<number, number>()
-  const since = new Map<number, number>()
+  /** By subscription and partition. */
+  const begun = new Map<string, number>()
+  const since = new Map<string, number>()
+  const known = new Set<string>()
   let tables: Promise<unknown> | undefined
 
-  const prepare = async (name: string, { partition, epoch }: Consumed) => {
+  const prepare = async (name: string, source: Source, { partition, epoch }: Consumed) => {
     tables ??= withClient(pool, (client) =>
       transaction(client, async () => {
         await client.query("select pg_advisory_xact_lock(hashtext($1))", [`${prefix}_done`]) // two that make a table at once: one fails
@@ -114,9 +138,17 @@ export const withTransaction = <C extends SqlClient>(
       tables = undefined
       throw error
     })
-    if ((begun.get(partition) ?? 0) >= epoch) return
+    if (!known.has(name)) {
+      const { rows } = await withClient(pool, (client) =>
+        client.query(sql.noted, [`${source.topic} ${source.subscription}`])
+      )
+      if (rows.length > 0) throw ambiguous(source, prefix)
+      known.add(name)
+    }
+    const at = `${name} ${partition}`
+    if ((begun.get(at) ?? 0) >= epoch) return
     await withClient(pool, (client) => client.query(sql.begun, [name, partition, epoch]))
-    begun.set(partition, epoch)
+    begun.set(at, epoch)
   }
 
   /** QX2 */
@@ -125,8 +157,9 @@ export const withTransaction = <C extends SqlClient>(
     partition: number,
     at: { readonly epoch: number; readonly floor: number } | undefined
   ) => {
-    const count = (since.get(partition) ?? 0) + 1
-    since.set(partition, count % pruneEvery)
+    const its = `${name} ${partition}`
+    const count = (since.get(its) ?? 0) + 1
+    since.set(its, count % pruneEvery)
     if (count < pruneEvery || at === undefined || at.floor === 0) return
     const values = [name, partition, at.epoch, at.floor]
     await withClient(pool, (client) =>
@@ -138,9 +171,9 @@ export const withTransaction = <C extends SqlClient>(
   }
 
   return async (event, consumer) => {
-    const name = `${consumer.topic} ${consumer.subscription}`
+    const name = nameOf(consumer)
     const { partition, epoch, offset } = event
-    await prepare(name, event)
+    await prepare(name, consumer, event)
     const applied = withClient(pool, (client) =>
       transaction(client, async () => {
         const { rows } = await client.query(sql.note, [name, partition, epoch, offset])

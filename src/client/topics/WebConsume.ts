@@ -54,12 +54,16 @@ export const consumedOf = (said: Said): ConsumeResponse | undefined => {
     case "joined": {
       const type = Math.max(0, types.indexOf(textIn(said, "subscriptionType"))) as SubscriptionType
       const value = { consumer: textIn(said, "consumer"), leaseMs: bigIn(said, "ackTimeoutMillis"), type }
-      return { what: { $case: "joined", value: { ...value, maxAttempts: numberIn(said, "maxAttempts") } } }
+      const more = { maxAttempts: numberIn(said, "maxAttempts"), subscriptionId: textIn(said, "subscriptionId") }
+      return { what: { $case: "joined", value: { ...value, ...more } } }
     }
     case "delivery": {
       const events = (said["events"] as ReadonlyArray<SaidDelivered>).map(deliveredOf)
-      const floor = BigInt((said["floor"] as number | undefined) ?? 0)
-      return { what: { $case: "delivery", value: { ...place, token: bigIn(said, "token"), events, floor } } }
+      const [floor, subscriptionEpoch] = [said["floor"] ?? 0, said["subscriptionEpoch"] ?? 0].map((n) =>
+        BigInt(n as number)
+      )
+      const more = { floor: floor!, subscriptionEpoch: subscriptionEpoch! }
+      return { what: { $case: "delivery", value: { ...place, token: bigIn(said, "token"), events, ...more } } }
     }
     case "gap": {
       const value = { ...place, from: bigIn(said, "from"), to: bigIn(said, "to"), why: textIn(said, "why") }

@@ -224,9 +224,14 @@ const statuses: Readonly<Record<number, number>> = {
   ...{ 400: 3, 401: 16, 403: 7, 404: 5, 408: 4, 409: 9, 410: 9, 412: 9, 413: 3, 416: 11, 422: 3, 429: 8 },
   ...{ 500: 13, 501: 12, 503: 14, 504: 4 }
 }
+/** ABORTED: a conflict that another try ends. ReceiptLost, as HTTP has no status for that. */
+const ABORTED = 10
+const aborted: ReadonlySet<string | undefined> = new Set(["HRLD-2083"])
+const statusOf = (status: number, code: string | undefined): number =>
+  aborted.has(code) ? ABORTED : (statuses[status] ?? 2)
 
 export const endedOf = ({ status, code, detail, details }: SaidProblem): Ended => ({
-  ...{ status: statuses[status] ?? 2, message: detail, code, hopeless: false },
+  ...{ status: statusOf(status, code), message: detail, code, hopeless: false },
   reconnectAfterMillis: details?.retryAfterMillis
 })
 
@@ -236,7 +241,7 @@ const REASON = /^(HRLD-\d{4}): (.*)$/s
 /** Why a socket was closed. */
 export const closedOf = (code: number, reason: string): Ended => {
   const [, its, message = reason] = REASON.exec(reason) ?? []
-  const status = code >= 4_000 ? (statuses[code - 4_000] ?? 2) : code === 1008 || code === 1009 ? 3 : UNAVAILABLE
+  const status = code >= 4_000 ? statusOf(code - 4_000, its) : code === 1008 || code === 1009 ? 3 : UNAVAILABLE
   return {
     ...{ status, code: its, hopeless: false, reconnectAfterMillis: undefined },
     message: message === "" ? `the connection was closed (${code})` : message

@@ -40,6 +40,21 @@ const numbers = (count: number) => Array.from({ length: count }, (_, n) => ({ ke
 const backlogOf = async (topic: string) => (await ok("GET", `/v1/subscriptions/${topic}/s/stats`)).backlog
 
 describe("consumers over a WebSocket", () => {
+  it("QH6 a seek right behind the last answer gives everything again", async () => {
+    const topic = await subscribed()
+    const seen: Array<number> = []
+    let sought: Promise<unknown> | undefined
+    topicsOf()
+      .topic(topic)
+      .consume("s", (event) => {
+        if (seen.push(event.json<number>()) === 50)
+          sought = ok("POST", `/v1/subscriptions/${topic}/s/seek`, { to: "earliest" })
+      })
+    await topicsOf().topic(topic).publish(numbers(50))
+    await waitUntil("it was moved", () => sought)
+    await waitUntil("all came again", () => new Set(seen.slice(50)).size === 50)
+  })
+
   it("QC1 QD1 XB2 each event is done once it succeeds, in the order of its key, and bytes arrive as they were", async () => {
     const dead = `dead-${++made}`
     await ok("POST", "/v1/topics", { name: dead })

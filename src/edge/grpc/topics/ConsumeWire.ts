@@ -90,18 +90,18 @@ export const joinedOnWire = ({ name, subscription }: Joined): Buffer =>
     $case: "joined",
     value: {
       ...{ consumer: name, leaseMs: BigInt(subscription.ackTimeoutMillis), maxAttempts: subscription.maxAttempts },
-      type: typeOnWire(subscription.type)
+      ...{ type: typeOnWire(subscription.type), subscriptionId: subscription.id }
     }
   })
 
 /** Of ConsumeResponse, Delivery and Delivered. */
 const DELIVERY = 10
-const OF_DELIVERY = { token: 8, partition: 16, epoch: 24, events: 34, floor: 40 }
+const OF_DELIVERY = { token: 8, partition: 16, epoch: 24, events: 34, floor: 40, moved: 48 }
 const OF_EVENT = { offset: 8, attempt: 16, published: 24, event: 34 }
 
 /** QY2 */
 const deliveryOnWire = (delivery: Told & { readonly is: "delivery" }): Buffer => {
-  const { token, partition, logEpoch, events, floor } = delivery
+  const { token, partition, logEpoch, events, floor, epoch } = delivery
   const writer = new BinaryWriter()
   writer.uint32(DELIVERY).fork()
   writer.uint32(OF_DELIVERY.token).uint64(token)
@@ -116,6 +116,7 @@ const deliveryOnWire = (delivery: Told & { readonly is: "delivery" }): Buffer =>
     writer.join()
   }
   if (floor > 0) writer.uint32(OF_DELIVERY.floor).uint64(floor)
+  writer.uint32(OF_DELIVERY.moved).uint64(epoch)
   writer.join()
   return Buffer.from(writer.finish())
 }

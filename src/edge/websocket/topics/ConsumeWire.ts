@@ -66,13 +66,13 @@ export const heardOf = ({ answers, receipt = 0, granted = 0 }: Answers): Heard =
 const textOf = (message: Readonly<Record<string, unknown>>): string => JSON.stringify(message).slice(1)
 
 export const joinedText = ({ name, subscription }: Joined): string => {
-  const { type: subscriptionType, ackTimeoutMillis, maxAttempts } = subscription
-  return textOf({ type: "joined", consumer: name, subscriptionType, ackTimeoutMillis, maxAttempts })
+  const { id: subscriptionId, type: subscriptionType, ackTimeoutMillis, maxAttempts } = subscription
+  return textOf({ type: "joined", consumer: name, subscriptionId, subscriptionType, ackTimeoutMillis, maxAttempts })
 }
 
 const deliveryText = (topic: string, delivery: Told & { readonly is: "delivery" }, as: Shown): string => {
-  const { token, partition, logEpoch: epoch, events, floor } = delivery
-  const head = { type: "delivery", token, partition, epoch, ...(floor > 0 ? { floor } : {}) }
+  const { token, partition, logEpoch: epoch, events, floor, epoch: subscriptionEpoch } = delivery
+  const head = { type: "delivery", token, partition, epoch, subscriptionEpoch, ...(floor > 0 ? { floor } : {}) }
   const shown = events.map(({ offset, attempt, at, event }) =>
     eventText({ topic, partition, epoch, offset }, event, at, as, { attempt })
   )

@@ -115,6 +115,7 @@ describe("Consume", () => {
     await waitUntil("two events", () => consumer.events.length === 2)
     const [joined] = consumer.got
     assert.deepInclude(joined?.what?.value as object, { consumer: "c", leaseMs: 30_000n, maxAttempts: 16, type: 4 })
+    assert.match((joined!.what!.value as { readonly subscriptionId: string }).subscriptionId, /^\d+$/) // QX5
     const [one] = consumer.events
     assert.deepInclude(one, { offset: 0n, attempt: 1 })
     assert.deepInclude(one?.event, { key: "k", payload: Buffer.from("one"), timeMs: 17n, headers: { from: "a test" } })

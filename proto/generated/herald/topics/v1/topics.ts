@@ -511,6 +511,8 @@ export interface Joined {
   leaseMs: bigint;
   maxAttempts: number;
   type: SubscriptionType;
+  /** Never given to another one, not even to one of the same name: what a consumer keeps of what it did goes by this. */
+  subscriptionId: string;
 }
 
 export interface Delivery {
@@ -523,6 +525,8 @@ export interface Delivery {
    * kept of it. 0: not known here.
    */
   floor: bigint;
+  /** Grows whenever somebody sets the subscription's position anew: what was done of before that is wanted again. */
+  subscriptionEpoch: bigint;
 }
 
 export interface Delivered {
@@ -4043,7 +4047,7 @@ export const ConsumeResponse: MessageFns<ConsumeResponse> = {
 };
 
 function createBaseJoined(): Joined {
-  return { consumer: "", leaseMs: 0n, maxAttempts: 0, type: 0 };
+  return { consumer: "", leaseMs: 0n, maxAttempts: 0, type: 0, subscriptionId: "" };
 }
 
 export const Joined: MessageFns<Joined> = {
@@ -4062,6 +4066,9 @@ export const Joined: MessageFns<Joined> = {
     }
     if (message.type !== 0) {
       writer.uint32(32).int32(message.type);
+    }
+    if (message.subscriptionId !== "") {
+      writer.uint32(42).string(message.subscriptionId);
     }
     return writer;
   },
@@ -4111,6 +4118,14 @@ export const Joined: MessageFns<Joined> = {
             message.type = reader.int32() as any;
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.subscriptionId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4133,6 +4148,11 @@ export const Joined: MessageFns<Joined> = {
         ? globalThis.Number(object.max_attempts)
         : 0,
       type: isSet(object.type) ? subscriptionTypeFromJSON(object.type) : 0,
+      subscriptionId: isSet(object.subscriptionId)
+        ? globalThis.String(object.subscriptionId)
+        : isSet(object.subscription_id)
+        ? globalThis.String(object.subscription_id)
+        : "",
     };
   },
 
@@ -4150,6 +4170,9 @@ export const Joined: MessageFns<Joined> = {
     if (message.type !== 0) {
       obj.type = subscriptionTypeToJSON(message.type);
     }
+    if (message.subscriptionId !== "") {
+      obj.subscriptionId = message.subscriptionId;
+    }
     return obj;
   },
 
@@ -4162,12 +4185,13 @@ export const Joined: MessageFns<Joined> = {
     message.leaseMs = (object.leaseMs !== undefined && object.leaseMs !== null) ? BigInt(object.leaseMs) : 0n;
     message.maxAttempts = object.maxAttempts ?? 0;
     message.type = object.type ?? 0;
+    message.subscriptionId = object.subscriptionId ?? "";
     return message;
   },
 };
 
 function createBaseDelivery(): Delivery {
-  return { token: 0n, partition: 0, epoch: 0, events: [], floor: 0n };
+  return { token: 0n, partition: 0, epoch: 0, events: [], floor: 0n, subscriptionEpoch: 0n };
 }
 
 export const Delivery: MessageFns<Delivery> = {
@@ -4192,6 +4216,12 @@ export const Delivery: MessageFns<Delivery> = {
         throw new globalThis.Error("value provided for field message.floor of type uint64 too large");
       }
       writer.uint32(40).uint64(message.floor);
+    }
+    if (message.subscriptionEpoch !== 0n) {
+      if (BigInt.asUintN(64, message.subscriptionEpoch) !== message.subscriptionEpoch) {
+        throw new globalThis.Error("value provided for field message.subscriptionEpoch of type uint64 too large");
+      }
+      writer.uint32(48).uint64(message.subscriptionEpoch);
     }
     return writer;
   },
@@ -4249,6 +4279,14 @@ export const Delivery: MessageFns<Delivery> = {
             message.floor = reader.uint64() as bigint;
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.subscriptionEpoch = reader.uint64() as bigint;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4268,6 +4306,11 @@ export const Delivery: MessageFns<Delivery> = {
       epoch: isSet(object.epoch) ? globalThis.Number(object.epoch) : 0,
       events: globalThis.Array.isArray(object?.events) ? object.events.map((e: any) => Delivered.fromJSON(e)) : [],
       floor: isSet(object.floor) ? BigInt(object.floor) : 0n,
+      subscriptionEpoch: isSet(object.subscriptionEpoch)
+        ? BigInt(object.subscriptionEpoch)
+        : isSet(object.subscription_epoch)
+        ? BigInt(object.subscription_epoch)
+        : 0n,
     };
   },
 
@@ -4288,6 +4331,9 @@ export const Delivery: MessageFns<Delivery> = {
     if (message.floor !== 0n) {
       obj.floor = message.floor.toString();
     }
+    if (message.subscriptionEpoch !== 0n) {
+      obj.subscriptionEpoch = message.subscriptionEpoch.toString();
+    }
     return obj;
   },
 
@@ -4301,6 +4347,9 @@ export const Delivery: MessageFns<Delivery> = {
     message.epoch = object.epoch ?? 0;
     message.events = object.events?.map((e) => Delivered.fromPartial(e)) || [];
     message.floor = (object.floor !== undefined && object.floor !== null) ? BigInt(object.floor) : 0n;
+    message.subscriptionEpoch = (object.subscriptionEpoch !== undefined && object.subscriptionEpoch !== null)
+      ? BigInt(object.subscriptionEpoch)
+      : 0n;
     return message;
   },
 };
