@@ -175,8 +175,7 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
       case "joined":
         this.#joined = true
         this.#name = what.value.consumer
-        this.#hands.of(what.value.subscriptionId)
-        this.#id = what.value.subscriptionId
+        this.#hands.of((this.#id = what.value.subscriptionId))
         this.#lease = Math.max(100, Number(what.value.leaseMs))
         this.#hands.type = what.value.type
         this.#tick()
@@ -256,15 +255,8 @@ export class Consumer implements AsyncIterableIterator<Consumed>, AsyncDisposabl
   }
 
   #said(): ConsumeRequest {
-    return {
-      topic: "",
-      subscription: "",
-      consumer: "",
-      granted: BigInt(this.#granted),
-      answers: [],
-      receipt: 0n,
-      life: 0n
-    }
+    const granted = BigInt(this.#granted)
+    return { topic: "", subscription: "", consumer: "", granted, answers: [], receipt: 0n, life: 0n }
   }
 
   /** QC2: also says again what is granted, should it have been lost on the way to the server's counting. */

@@ -17,18 +17,7 @@ import {
 } from "../../../proto/generated/herald/topics/v1/topics.ts"
 import { laneOf } from "./Event.ts"
 import { answerOf, type InHand, type Said } from "./InHand.ts"
-
-interface Settled {
-  readonly said: Said
-  token: bigint
-  readonly partition: number
-  readonly offset: number
-  /** Of the message that it was sent with, on the stream of `session`; 0: it could not be sent. */
-  receipt: number
-  session: number
-  /** Milliseconds by the clock. */
-  readonly since: number
-}
+import { Settled } from "./Settled.ts"
 
 interface Unsent {
   readonly one: InHand
@@ -40,12 +29,7 @@ interface Lane {
   readonly waiting: Array<InHand>
 }
 
-/** Answers that are kept until they are durable. QH4 */
-const mostSettled = 20_000
-/** Milliseconds that one is known as done without the server's word: if it comes later than that, somebody wants it again (a seek). */
-const knownMillis = 300_000
 const { ANSWER_KIND_ACCEPT: ACCEPT, ANSWER_KIND_RELEASE: RELEASE, ANSWER_KIND_EXTEND: EXTEND } = AnswerKind
-const { ANSWER_KIND_REJECT: REJECT } = AnswerKind
 const idOf = (partition: number, epoch: number, offset: number) => `${partition}:${epoch}:${offset}`
 
 export class Hands {
@@ -53,7 +37,7 @@ export class Hands {
   /** Lanes of which one may begin, in the order in which they came to be so. */
   readonly #ready = new Set<Lane>()
   readonly #running = new Map<string, InHand>()
-  readonly #settled = new Map<string, Settled>()
+  readonly #settled = new Settled()
   /** QH2: by lane, what of it did not succeed; the server may have sent what is behind it before it heard so. */
   readonly #failed = new Map<string, { readonly one: InHand; receipt: number }>()
   #unsent: Array<Unsent> = []
@@ -87,7 +71,7 @@ export class Hands {
 
   /** A new stream: what waits comes again on it. */
   begin(now: number): void {
-    for (const { one, said } of this.#unsent) this.#settle(one, said, 0, now)
+    for (const { one, said } of this.#unsent) this.#settled.add(one, said, { receipt: 0, session: -1, since: now })
     this.#unsent = []
     this.#session++
     this.#answered = 0
@@ -122,7 +106,7 @@ export class Hands {
     for (const [place, { offset: at, attempt, publishedMs, event }] of events.entries()) {
       const offset = Number(at)
       const id = idOf(partition, epoch, offset)
-      const [running, settled] = [this.#running.get(id), this.#settled.get(id)]
+      const [running, settled] = [this.#running.get(id), this.#settled.said(id, now)]
       const again = { token, place, session: this.#session }
       if (running !== undefined) {
         Object.assign(running, again) // QH3
@@ -143,8 +127,8 @@ export class Hands {
         },
         ...{ lane: this.#laneOf(partition, key), recalled: false }
       }
-      if (settled === undefined || now - settled.since > knownMillis) this.#wait(one)
-      else this.#unsent.push({ one, said: settled.said }) // QH3
+      if (settled === undefined) this.#wait(one)
+      else this.#unsent.push({ one, said: settled }) // QH3
     }
   }
 
@@ -169,7 +153,7 @@ export class Hands {
     lane.running = undefined
     if (said.kind !== ACCEPT) this.#failed.set(one.lane, { one, receipt: 0 })
     if (one.session === this.#session) this.#unsent.push({ one, said })
-    else this.#settle(one, said, 0, now)
+    else this.#settled.add(one, said, { receipt: 0, session: -1, since: now })
     if (said.kind !== ACCEPT) this.#handBack(lane, -1) // QH2
     this.#look(one.lane, lane)
   }
@@ -195,26 +179,18 @@ export class Hands {
 
   /** Answers were not taken: they count for nothing. */
   refused(token: bigint, first: number, last: number): void {
-    for (const [id, one] of this.#settled)
-      if (one.token === token && one.session === this.#session && one.offset >= first && one.offset <= last)
-        this.#settled.delete(id)
+    this.#settled.refused(this.#session, token, first, last)
   }
 
   durable(receipt: number): void {
-    for (const [id, one] of this.#settled) {
-      if (one.session !== this.#session || one.receipt === 0) continue
-      if (one.receipt > receipt) break
-      this.#settled.delete(id)
-    }
+    this.#settled.durable(this.#session, receipt)
     for (const [name, failed] of this.#failed)
       if (failed.receipt > 0 && failed.receipt <= receipt) this.#failed.delete(name)
   }
 
   /** Whether every answer that was sent on this stream is durable. */
   get confirmed(): boolean {
-    for (const { session, receipt } of this.#settled.values())
-      if (session === this.#session && receipt > 0) return false
-    return true
+    return this.#settled.confirmed(this.#session)
   }
 
   /** What is to be sent now, with the receipt for it; no answers: 0. `extend`: of whom the lease is to begin anew. */
@@ -227,7 +203,7 @@ export class Hands {
     let last: Unsent | undefined
     for (const next of this.#unsent) {
       this.#answered++
-      this.#settle(next.one, next.said, receipt, now)
+      this.#settled.add(next.one, next.said, { receipt, session: this.#session, since: now })
       const failed = this.#failed.get(next.one.lane)
       if (failed?.one === next.one) failed.receipt = receipt
       const { one, said } = next
@@ -282,22 +258,5 @@ export class Hands {
       this.bytes -= one.event.payload.length
       this.#unsent.push({ one, said: { kind: RELEASE } })
     }
-  }
-
-  /** QH3 */
-  #settle(one: InHand, said: Said, receipt: number, since: number): void {
-    this.#settled.delete(one.id)
-    if (one.recalled || (said.kind !== ACCEPT && said.kind !== REJECT)) return // QH5
-    const { token, partition, offset } = one
-    this.#settled.set(one.id, {
-      said,
-      token,
-      partition,
-      offset,
-      receipt,
-      session: receipt === 0 ? -1 : this.#session,
-      since
-    })
-    if (this.#settled.size > mostSettled) this.#settled.delete(this.#settled.keys().next().value!)
   }
 }
