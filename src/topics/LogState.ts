@@ -53,6 +53,8 @@ export interface LogTopic {
   readonly name: string
   readonly partitions: number
   readonly compression: Compression
+  /** How the system that holds its log knows it. */
+  readonly madeAs?: string | undefined
 }
 
 export class LogState extends Context.Service<

@@ -170,7 +170,7 @@ describe("topics in Kafka, with faults", () => {
     assert.deepStrictEqual(await one.runPromise(textsIn(id)), seen)
   }, 60_000)
 
-  it("KH1 KH2 KQ2 a topic that was made anew in Kafka is another history: readers are told, others go on", async () => {
+  it("KM3 KH1 KH2 KQ2 a topic that others make anew in Kafka is neither read nor written; one that Herald makes anew is another history", async () => {
     const { id, name } = await one.runPromise(newTopic())
     const { id: beside } = await one.runPromise(newTopic())
     await one.runPromise(append(id, 1, 5))
@@ -196,6 +196,21 @@ describe("topics in Kafka, with faults", () => {
       })
     )
     await waitUntil("that it is there", () => kafka.has(name))
+    for (const at of [one, other]) {
+      const { bounds, find, trim } = await at.runPromise(Port)
+      const its = { topic: id, partition: 0 }
+      const refused = [append(id, 90, 1), read, bounds([id]), find(its, 1), trim(its, 1)]
+      for (const asked of refused)
+        assert.strictEqual((await at.runPromise(Effect.flip(asked))).name, "KafkaTopicExists")
+    }
+    const theirs = await admin((its) => its.fetchTopicOffsets(name))
+    assert.deepStrictEqual(
+      theirs.map(({ high }) => high),
+      ["0"]
+    )
+    await admin((its) => its.deleteTopics({ topics: [name] }))
+    await waitUntil("that it is gone", async () => !(await kafka.has(name)))
+    await one.runPromise(Effect.flatMap(TopicStore, ({ update }) => update(name, { description: "anew" })))
     assert.strictEqual((await one.runPromise(append(id, 100, 7))).is, "placed")
     for (const at of [one, other]) {
       const found = (await at.runPromise(read))!

@@ -2,6 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { afterAll, beforeAll } from "vitest"
+import { describe as describeTopic } from "../../layers/Kafka/topics/Administering.ts"
+import { Brokers } from "../../layers/Kafka/topics/Brokers.ts"
+import { makeManaging } from "../../layers/Kafka/topics/Managing.ts"
 import * as KafkaLog from "../../layers/Kafka/topics/TopicLog.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { KafkaLog as Port } from "../../src/topics/KafkaLog.ts"
@@ -105,6 +108,57 @@ describe("making topics in Kafka", () => {
     assert.strictEqual((await node.runPromise(Effect.flip(change(ours)))).name, "KafkaTopicExists")
     await node.runPromise(remove({ ...ours, madeAs: second }))
     await waitUntil("that it is gone", async () => !(await kafka.has(its)))
+  }, 60_000)
+
+  it("KM4 a topic whose making is not answered is Herald's when Kafka made it, and is removed when it is made too late", async () => {
+    const brokers = new Brokers(kafka.client)
+    const forked: Array<Effect.Effect<void>> = []
+    let call: Parameters<Brokers["askController"]>[0] | undefined
+    /** The answer is lost; `made`: what was asked was done. */
+    const lossy = (made: boolean) =>
+      new Proxy(brokers, {
+        get: (of, key) => {
+          if (key !== "askController") {
+            const its = Reflect.get(of, key)
+            return typeof its === "function" ? its.bind(of) : its
+          }
+          return async (its: NonNullable<typeof call>, sent?: () => void) => {
+            if (its.name !== "CreateTopics") return await of.askController(its)
+            sent?.()
+            call = its
+            if (made) await of.askController(its)
+            throw new Error("the connection was closed")
+          }
+        }
+      })
+    const managing = (made: boolean) =>
+      makeManaging({
+        ...{ kafka: kafka.client, brokers: lossy(made), own: [], changed: () => {} },
+        fork: (work) => Effect.sync(() => void forked.push(work))
+      })
+    try {
+      const topic = topicOf(fresh("lost"), { partitions: 2 })
+      const madeAs = await Effect.runPromise(managing(true).create(topic))
+      assert.strictEqual((await brokers.askAny(describeTopic(topic.name)))?.id, madeAs)
+      // The next one of the name is told that it is there, whatever becomes of its own answer.
+      const told = await Effect.runPromise(Effect.flip(managing(true).create(topic)))
+      assert.strictEqual(told.name, "KafkaTopicExists")
+      assert.lengthOf(forked, 0)
+
+      const late = topicOf(fresh("late"))
+      const error = await Effect.runPromise(Effect.flip(managing(false).create(late)))
+      assert.strictEqual(error.name, "TopicLogUnavailable")
+      assert.match(error.message, /whether it makes the topic .* is not known/)
+      assert.lengthOf(forked, 1)
+      const watching = Effect.runPromise(forked[0]!)
+      await brokers.askController(call!)
+      await waitUntil("that it is there", () => kafka.has(late.name))
+      await watching
+      await waitUntil("that it is gone", async () => !(await kafka.has(late.name)))
+      assert.strictEqual((await brokers.askAny(describeTopic(topic.name)))?.id, madeAs)
+    } finally {
+      await brokers.close()
+    }
   }, 60_000)
 
   it("KM2 names of Kafka's own, and of Herald's, are not to be had", async () => {

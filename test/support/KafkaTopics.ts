@@ -34,7 +34,13 @@ const store = Layer.effect(
             )
           : its.create(definition, by, note),
       update: (...wish) =>
-        Effect.tap(its.update(...wish), (topic) => (topic === undefined ? Effect.void : elsewhere.change(topic))),
+        Effect.tap(its.update(...wish), (topic) =>
+          topic === undefined
+            ? Effect.void
+            : Effect.flatMap(elsewhere.change(topic), (as) =>
+                as === topic.madeAs ? Effect.void : Effect.asVoid(its.made(topic.id, as))
+              )
+        ),
       remove: (name, note) =>
         Effect.flatMap(its.get(name), (topic) =>
           Effect.andThen(topic === undefined ? Effect.void : elsewhere.remove(topic), its.remove(name, note))

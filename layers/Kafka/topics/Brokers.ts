@@ -261,10 +261,10 @@ export class Brokers {
     return this.askAny(cluster)
   }
 
-  /** Asks who makes and removes topics, once. */
-  async askController<A>(call: Call<A>): Promise<A> {
+  /** Asks who makes and removes topics, once. `sent`: as of `tell`. */
+  async askController<A>(call: Call<A>, sent?: () => void): Promise<A> {
     const { controller } = await this.cluster()
-    return await this.#ask(controller, call, this.#leftOf(LONG_PATIENCE))
+    return await this.#ask(controller, call, this.#leftOf(LONG_PATIENCE), sent)
   }
 
   /** Asks who keeps a transactional id. */

@@ -159,7 +159,10 @@ export class Lane {
       this.#clear(clock.monotonicTimeNanosUnsafe())
       if (this.#queue.length === 0) return
       const begun = yield* Effect.result(this.#begin)
-      if (begun._tag === "Failure") return yield* Effect.sleep(AGAIN)
+      if (begun._tag === "Failure") {
+        if (begun.failure.name !== "KafkaTopicExists") return yield* Effect.sleep(AGAIN)
+        return giveUp(this.#queue.splice(0), begun.failure) // KM3
+      }
       const writer = begun.success
       if (writer === undefined) {
         for (const one of this.#queue.splice(0)) end(one, Effect.succeed({ is: "gone" }))

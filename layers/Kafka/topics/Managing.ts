@@ -3,24 +3,28 @@
  *
  *   KM1  What is in Kafka already is nobody's here: a topic of that name is not taken over, and so never changed or deleted with one of Herald's. What Herald
  *        made is known again by Kafka's id, which no other topic ever has.
+ *   KM4  A topic whose making was not answered is found again by a number that this making alone gave it, and is Herald's; one that comes to be there later
+ *        still, when nobody waits for it, is removed. So a lost answer leaves no topic behind that nobody has.
  *   KM2  Names that Kafka keeps for itself, or Herald for what it tells others, are no topics'.
  */
+import { randomInt } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
-import { Effect } from "effect"
+import { Effect, Schedule } from "effect"
 import type { Admin, Kafka } from "kafkajs"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { BATCH_BYTES } from "../../../src/topics/Limits.ts"
 import { kafkaName, type Retention, type Topic } from "../../../src/topics/Topic.ts"
 import type { LogTopics } from "../../../src/topics/TopicLog.ts"
-import { createTopic, deleteTopic, describe } from "./Administering.ts"
+import { createTopic, deleteTopic, describe, type NewTopic } from "./Administering.ts"
 import { type Brokers, isRefused } from "./Brokers.ts"
 import { enlist } from "./Fencing.ts"
-import { codes, Refused } from "./Protocol.ts"
+import { codes, metadata, Refused } from "./Protocol.ts"
 import { away } from "./Waiting.ts"
 
 const REPLICAS = 3
 /** A round, with the room that records take. */
 const MOST_BATCH = 2 * BATCH_BYTES
+const LARGEST = "max.message.bytes"
 const [MINUTE, WEEK] = [60_000, 604_800_000]
 /** Milliseconds that Kafka has for making or removing one. */
 const TIMEOUT = 10_000
@@ -29,7 +33,7 @@ const TIMEOUT = 10_000
 export const configOf = ({ millis, bytes }: Retention, replicas: number): Readonly<Record<string, string>> => ({
   "cleanup.policy": "delete",
   "message.timestamp.type": "LogAppendTime",
-  "max.message.bytes": String(MOST_BATCH),
+  [LARGEST]: String(MOST_BATCH),
   "min.insync.replicas": String(replicas > 1 ? 2 : 1),
   "unclean.leader.election.enable": "false",
   "retention.ms": String(millis ?? -1),
@@ -68,11 +72,34 @@ const withAdmin = async <A>(kafka: Kafka, use: (admin: Admin) => Promise<A>): Pr
 /** Milliseconds until every broker knows of a change, and between two looks. */
 const [PATIENCE, LOOK] = [10_000, 50]
 
+/** Milliseconds for which one is looked for whose making was not answered. KM4 */
+const FOUND = 5_000
+/** Between two looks for one that nobody waits for any more, and how many there are: 10 minutes. Topics that are looked for like that. */
+const [LATER, LOOKS, LATE] = ["3 seconds", 200, 64] as const
+/** Bytes by which a making makes what a batch may have larger: by so many it is known. KM4 */
+const NUMBERS = 1_048_576
+
+/** Nobody knows whether Kafka makes it. */
+class Unsure extends Error {
+  readonly topic: string
+  readonly number: number
+
+  constructor(topic: string, number: number, cause: unknown) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    super(
+      `whether it makes the topic ${topic} is not known (${why}). If it does within 10 minutes, this node removes it again; where it is still there then, it is empty and can be deleted in Kafka`,
+      { cause }
+    )
+    this.topic = topic
+    this.number = number
+  }
+}
+
 /** Until all partitions have leaders, or it took too long: publishers wait for them then. */
 const settled = async (brokers: Brokers, name: string, partitions: number): Promise<void> => {
   const wanted = Array.from({ length: partitions }, (_, partition) => partition)
   for (const until = performance.now() + PATIENCE; performance.now() < until; await sleep(LOOK)) {
-    const { leaders } = await brokers.leadersOf(name, wanted)
+    const { leaders } = await brokers.askAny(metadata(name))
     if (leaders !== undefined && wanted.every((partition) => (leaders.get(partition) ?? -1) >= 0)) return
   }
 }
@@ -86,16 +113,84 @@ export interface ManagingOptions {
   readonly own: ReadonlyArray<string>
   /** Called with the topic's id. */
   readonly changed: (topic: number) => void
+  /** Does it for as long as there is the log. */
+  readonly fork: (work: Effect.Effect<void>) => Effect.Effect<void>
 }
 
-export const makeManaging = ({ kafka, brokers, own, changed }: ManagingOptions): Omit<LogTopics, "open"> => {
+export const makeManaging = ({ kafka, brokers, own, changed, fork }: ManagingOptions): Omit<LogTopics, "open"> => {
+  /** The topic of that name that was made with that number; undefined: there is none. Throws where another one has the name. */
+  const numbered = async (name: string, number: number): Promise<string | undefined> => {
+    const found = await brokers.askAny(describe(name))
+    if (found === undefined) return undefined
+    const { resources } = await withAdmin(kafka, (admin) =>
+      admin.describeConfigs({ includeSynonyms: false, resources: [{ type: 2, name, configNames: [LARGEST] }] })
+    )
+    const entry = resources[0]?.configEntries.find(({ configName }) => configName === LARGEST)
+    if (entry?.configValue !== String(MOST_BATCH + number)) throw taken(name)
+    return found.id
+  }
+  /** KM4 */
+  const lookedFor = async (name: string, number: number, cause: unknown): Promise<string> => {
+    for (const until = performance.now() + FOUND; performance.now() < until; await sleep(LOOK)) {
+      const id = await numbered(name, number).catch((error) => {
+        if (Object(error).name === "KafkaTopicExists") throw error
+        return undefined
+      })
+      if (id !== undefined) return id
+    }
+    throw new Unsure(name, number, cause)
+  }
+  const begin = async (wanted: Omit<NewTopic, "config">, retention: Retention): Promise<string> => {
+    const { name, replicas } = wanted
+    const number = randomInt(1, NUMBERS)
+    const config = { ...configOf(retention, replicas), [LARGEST]: String(MOST_BATCH + number) }
+    let out = false
+    try {
+      return await brokers.askController(createTopic({ ...wanted, config }, TIMEOUT), () => {
+        out = true
+      })
+    } catch (cause) {
+      if (isRefused(cause) && cause.code === codes.TOPIC_ALREADY_EXISTS) throw taken(name) // KM1
+      if (!out || (isRefused(cause) && cause.code !== codes.REQUEST_TIMED_OUT)) throw cause
+      return await lookedFor(name, number, cause)
+    }
+  }
+  let late = 0
+  /** Removes it when it comes to be there. KM4 */
+  const unwanted = ({ topic, number }: Unsure): Effect.Effect<void> => {
+    const look = Effect.tryPromise({
+      try: async () => {
+        const id = await numbered(topic, number)
+        if (id === undefined) throw new Error("it is not there yet")
+        await brokers.askController(deleteTopic(id, TIMEOUT))
+      },
+      catch: (cause) => cause
+    })
+    return look.pipe(
+      Effect.andThen(Effect.logWarning("Kafka made a topic for which nobody waits any more: it is removed", { topic })),
+      Effect.retry({
+        schedule: Schedule.spaced(LATER).pipe(Schedule.upTo({ times: LOOKS })),
+        while: (cause) => Object(cause).name !== "KafkaTopicExists"
+      }),
+      Effect.ignore,
+      Effect.ensuring(
+        Effect.sync(() => {
+          late--
+        })
+      )
+    )
+  }
+  /** As `done`; what may be made later is watched for. */
+  const making = (use: () => Promise<string>): Effect.Effect<string, HeraldError> =>
+    Effect.tapError(done(use), ({ cause }) => {
+      if (!(cause instanceof Unsure) || late >= LATE) return Effect.void
+      late++
+      return fork(unwanted(cause))
+    })
   const make = async (topic: Topic): Promise<string> => {
     const name = kafkaName(topic.name)
     const replicas = Math.min(REPLICAS, (await brokers.cluster()).brokers)
-    const wanted = { name, partitions: topic.partitions, replicas, config: configOf(topic.retention, replicas) }
-    const id = await brokers.askController(createTopic(wanted, TIMEOUT)).catch((cause) => {
-      throw isRefused(cause) && cause.code === codes.TOPIC_ALREADY_EXISTS ? taken(name) : cause // KM1
-    })
+    const id = await begin({ name, partitions: topic.partitions, replicas }, topic.retention)
     try {
       // Whether its writers will get their identities; and the first of all takes Kafka seconds.
       await enlist(brokers, "herald.topics.ready")
@@ -131,10 +226,10 @@ export const makeManaging = ({ kafka, brokers, own, changed }: ManagingOptions):
       if (its.startsWith("__") || its === "." || its === "..") return `Kafka keeps ${its} for itself`
       return own.includes(its) ? `${its} is where this Herald tells others of changes` : undefined
     },
-    create: (topic) => done(() => make(topic)),
+    create: (topic) => making(() => make(topic)),
     change: (topic) =>
       Effect.tap(
-        done(() => change(topic)),
+        making(() => change(topic)),
         told(topic)
       ),
     remove: (topic) =>

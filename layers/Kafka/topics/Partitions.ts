@@ -7,14 +7,13 @@ import { type Bounds, type PartitionId, type Piece, partitionKey, type Read } fr
 import { kafkaName } from "../../../src/topics/Topic.ts"
 import { type Brokers, isRefused } from "./Brokers.ts"
 import { markAt, marked, startOf, verified } from "./Histories.ts"
+import { Names } from "./Names.ts"
 import { Opening } from "./Opening.ts"
 import { codes, EARLIEST, type Fetched, fetch, LATEST, offsets } from "./Protocol.ts"
 import { committedOf, decodeBatches } from "./RecordBatch.ts"
 import { away } from "./Waiting.ts"
 
 const MOST = 50_000
-/** Milliseconds. */
-const FRESH = 1_000
 /** Between two marks of a partition. */
 const MARKED = 5_000
 /** Bytes that are asked for besides: what is cut off by the bound is not given. */
@@ -47,30 +46,23 @@ export interface PartitionsOptions {
 
 export class Partitions {
   readonly #of: PartitionsOptions
-  readonly #topics = new Map<number, { readonly topic: LogTopic | undefined; readonly at: number }>()
+  readonly #names: Names
   readonly #known = new Map<string, Known>()
   readonly #opening = new Opening()
 
   constructor(of: PartitionsOptions) {
     this.#of = of
+    const changed = (topic: number) => {
+      for (const { id } of this.#known.values()) if (id.topic === topic) this.#doubt(id) // KH2
+    }
+    this.#names = new Names({ ...of, changed })
   }
 
   /** This node changed it. */
-  readonly forget = (topic: number): void => {
-    this.#topics.delete(topic)
-  }
+  readonly forget = (topic: number): void => this.#names.forget(topic)
 
   topic(id: number): Effect.Effect<LogTopic | undefined, HeraldError> {
-    return Effect.suspend(() => {
-      const now = this.#of.now()
-      const held = this.#topics.get(id)
-      if (held !== undefined && now - held.at < FRESH) return Effect.succeed(held.topic)
-      return Effect.map(this.#of.state.topic(id), (topic) => {
-        if (this.#topics.size >= MOST) this.#topics.clear()
-        this.#topics.set(id, { topic, at: now })
-        return topic
-      })
-    })
+    return this.#names.topic(id)
   }
 
   /** Kafka could not be asked: what it has is looked at again before it is used. KH2 */
@@ -93,7 +85,7 @@ export class Partitions {
       try: run,
       catch: (cause) => {
         this.#doubt(id)
-        if (isRefused(cause) && cause.code === codes.UNKNOWN_TOPIC_OR_PARTITION) this.#topics.delete(id.topic)
+        if (isRefused(cause) && cause.code === codes.UNKNOWN_TOPIC_OR_PARTITION) this.#names.forget(id.topic)
         return away(cause)
       }
     })
@@ -103,7 +95,7 @@ export class Partitions {
     return Effect.gen({ self: this }, function* () {
       const { state, brokers, now } = this.#of
       const key = partitionKey(id)
-      const topic = yield* this.topic(id.topic)
+      const topic = yield* this.#names.ours(id.topic) // KM3
       if (topic === undefined || !(id.partition >= 0 && id.partition < topic.partitions)) return undefined
       const held = this.#known.get(key)
       if (held !== undefined) {

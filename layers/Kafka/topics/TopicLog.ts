@@ -217,6 +217,7 @@ export const layer = (options: KafkaOptions) =>
         elsewhere: {
           ...makeManaging({
             ...{ kafka, brokers: reads, changed: partitions.forget },
+            fork: (work) => Effect.asVoid(Effect.forkIn(work, scope)),
             own: [options.topic, deadLetters(options.topic).topic]
           }),
           open: Effect.fnUntraced(function* (topic, producer) {
