@@ -6,6 +6,6 @@ import * as Noticeboard from "./noticeboard/Noticeboard.ts"
 import * as HintLane from "./propagation/HintLane.ts"
 
 export const layer = (options: RedisOptions) =>
-  Layer.mergeAll(SharedCache.layer, HintLane.layer(options), Noticeboard.layer).pipe(
+  Layer.mergeAll(SharedCache.layer, HintLane.layer(options), Noticeboard.layer(options)).pipe(
     Layer.provide(Client.layer(options))
   )

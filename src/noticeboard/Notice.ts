@@ -3,6 +3,7 @@
  *
  *   NJ2  No two things have one name, whatever users call them: what a name begins with says which kind it is, and what a user chose is its last part, or has
  *        none of the colons that part it.
+ *   NJ6  A notice says nothing of what events hold: why a subscription stopped may quote its consumers, and is told to those alone who may ask Herald.
  *   NJ3  A notice has at most `NOTICE_BYTES`; what takes more is not put up.
  */
 import { inOrder, type Route, statusOf } from "../routes/Route.ts"
@@ -45,10 +46,10 @@ export const topicNotice = ({ id, name }: Pick<Topic, "id" | "name">, bounds: Re
 }
 
 export const subscriptionNotice = (subscription: Subscription, at: number): Notice => {
-  const { id, topicName, subscriptionName, type, consumerGroup, filter, reason, pausedUntil } = subscription
+  const { id, topicName, subscriptionName, type, consumerGroup, filter, pausedUntil } = subscription
   const { maxAttempts, deadLetterTopic, ackTimeoutMillis, backoffMillis, maxInFlight, epoch, createdAt } = subscription
   return noticeOf("subscription", id, {
-    ...{ id, topic: topicName, name: subscriptionName, type, status: statusAt(subscription, at), reason, pausedUntil },
+    ...{ id, topic: topicName, name: subscriptionName, type, status: statusAt(subscription, at), pausedUntil },
     ...{ consumerGroup, filter, maxAttempts, deadLetterTopic, ackTimeoutMillis, backoffMillis, maxInFlight },
     ...{ epoch, createdAt, at }
   })

@@ -106,6 +106,17 @@ export const oneOf = <const A extends string>(...names: ReadonlyArray<A>): Form<
   secret: false
 })
 
+const KEY_PREFIX = "^(?!config:)[A-Za-z0-9._:-]{0,64}$"
+
+/** What names of keys in Redis begin with; those of the shared cache are not to be had. */
+export const keyPrefix: Form<string> = {
+  expected: "up to 64 letters, digits and . _ : -, such as shop:, which do not begin with config:",
+  read: (raw) => (new RegExp(KEY_PREFIX).test(String(raw)) ? String(raw) : undefined),
+  show,
+  schema: { type: "string", pattern: KEY_PREFIX },
+  secret: false
+}
+
 /** A switch whose two positions have names. */
 export const either = (no: string, yes: string): Form<boolean> => ({
   ...oneOf(no, yes),

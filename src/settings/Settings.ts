@@ -6,7 +6,7 @@
  *   SC2  A Redis, Kafka or PostgreSQL that refuses this server, or is refused, is named in the log with the reason and without a password.
  */
 import * as Redacted from "effect/Redacted"
-import { duration, hosts, integer, oneOf, onOff, postgresUrl, redisUrl, secret, text } from "./Form.ts"
+import { duration, hosts, integer, keyPrefix, oneOf, onOff, postgresUrl, redisUrl, secret, text } from "./Form.ts"
 import { parseAddresses } from "./RedisUrl.ts"
 import { optional, setting, unset, type ValuesOf } from "./Setting.ts"
 
@@ -35,7 +35,9 @@ export const settings = {
     url: unset("redis.url", "REDIS_URL", redisUrl),
     mode: setting("redis.mode", "REDIS_MODE", oneOf("single", "sentinel", "cluster"), "single"),
     sentinelName: setting("redis.sentinelName", "REDIS_SENTINEL_NAME", text, "mymaster"),
-    timeout: setting("redis.timeout", "REDIS_TIMEOUT", duration, 50)
+    timeout: setting("redis.timeout", "REDIS_TIMEOUT", duration, 50),
+    /** In front of the names of notices for other programs, where several Heralds or other programs have one Redis. */
+    noticePrefix: setting("redis.noticePrefix", "REDIS_NOTICE_PREFIX", keyPrefix, "")
   }),
   /** Absent: no events are published. */
   kafka: optional(["brokers"], {

@@ -23,7 +23,7 @@ for (const [mode, start] of [
     afterAll(() => redis?.[Symbol.asyncDispose]())
     const clientOf = (url: string) =>
       Client.layer({ url: Redacted.make(url), mode, sentinelName: "mymaster", timeout: 2_000 })
-    const node = () => Layer.unwrap(Effect.sync(() => Board.layer.pipe(Layer.provide(clientOf(redis.url)))))
+    const node = () => Layer.unwrap(Effect.sync(() => Board.layer().pipe(Layer.provide(clientOf(redis.url)))))
     const standing = async (name: string) => {
       for (const server of redis.nodes) {
         const found = await server
@@ -34,6 +34,24 @@ for (const [mode, start] of [
       return { text: null, left: 0 }
     }
     noticeboardContract((name, body) => it.live(name, body), node, standing)
+
+    it.live("RW3 two that have names of their own overwrite nothing of each other", () =>
+      Effect.gen(function* () {
+        for (const noticePrefix of ["one:", "two:", undefined]) {
+          const layer = Board.layer(noticePrefix === undefined ? {} : { noticePrefix })
+          const built = yield* Layer.build(layer.pipe(Layer.provide(Layer.fresh(clientOf(redis.url)))))
+          const text = JSON.stringify(noticePrefix ?? "")
+          yield* Context.get(built, Noticeboard)!.put([{ name: "topic_stats:a", text, millis: 60_000 }])
+        }
+        const found = yield* Effect.promise(() =>
+          Promise.all(["one:", "two:", ""].map((prefix) => standing(`${prefix}topic_stats:a`)))
+        )
+        assert.deepStrictEqual(
+          found.map(({ text }) => text),
+          ['"one:"', '"two:"', '""']
+        )
+      }).pipe(Effect.scoped)
+    )
 
     if (mode !== "single") return
     const as = (user: string, rules: string) =>
@@ -50,7 +68,7 @@ for (const [mode, start] of [
           const names = ["topic_stats:a/b", "subscription:1", "routing:a/*", "backpressure:a/b:0"]
           const notices = names.map((name) => ({ name, text: "{}", millis: 60_000 }))
           const withUser = Effect.fnUntraced(function* (url: string) {
-            const context = yield* Layer.build(Board.layer.pipe(Layer.provideMerge(Layer.fresh(clientOf(url)))))
+            const context = yield* Layer.build(Board.layer().pipe(Layer.provideMerge(Layer.fresh(clientOf(url)))))
             const board = Context.get(context, Noticeboard)!
             for (let n = 0; n < 6; n++) yield* board.put(notices)
             const { away, call } = Context.get(context, Client)
@@ -80,7 +98,7 @@ for (const [mode, start] of [
               catch: () => new RedisAway({ message: "no" })
             })
         })
-        const built = yield* Layer.build(Board.layer.pipe(Layer.provide(Layer.succeed(Client, client))))
+        const built = yield* Layer.build(Board.layer().pipe(Layer.provide(Layer.succeed(Client, client))))
         const { put } = Context.get(built, Noticeboard)!
         const notices = (count: number, bytes: number) =>
           Array.from({ length: count }, (_, n) => ({ name: `n${n}`, text: "x".repeat(bytes), millis: 1 }))

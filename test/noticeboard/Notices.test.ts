@@ -5,10 +5,17 @@ import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { type Board, layer as boardLayer } from "../../layers/Memory/noticeboard/Noticeboard.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
-import { fitting, NOTICE_BYTES, pressureNotice, routingNotices } from "../../src/noticeboard/Notice.ts"
+import {
+  fitting,
+  NOTICE_BYTES,
+  pressureNotice,
+  routingNotices,
+  subscriptionNotice
+} from "../../src/noticeboard/Notice.ts"
 import * as Notices from "../../src/noticeboard/Notices.ts"
 import { routeDefaults } from "../../src/routes/Route.ts"
 import { RouteStore } from "../../src/routes/RouteStore.ts"
+import { defaults, type Subscription } from "../../src/subscriptions/Subscription.ts"
 import type { SubscriptionStore } from "../../src/subscriptions/SubscriptionStore.ts"
 import { Subscriptions } from "../../src/subscriptions/Subscriptions.ts"
 import { Activity } from "../../src/topics/Activity.ts"
@@ -42,6 +49,19 @@ describe("notices for other programs", () => {
       fitting([...all, { name: "+", text: `${text}x`, millis: 1 }]).map(({ name }) => name),
       ["", "x"]
     )
+  })
+
+  it("NJ6 why a subscription stopped is not told: it may quote what a consumer said of an event", () => {
+    const of: Subscription = {
+      ...{ ...defaults, id: "7", topicName: "a/b", topicId: 7, subscriptionName: "billing", type: "shared" },
+      ...{ filter: "", startPosition: { at: "earliest" }, slices: 1, epoch: 1, version: 1, status: "error" },
+      ...{ reason: "a/b:0:1:2 failed: no such card 4111 1111", pausedUntil: null, createdAt: 0, createdBy: "ann" },
+      lastActivity: 0
+    }
+    const { name, text } = subscriptionNotice(of, 9)
+    assert.strictEqual(name, "subscription:7")
+    assert.deepInclude(JSON.parse(text), { name: "billing", status: "error", at: 9 })
+    assert.notInclude(text, "4111")
   })
 
   const run = <A, E>(

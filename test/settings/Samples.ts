@@ -92,6 +92,7 @@ export const samples: Readonly<Record<string, string>> = {
   "otlp.endpoint": "http://collector:4318",
   "otlp.sampleRatio": "0.25",
   "otlp.deployment": "staging",
+  "redis.noticePrefix": "shop:",
   "statistics.deliveries": "complete",
   "statistics.time": "3d"
 }

@@ -232,7 +232,7 @@ describe("Settings", () => {
       assert.isTrue(database.notify)
       assert.deepStrictEqual(
         { ...some.redis, url: "" },
-        { url: "", mode: "single", sentinelName: "mymaster", timeout: 50 }
+        { url: "", mode: "single", sentinelName: "mymaster", timeout: 50, noticePrefix: "" }
       )
       assert.deepStrictEqual([some.kafka?.tls, some.kafka?.audit, some.database.notify], [true, true, false])
     })

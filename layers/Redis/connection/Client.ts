@@ -25,6 +25,8 @@ export interface RedisOptions {
   readonly sentinelName: string
   /** Milliseconds for one call. */
   readonly timeout: number
+  /** In front of the names of notices; none unless it is given. */
+  readonly noticePrefix?: string
 }
 
 /** Redis failed or did not answer in time. Never leaves this folder. */

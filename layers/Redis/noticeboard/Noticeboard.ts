@@ -3,12 +3,13 @@
  *
  *   RW1  Notices go out together, within bounds of keys and bytes, one lot after the other: what others ask of Redis finds its place between them. What
  *        fails ends the lot, and the rest is for the next round.
+ *   RW3  Names begin with what is set (REDIS_NOTICE_PREFIX), so that programs that share a Redis overwrite nothing of each other.
  *   RW2  Where Redis refuses them, as for a user who may not write there, it is said once, and nothing else is thought of Redis for that.
  */
 import { Effect, Layer } from "effect"
 import type { Notice } from "../../../src/noticeboard/Notice.ts"
 import { Noticeboard } from "../../../src/noticeboard/Noticeboard.ts"
-import { Client, type RedisAway } from "../connection/Client.ts"
+import { Client, type RedisAway, type RedisOptions } from "../connection/Client.ts"
 
 /** RW1 */
 const [TOGETHER, BYTES] = [100, 262_144] as const
@@ -27,17 +28,21 @@ const lotsOf = (notices: ReadonlyArray<Notice>): ReadonlyArray<ReadonlyArray<Not
   return lots
 }
 
-export const layer = Layer.effect(
-  Noticeboard,
+/** `noticePrefix`: in front of all names. */
+export const layer = ({ noticePrefix = "" }: Pick<RedisOptions, "noticePrefix"> = {}) =>
+  Layer.effect(Noticeboard, make(noticePrefix))
+
+const make = (prefix: string) =>
   Effect.gen(function* () {
     const { call, cluster, away } = yield* Client
     let said = false
 
     const put = (lot: ReadonlyArray<Notice>) =>
       call(async (redis) => {
-        if (cluster) await Promise.all(lot.map(({ name, text, millis }) => redis.set(name, text, "PX", millis)))
+        if (cluster)
+          await Promise.all(lot.map(({ name, text, millis }) => redis.set(prefix + name, text, "PX", millis)))
         else {
-          const wants = lot.map(({ name, text, millis }) => ["set", name, text, "PX", millis])
+          const wants = lot.map(({ name, text, millis }) => ["set", prefix + name, text, "PX", millis])
           const failed = (await redis.pipeline(wants).exec())?.find(([error]) => error !== null)
           if (failed !== undefined) throw failed[0]
         }
@@ -57,4 +62,3 @@ export const layer = Layer.effect(
         Effect.catch(Effect.forEach(lotsOf(notices), put, { discard: true }), refused)
     }
   })
-)
