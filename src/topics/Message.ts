@@ -6,7 +6,7 @@
  *   TM2  Events of one key have one hash, and are in one partition: murmur3-32 (x86, seed 0) of the key in UTF-8. The partition is its remainder by
  *        their number; the hash of 16 bits, by which keys are shared among consumers, is its upper half, and 0 only for an event without a key.
  *   TM3  An event's bytes, its key, and its headers are bounded.
- *   TM6  Headers whose names begin with `herald-` say what Herald did with an event: nobody else sets them.
+ *   TM6  Headers whose names begin with `herald-` say what Herald did with an event, those with `was-herald-` what it did before that: nobody else sets them.
  */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire"
 import { hashText } from "../evaluation/Murmur.ts"
@@ -67,10 +67,13 @@ export const wrongMessage = ({ key, eventTime, headers }: Message): string | und
 /** In any case, as other systems compare names without it. TM6 */
 export const isOwnHeader = (name: string): boolean => /^herald-/i.test(name)
 
+/** That, or what a dead letter keeps of such. TM6 */
+export const isReservedHeader = (name: string): boolean => /^(?:was-)*herald-/i.test(name)
+
 /** A header that whoever publishes may not set, as `wrongMessage` says it. TM6 */
 export const wrongHeader = ({ headers }: Message): string | undefined => {
   for (const name of headers.keys())
-    if (isOwnHeader(name)) return "headers: names that begin with herald- are Herald's own"
+    if (isReservedHeader(name)) return "headers: names that begin with herald- or was-herald- are Herald's own"
   return undefined
 }
 

@@ -9,7 +9,7 @@ import { type NamedText, namedTextsIn } from "../values/Json.ts"
 import { secretsIn } from "../values/Secrets.ts"
 import { type Read, read } from "../values/Value.ts"
 import type { ValueType } from "../values/ValueType.ts"
-import { type Carries, readCarrier, Written } from "../values/Written.ts"
+import { type Carries, ENTRIES, readCarrier, Written } from "../values/Written.ts"
 
 /**
  * `schema` is JSON text. `want`: what is asked for besides whether the text can be read. `stored`: it was accepted before, perhaps by an older
@@ -100,6 +100,9 @@ const decoder = new TextDecoder("utf-8", { fatal: true })
 
 /** Values around those that a body carries. Bounded, as they are copied one by one from thread to thread. */
 const AROUND = 50_000
+/** Those that each event of a batch may have besides: itself, its key, value, time and headers. So what is bounded of 10,000 events is their headers. */
+const EVENT = 5
+const mostAround = (carries: Carries): number => (carries === "events" ? AROUND + EVENT * ENTRIES : AROUND)
 
 const nodesIn = (value: unknown): number => {
   if (typeof value !== "object" || value === null || value instanceof Written) return 1
@@ -117,8 +120,9 @@ const carry = ({ bytes, carries }: CarryJob): JobResult => {
   }
   const found = readCarrier(text, carries)
   if (Result.isFailure(found)) return { _tag: "Unreadable", reason: found.failure }
-  return nodesIn(found.success) > AROUND
-    ? { _tag: "Unreadable", reason: `it has more than ${AROUND} parts around the values that it carries` }
+  const most = mostAround(carries)
+  return nodesIn(found.success) > most
+    ? { _tag: "Unreadable", reason: `it has more than ${most} parts around the values that it carries` }
     : { _tag: "Carried", json: found.success }
 }
 

@@ -71,20 +71,27 @@ describe("what is somebody's own", () => {
       Effect.gen(function* () {
         const publishing = yield* Publishing
         yield* Effect.flatMap(Topics, (all) => all.create({ name: "t" }, why)).pipe(asSystem)
-        for (const name of ["herald-route-origin", "herald-producer", "Herald-Reason", "herald-"]) {
+        for (const name of [
+          "herald-route-origin",
+          "herald-producer",
+          "Herald-Reason",
+          "herald-",
+          "was-herald-reason",
+          "Was-Was-Herald-x"
+        ]) {
           const refused = yield* Effect.flip(
             publishing.publish({ topic: "t", events: [event(), event({ [name]: "x" })] })
           )
           assert.deepStrictEqual([refused.name, refused.details?.["index"]], ["InvalidEvent", 1], name)
         }
-        yield* publishing.publish({ topic: "t", events: [event({ heraldic: "x", "x-herald-y": "z" })] })
+        yield* publishing.publish({ topic: "t", events: [event({ heraldic: "x", "x-herald-y": "z", "was-x": "y" })] })
         yield* publishing.publish({ topic: "t", events: [event({ "herald-route-hops": "2" })], again: true })
         const page = yield* Effect.flatMap(Reading, (reading) =>
           reading.read({ topic: "t", from: "earliest", partition: undefined, limit: 10, wait: 0 })
         )
         assert.deepStrictEqual(
           page.events.map(({ message }) => [...message.headers.keys()]),
-          [["heraldic", "x-herald-y"], ["herald-route-hops"]]
+          [["heraldic", "x-herald-y", "was-x"], ["herald-route-hops"]]
         )
       }).pipe(as("ann"), Effect.provide(given))
   )

@@ -49,6 +49,29 @@ describe("topics", () => {
     }).pipe(as(system), Effect.provide(given))
   )
 
+  it.effect("YT5 who uses a topic is named as far as one may read what it is of, and others are counted as one", () =>
+    Effect.gen(function* () {
+      const all = yield* Topics
+      const users = yield* TopicUsers
+      yield* all.create({ name: "shop/t" }, why)
+      const senders = ["shop/a", "secret/merger", "secret/layoffs", "shop/b", "shop/*"]
+      users.askSenders(() =>
+        Effect.succeed(senders.map((of) => ({ what: `what the routing rule ${of.slice(-1)} sends`, of })))
+      )
+      const eve: Identity = { ...ann, name: "eve", role: "admin", topics: ["shop/*"] }
+      const told = (who: Identity) =>
+        Effect.map(Effect.flip(as(who)(all.remove("shop/t", why))), ({ message }) => message)
+      assert.strictEqual(
+        yield* told(eve),
+        "shop/t gets what the routing rule a sends of shop/a, something of another topic, what the routing rule b sends of shop/b, what the routing rule * sends of shop/*"
+      )
+      assert.include(yield* told({ ...eve, topics: ["*"] }), "sends of secret/merger")
+      senders.push("secret/sixth")
+      assert.match(yield* told(eve), /, others$/)
+      assert.notInclude(yield* told(eve), "secret")
+    }).pipe(as(system), Effect.provide(given))
+  )
+
   it.effect("YT2 a schema that can't be used is refused, and one that can counts versions", () =>
     Effect.gen(function* () {
       const all = yield* Topics

@@ -13,7 +13,7 @@ import { type Opened, opened } from "./Unpacking.ts"
 /** Of what is packed: smaller ones wait for nobody. */
 const LARGE = 65_536
 const AT_ONCE = 2
-/** Bytes of batches that are kept. The newest one is kept whatever it has. */
+/** Bytes of memory of batches that are kept. The newest one is kept whatever it has. */
 const MOST_KEPT = MOST_UNPACKED
 
 interface Kept {
@@ -22,6 +22,7 @@ interface Kept {
 }
 
 export class Opening {
+  readonly #opened: typeof opened
   /** By partition; whose was used last is last. */
   readonly #kept = new Map<string, Kept>()
   readonly #pending = new Map<string, Promise<Opened | undefined>>()
@@ -32,6 +33,11 @@ export class Opening {
   /** Batches that were opened. */
   count = 0
 
+  /** `open`: tests have their own. */
+  constructor(open = opened) {
+    this.#opened = open
+  }
+
   get bytes(): number {
     return this.#bytes
   }
@@ -40,7 +46,7 @@ export class Opening {
     if (this.#now >= AT_ONCE) await new Promise<void>((go) => this.#waiting.push(go))
     else this.#now++
     try {
-      return await opened(batch)
+      return await this.#opened(batch)
     } finally {
       const next = this.#waiting.shift()
       if (next === undefined) this.#now--
@@ -52,7 +58,7 @@ export class Opening {
     const { signed } = batch.body
     if (signed.length < LARGE) {
       this.count++
-      return await opened(batch)
+      return await this.#opened(batch)
     }
     const key = `${partition}/${batch.base}/${batch.body.crc}`
     const pending = this.#pending.get(key)
@@ -73,6 +79,7 @@ export class Opening {
 
   #keep(partition: string, one: Kept): void {
     this.drop(partition)
+    one.opened.keep()
     this.#kept.set(partition, one)
     this.#bytes += one.opened.size
     for (const [oldest] of this.#kept) {
@@ -85,7 +92,7 @@ export class Opening {
   async rest(partition: string, epoch: number, from: number, maxBytes: number): Promise<Pieces | undefined> {
     const held = this.#kept.get(partition)
     if (held?.epoch !== epoch) return undefined
-    const { base, count, at } = held.opened.batch
+    const { base, count, at } = held.opened.about
     if (from < base || from >= base + count) return undefined
     this.#keep(partition, held)
     const pieces = new Pieces(from, maxBytes)

@@ -16,7 +16,7 @@ import {
   HEADER_NAME_LENGTH,
   HEADER_VALUE_LENGTH,
   HEADERS,
-  isOwnHeader,
+  isReservedHeader,
   type Message,
   wrongMessage
 } from "../../../src/topics/Message.ts"
@@ -138,7 +138,7 @@ export const messageOfRecord = (record: KafkaRecord): Message | undefined => {
   const [key, said] = keyOf(record.key)
   const payload = record.value ?? NOTHING
   const producing = producingOf(record)
-  const shown = (name: string) => (producing === undefined && isOwnHeader(name) ? `foreign-${name}` : name) // TM6
+  const shown = (name: string) => (producing === undefined && isReservedHeader(name) ? `foreign-${name}` : name) // TM6
   const headers = new Map<string, string>()
   let eventTime: number | null = null
   let bytes = payload.length + (record.key?.length ?? 0)

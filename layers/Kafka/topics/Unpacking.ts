@@ -12,9 +12,11 @@ import { inSteps, type Steps } from "./Steps.ts"
 
 /** Bytes whose checksum is made in a step. */
 const SUMMED = 262_144
-/** Records that are walked in a step; each so many it is remembered where they are. */
-const WALKED = 1_024
+/** Records that are walked in a step, and bytes of them; each so many records it is remembered where they are. */
+const [WALKED, WALKED_BYTES] = [1_024, 65_536] as const
 const LANDMARK = 8_192
+/** Bytes of one that is kept, beside its records. */
+const KEPT = 512
 
 function* sumOf(bytes: Buffer): Steps<number> {
   let sum = 0
@@ -40,35 +42,49 @@ export interface Walked {
 
 /** The records of a batch, unpacked. */
 export class Opened {
-  readonly batch: Batch
-  readonly #plain: Buffer
+  /** Without its body: that would hold whatever it came with. */
+  readonly about: Pick<Batch, "base" | "count" | "at">
+  #plain: Buffer
   readonly #landmarks: Array<Landmark>
 
-  constructor(batch: Batch, plain: Buffer) {
-    this.batch = batch
+  constructor({ base, count, at, body }: Batch, plain: Buffer) {
+    this.about = { base, count, at }
     this.#plain = plain
-    this.#landmarks = [{ at: 0, behind: batch.base - 1, left: batch.body.records }]
+    this.#landmarks = [{ at: 0, behind: base - 1, left: body.records }]
   }
 
-  /** Bytes that it holds. */
+  /** Bytes of memory that it holds. */
   get size(): number {
-    return this.#plain.length
+    return KEPT + this.#plain.buffer.byteLength
+  }
+
+  /** It stays longer than what it came with: what was not packed is a part of that. */
+  keep(): void {
+    if (this.#plain.buffer.byteLength === this.#plain.length) return
+    const own = Buffer.from(new ArrayBuffer(this.#plain.length))
+    this.#plain.copy(own)
+    this.#plain = own
   }
 
   /** Those from an offset on; undefined: a step is over. Throws `RangeError` behind the last that can be read. KR6 */
   *from(offset: number): Generator<Walked | undefined, void, undefined> {
-    const { base, count } = this.batch
+    const { base, count } = this.about
     const landmark = this.#landmarks.findLast(({ behind }) => behind < offset) ?? this.#landmarks[0]!
     const reader = new Reader(this.#plain)
     reader.at = landmark.at
     let { behind, left } = landmark
     // The smallest record has seven bytes, and its length one.
     if (left < 0 || left * 7 > reader.left) throw new RangeError("there are fewer records than it says")
+    let walked = 0
     for (; left > 0; left--) {
-      if (left % WALKED === 0) yield undefined
+      if (left % WALKED === 0 || walked >= WALKED_BYTES) {
+        walked = 0
+        yield undefined
+      }
       if (left % LANDMARK === 0 && reader.at > this.#landmarks.at(-1)!.at)
         this.#landmarks.push({ at: reader.at, behind, left })
       const record = reader.raw(reader.varlong())
+      walked += record.length
       const one = new Reader(record)
       one.int8()
       one.varlong()

@@ -60,6 +60,32 @@ const follow = async (name: string, query = "", headers: Record<string, string> 
   }
 }
 
+describe("POST /v1/topics/{topic}/events", () => {
+  it("B4 a batch has as many events as one may have, each with all that an event has; what is bounded besides is their headers", async () => {
+    const name = await topic()
+    const path = `/v1/topics/${encodeURIComponent(name)}/events`
+    const batch = (count: number, headers: number) => ({
+      events: Array.from({ length: count }, (_, n) => ({
+        ...{ key: `k${n}`, value: n, occurredAt: 1_700_000_000_000 },
+        headers: Object.fromEntries(Array.from({ length: headers }, (_, h) => [`h${h}`, ""]))
+      }))
+    })
+    /** Where other work has the threads it is told so, and asks again. */
+    const posted = async (body: Said, tries = 10): Promise<Awaited<ReturnType<typeof door.call>>> => {
+      const answer = await door.call("POST", path, body)
+      return [503, 504].includes(answer.status) && tries > 0 ? await posted(body, tries - 1) : answer
+    }
+    const { status, body } = await posted(batch(10_000, 4))
+    assert.strictEqual(status, 200, JSON.stringify(body).slice(0, 300))
+    assert.deepInclude(body.placed[0], { count: 10_000, duplicate: false })
+    const larger = await posted(batch(10_001, 1))
+    assert.deepStrictEqual([larger.status, /at most 10000 are allowed/.test(larger.body.detail)], [400, true])
+    const many = await posted(batch(10_000, 6))
+    assert.deepStrictEqual([many.status, /more than 100000 parts/.test(many.body.detail)], [400, true])
+    assert.strictEqual((await posted(batch(700, 64))).status, 200)
+  }, 60_000)
+})
+
 describe("GET /v1/topics/{topic}/stream", () => {
   it("YV1 goes on exactly behind the last event, over all partitions", async () => {
     const name = await topic(3)

@@ -1,7 +1,7 @@
 /** What anybody may write into a topic of Kafka's costs a node no more than its bytes, and a piece at a time. */
 import { zstdCompressSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
-import { crc32c, Writing } from "../../../../layers/Kafka/topics/Bytes.ts"
+import { crc32c, Reader, Writing } from "../../../../layers/Kafka/topics/Bytes.ts"
 import { MOST_UNPACKED, unpacked } from "../../../../layers/Kafka/topics/Codecs.ts"
 import { Opening } from "../../../../layers/Kafka/topics/Opening.ts"
 import { Pieces } from "../../../../layers/Kafka/topics/Pieces.ts"
@@ -11,11 +11,12 @@ import {
   encodeBatch,
   type KafkaRecord
 } from "../../../../layers/Kafka/topics/RecordBatch.ts"
-import { stampIn } from "../../../../layers/Kafka/topics/Records.ts"
+import { recordIn, stampIn } from "../../../../layers/Kafka/topics/Records.ts"
 import { inSteps, type Steps } from "../../../../layers/Kafka/topics/Steps.ts"
 import { opened } from "../../../../layers/Kafka/topics/Unpacking.ts"
 import { EVENT_BYTES } from "../../../../src/topics/Message.ts"
 import { textsOf } from "../../../support/Topics.ts"
+import { waitUntil } from "../../../support/waitUntil.ts"
 
 const stamp = { producerId: 7n, producerEpoch: 2, sequence: 9 }
 const record = (more: Partial<KafkaRecord>): KafkaRecord => ({ key: null, value: null, headers: [], ...more })
@@ -59,6 +60,27 @@ describe("records of Kafka that somebody hostile wrote", () => {
     assert.deepStrictEqual(textsOf(pieces.all), ["0=a", "unfit 1-2", "2=b"])
     const walked = [...(await opened(batch))!.from(1)][0]!
     assert.deepStrictEqual(stampIn(walked.record), { epoch: 1, sequence: 1, producer: "x" })
+  })
+
+  it("KR5 a record is read only as far as it may be an event: headers beyond those that one may have, with Herald's own, are not looked at", () => {
+    const walked = (count: number) => {
+      const headers = Array.from({ length: count }, (_, n) => [`h${n}`, null] as const)
+      const { data } = decodeBatches(encodeBatch([record({ headers })], stamp, false, 1_000))[0]!.body
+      const reader = new Reader(data)
+      return recordIn(reader.raw(reader.varlong()))
+    }
+    assert.lengthOf(walked(67)!.headers, 67)
+    assert.isUndefined(walked(68))
+  })
+
+  it("KR6 records of few and long headers are walked by their bytes, whether or not they can be events", async () => {
+    const long = Buffer.alloc(12_288, "x")
+    const headers = Array.from({ length: 32 }, (_, n) => [`h${n}`, long] as const)
+    const batch = batchOf(...Array.from({ length: 24 }, () => record({ headers })))
+    const pieces = new Pieces(0, 65_536)
+    const { count } = stepsOf(pieces.take((await opened(batch))!.from(0), 1, 24))
+    assert.deepStrictEqual(textsOf(pieces.all), ["unfit 0-24"])
+    assert.isAtLeast(count, 23)
   })
 
   it("KR5 a payload, a name, a value and bytes that no event may have are gaps, and what is just as large as one may be is read", async () => {
@@ -135,6 +157,48 @@ describe("records of Kafka that somebody hostile wrote", () => {
     assert.isUndefined(await opening.rest("2/0", 1, 1, 1))
     opening.drop("2/39")
     assert.isUndefined(await opening.rest("2/39", 1, 1, 1))
+  })
+
+  it("KZ3 large batches are opened two at a time, in the order in which they are asked for", async () => {
+    const large = manyOf(150_000)
+    assert.isAtLeast(large.body.signed.length, 65_536)
+    const waiting: Array<() => void> = []
+    const opening = new Opening(async (batch) => {
+      await new Promise<void>((go) => waiting.push(go))
+      return await opened(batch)
+    })
+    const done: Array<number> = []
+    const all = Promise.all(
+      Array.from({ length: 5 }, async (_, n) => {
+        await opening.read(`1/${n}`, 1, [large], 0, 1)
+        done.push(n)
+      })
+    )
+    for (let ended = 0; ended < 5; ended++) {
+      await waitUntil("two, or the last one", () => waiting.length === Math.min(2, 5 - ended))
+      // Whatever waits behind them had its turns by now.
+      for (let turns = 0; turns < 5; turns++) await new Promise((go) => setImmediate(go))
+      assert.lengthOf(waiting, Math.min(2, 5 - ended))
+      waiting.shift()!()
+      await waitUntil("the first one", () => done.length === ended + 1)
+    }
+    await all
+    assert.deepStrictEqual(done, [0, 1, 2, 3, 4])
+  })
+
+  it("KZ3 what is kept holds nothing of what it came with", async () => {
+    const opening = new Opening()
+    const answer = new Writing(4_000_000)
+    const its = Array.from({ length: 50 }, (_, n) => record({ value: Buffer.alloc(1_000, n) }))
+    answer.raw(encodeBatch(its, stamp, false, 1_000))
+    answer.raw(Buffer.alloc(3_000_000))
+    const [batch] = decodeBatches(answer.bytes)
+    assert.isAtLeast(batch!.body.data.buffer.byteLength, 3_000_000)
+    await opening.read("1/0", 1, [batch!], 0, 1)
+    assert.isBelow(opening.bytes, 60_000)
+    assert.isAtLeast(opening.bytes, 50_000)
+    const rest = (await opening.rest("1/0", 1, 40, 1_000_000))!
+    assert.strictEqual(rest.events, 10)
   })
 
   it("KZ3 who asks for a large batch while it is opened waits for that one", async () => {
