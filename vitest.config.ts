@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -21,8 +23,8 @@ const OTHER = { HERALD_TEST_GRPC: "grpc-js" }
 
 /**
  * unit: pure models, services on Memory twins, boundaries. real: real processes and a real PostgreSQL. faults: what is killed, frozen and cut.
- * alone: what counts seconds, one after the other. interop: clients and proxies that nobody here wrote, at the gRPC door. containers: the image and docker-compose.yml, by
- * a Docker engine. They run one project after the other.
+ * alone: what counts seconds, one after the other. interop: clients and proxies that nobody here wrote, at the gRPC door. containers: the image
+ * and docker-compose.yml, by a Docker engine. What has one `groupOrder` shares its workers; the others run one project after the other.
  */
 /** They measure what an attack costs, or wait for real sockets, and take their time: one after the other, and not in `npm run check`. */
 const slow = [
@@ -32,14 +34,54 @@ const slow = [
   "test/edge/grpc/publishing/{Ending,Streams}.test.ts"
 ]
 
-/** What projects share whose tests start servers. */
-const SERVERS = { globalSetup: here("test/support/Cluster.ts") }
+/** What projects share whose tests start servers, and programs that are not the server: Node keeps what it compiled of them. */
+const SERVERS = {
+  globalSetup: here("test/support/Cluster.ts"),
+  env: { NODE_COMPILE_CACHE: join(tmpdir(), "node-compile-cache") }
+}
+
+/** They take a minute and more of two processors. Begun last, one of them would keep a worker busy long after the other. */
+const LONGEST = [
+  "faults/17-",
+  "faults/32-",
+  "end-to-end/Embedded",
+  "faults/52-",
+  "end-to-end/Secured",
+  "faults/47-",
+  "end-to-end/Tracing",
+  "faults/16-",
+  "faults/13-",
+  "end-to-end/FirstAdmin",
+  "end-to-end/Chaos",
+  "end-to-end/EdgeValues",
+  "faults/10-",
+  "end-to-end/Kafka.",
+  "contracts/Kafka.",
+  "faults/58-",
+  "end-to-end/Deployed",
+  "faults/64-",
+  "faults/53-",
+  "faults/51-"
+]
+
+/** Of files that wait for the same workers, those of `LONGEST` first; Vitest itself begins with the largest. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const at = LONGEST.findIndex((part) => moduleId.includes(`/test/${part}`))
+      return at === -1 ? LONGEST.length : at
+    }
+    const turn = ({ project }: TestSpecification) => project.config.sequence.groupOrder
+    return (await super.sort(files)).sort((a, b) => turn(a) - turn(b) || rank(a) - rank(b))
+  }
+}
 
 /** They promise an end within so many seconds, of which others beside them would take some. */
 const counting = ["test/faults/18-promotion.test.ts"]
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         plugins: [example],
@@ -92,7 +134,8 @@ export default defineConfig({
           exclude: counting,
           // Leases end, databases start: most of their time they wait, too.
           maxWorkers: 2,
-          sequence: { groupOrder: 3 },
+          // In one group with `real`: no worker waits for the last file of the other.
+          sequence: { groupOrder: 2 },
           testTimeout: 300_000,
           hookTimeout: 300_000
         }
@@ -125,9 +168,9 @@ export default defineConfig({
           name: "other-real",
           ...SERVERS,
           include: ["test/end-to-end/{Grpc,Tls}.test.ts", "test/faults/{05,07,08,10,11,12,30}-*.test.ts"],
-          env: OTHER,
-          fileParallelism: false,
-          sequence: { groupOrder: 4 },
+          env: { ...SERVERS.env, ...OTHER },
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
           testTimeout: 300_000,
           hookTimeout: 300_000
         }
@@ -150,8 +193,9 @@ export default defineConfig({
           include: ["test/containers/**/*.test.ts"],
           fileParallelism: false,
           sequence: { groupOrder: 6 },
-          testTimeout: 120_000,
-          hookTimeout: 120_000
+          // Only when to give up: other steps of .ci/run are at work beside it.
+          testTimeout: 300_000,
+          hookTimeout: 300_000
         }
       }
     ]

@@ -8,7 +8,7 @@ describe("fault 12: oversize", () => {
   it("is refused at publish and at subscribe, and nothing else happens", async () => {
     await using server = await startServer()
     const subscriber = new Subscriber(server.grpc, { token: server.token })
-    await server.publish("svc", "small")
+    assert.strictEqual((await server.published("svc", "small")).status, 200)
     await waitUntil("the first value", () => subscriber.content("svc") === "small")
     const five = "x".repeat(5 * 1_048_576)
     const whole = await server.publish("svc", five, { type: "string" })
