@@ -26,6 +26,7 @@ const NAMES = [
   "topicLog",
   "topicPublish",
   "consume",
+  "catchUp",
   "fanout",
   "start"
 ]

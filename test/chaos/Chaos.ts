@@ -1,4 +1,4 @@
-/** A randomised fault run: three nodes, a publisher that tries until it is answered, SDK clients, programs of a topic, and faults drawn from two tables by a seed. */
+/** A randomised run: three nodes, a publisher that tries until it is answered, SDK clients, programs of topics, and faults drawn from two tables by a seed. */
 import type { HeraldClient } from "../../src/client/HeraldClient.ts"
 import { startNativeDatabase } from "../support/Database.ts"
 import { KafkaServer } from "../support/Kafka.ts"
@@ -8,6 +8,7 @@ import { TcpProxy } from "../support/TcpProxy.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 import { chance } from "./Chance.ts"
 import { Checker, KEYS } from "./Checker.ts"
+import { ConsumerPromises } from "./ConsumerPromises.ts"
 import { nodeFaults, type Scene, serviceFaults, type Table } from "./Faults.ts"
 import { ROLLED, Rollouts } from "./Rollouts.ts"
 import { TopicPromises } from "./TopicPromises.ts"
@@ -20,8 +21,10 @@ export interface Outcome {
   readonly schedule: ReadonlyArray<string>
   readonly published: number
   readonly rollouts: number
-  /** Events of a topic that were acked. */
+  /** Events of topics that were acked. */
   readonly events: number
+  /** To consumers, and how many of them beyond one for each event. */
+  readonly deliveries: { readonly all: number; readonly again: number }
   /** Promises that were broken. */
   readonly wrong: ReadonlyArray<string>
 }
@@ -68,6 +71,7 @@ export const run = async ({ seed, millis, kafka: withKafka }: ChaosOptions): Pro
   const rollouts = new Rollouts(nodes, seed ^ 0x7011)
   let rolling: Promise<void> | undefined
   let topics: TopicPromises | undefined
+  let consumers: ConsumerPromises | undefined
   try {
     for (const key of KEYS) await waitUntil("the first publish", () => checker.publish(key, 0))
     await nodes.servers[0]!.published(ROLLED, 0)
@@ -82,6 +86,7 @@ export const run = async ({ seed, millis, kafka: withKafka }: ChaosOptions): Pro
     })()
     rolling = rollouts.run()
     topics = await TopicPromises.start(nodes)
+    consumers = await ConsumerPromises.start(nodes, seed ^ 0xc025)
     const until = performance.now() + millis
     await Promise.all([
       disturb(scene, nodeFaults, seed, until, schedule),
@@ -95,14 +100,18 @@ export const run = async ({ seed, millis, kafka: withKafka }: ChaosOptions): Pro
     await checker.end(clients, kafka)
     await rollouts.end()
     await topics.end()
-    const wrong = [...checker.wrong, ...rollouts.wrong, ...topics.wrong]
-    return { schedule, published: checker.published, rollouts: rollouts.begun, events: topics.events, wrong }
+    await consumers.end()
+    const wrong = [checker, rollouts, topics, consumers].flatMap((one) => one.wrong)
+    const events = topics.events + consumers.events
+    const { deliveries } = consumers
+    return { schedule, published: checker.published, rollouts: rollouts.begun, events, deliveries, wrong }
   } finally {
     stop = true
     rollouts.stop()
     await publisher
     await rolling?.catch(() => {})
     await topics?.[Symbol.asyncDispose]()
+    await consumers?.[Symbol.asyncDispose]()
     await Promise.all(clients.map((client) => client.close()))
     if (proxy !== undefined) proxy.fault = "none"
     await nodes[Symbol.asyncDispose]()

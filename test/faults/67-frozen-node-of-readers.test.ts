@@ -1,7 +1,4 @@
-/**
- * Fault 67: of two nodes that have readers of a topic one is frozen, at the full rate of producers. The other's readers are not held up by it; when it is
- * thawed its own go on where they were, and nothing is left out.
- */
+/** Fault 67: one of two nodes with readers is frozen under producers at full rate. Readers of the other are not held up, its own catch up without a gap. */
 import { assert, describe, it } from "@effect/vitest"
 import { measured, seconds } from "../support/measured.ts"
 import { Nodes } from "../support/Nodes.ts"

@@ -25,7 +25,7 @@ export class Stage {
     change: Partial<Subscription> = {},
     options = {}
   ) {
-    const { open, budget, size } = { open: 100, budget: 10_000, size: 10, ...options }
+    const { open, budget, size, saved } = { open: 100, budget: 10_000, size: 10, saved: beginAt(1, 0), ...options }
     const subscription = subscriptionOf(type, change)
     this.hashes = [...hashes]
     this.open = open
@@ -34,7 +34,7 @@ export class Stage {
     const order = type === "shared" ? "unordered" : type === "key_shared" ? "keys" : "all"
     const slice = { partition: 0, from: 0, to: HASHES }
     const { maxAttempts } = subscription
-    this.cursor = new Cursor({ slice, share: 0, maxAttempts, order, open, end: hashes.length }, beginAt(1, 0))
+    this.cursor = new Cursor({ slice, share: 0, maxAttempts, order, open, end: hashes.length }, saved)
     this.machine.cursors.add(this.cursor)
   }
 

@@ -15,7 +15,9 @@ const { Pool } = createRequire(import.meta.url)("pg") as {
 /** At most so many connections. */
 export const pgPool = (url: string, max: number): Pool & AsyncDisposable => {
   const pool = new Pool({ connectionString: url, max })
-  pool.on("connect", (client) => client.on("error", () => {})) // its database may end before it
+  // Its database may end before it.
+  pool.on("connect", (client) => client.on("error", () => {}))
+  pool.on("error", () => {})
   return Object.assign(pool, { [Symbol.asyncDispose]: () => pool.end() })
 }
 

@@ -52,6 +52,8 @@ export interface Producing {
   readonly padding?: number
   /** Milliseconds between two calls. 0 */
   readonly pause?: number
+  /** The events of a call have one of so many keys, one after the other, and go to its partition; left out: none, to the partitions in turn. */
+  readonly keys?: number
 }
 
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
@@ -114,7 +116,7 @@ export class TopicPrograms implements AsyncDisposable {
   }
 
   async #produce(id: string, options: Producing): Promise<void> {
-    const { partitions = 1, batch = 50, calls = 8, padding = 80, pause: millis = 0 } = options
+    const { partitions = 1, batch = 50, calls = 8, padding = 80, pause: millis = 0, keys } = options
     const filling = "x".repeat(padding)
     const under = new Set<Promise<void>>()
     let n = 0
@@ -124,7 +126,8 @@ export class TopicPrograms implements AsyncDisposable {
       let isOver = false
       for (let call = 0; !this.#stop && !isOver; call++) {
         const values = Array.from({ length: batch }, () => `${id}.${n++}`)
-        const sending = this.#send(producer, id, call % partitions, n, values, filling).then((ended) => {
+        const to = keys === undefined ? { partition: call % partitions } : { key: `k${call % keys}` }
+        const sending = this.#send(producer, id, to, n, values, filling).then((ended) => {
           under.delete(sending)
           isOver ||= ended
         })
@@ -141,17 +144,18 @@ export class TopicPrograms implements AsyncDisposable {
   async #send(
     producer: Producer,
     id: string,
-    partition: number,
+    { key, partition }: { readonly key?: string; readonly partition?: number },
     order: number,
     values: ReadonlyArray<string>,
     filling: string
   ): Promise<boolean> {
-    const events = values.map((value) => ({ payload: `${value} ${filling}` }))
+    const events = values.map((value) => ({ key, payload: `${value} ${filling}` }))
     const note = (outcome: "ok" | "info" | "fail", places: ReadonlyArray<At> = []) => {
       this.sent[outcome] += values.length
       for (const [i, value] of values.entries()) {
         const at = places[i]
-        const one = { what: "send", producer: id, value, partition, order: order + i, outcome } as const
+        const to = at?.partition ?? partition ?? 0
+        const one = { what: "send", producer: id, value, partition: to, order: order + i, outcome } as const
         this.history.push(at === undefined ? one : { ...one, at })
       }
     }
