@@ -60,6 +60,26 @@ describe("herald topic tail --filter", () => {
     assert.lengthOf(once.lines(), 3)
   })
 
+  it("WR1 says how many events a filter took, and why it took none", async () => {
+    const held = tail("ticks", "--from", "earliest", "--once", "--filter", "price > 0.0")
+    assert.strictEqual(await held.ended, 0)
+    const all = held.lines().length
+    assert.include(held.said.err, `${all} of ${all} events taken`)
+    const missing = tail("ticks", "--from", "earliest", "--once", "--filter", 'exchange == "NASDAQ"')
+    assert.strictEqual(await missing.ended, 0)
+    assert.strictEqual(
+      missing.said.err.trim(),
+      `0 of ${all} events taken; ${all} without a field that the filter needs, or with one of another type`
+    )
+    // Who goes on listening is told while it does.
+    const listening = tail("ticks", "--from", "earliest", "--filter", "exchange.size() / 0 > 1")
+    await waitUntil(`a word of it ${listening.said.err}`, () =>
+      /without a field|with an error/.test(listening.said.err)
+    )
+    listening.child.kill("SIGINT")
+    await listening.ended
+  })
+
   it("YG1 says what is wrong with a filter, a topic and a beginning", async () => {
     const wrong = tail("ticks", "--filter", "price >", "--once")
     assert.notStrictEqual(await wrong.ended, 0)

@@ -7,7 +7,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { TopicOffset } from "../../../client/topics/Event.ts"
 import type { From } from "../../../client/topics/From.ts"
-import type { ReadOptions } from "../../../client/topics/ReadOptions.ts"
+import type { FilterFigures, ReadOptions } from "../../../client/topics/ReadOptions.ts"
 import type { TopicBatch } from "../../../client/topics/Web.ts"
 import type { Event } from "../../../edge/http/topics/EventWire.ts"
 import { parseAddress } from "../../../net/Address.ts"
@@ -18,6 +18,7 @@ import { type CliFailure, usage } from "../../CliFailure.ts"
 import { disconnectedText, GRPC_SETTING, refusedBy, wrongAddress } from "../../Refused.ts"
 import { Shell } from "../../Shell.ts"
 import type { Target } from "../../Target.ts"
+import { figuresText, untold } from "./Figures.ts"
 import { gapText } from "./Gaps.ts"
 
 export interface Following {
@@ -111,6 +112,8 @@ export const followTopic = Effect.fn("Topic.follow")(function* (
   const open = yield* OpenReader
   const beside: Array<Told> = []
   let [connected, down] = [false, false]
+  let figures: FilterFigures | undefined
+  let said = 0
   let woken = () => {}
   const tell = (told: Told) => {
     beside.push(told)
@@ -122,6 +125,14 @@ export const followTopic = Effect.fn("Topic.follow")(function* (
     fields: asked.fields,
     ...(only === undefined ? {} : { partitions: [only] }),
     onGap: ({ partition, from, to, why }) => tell({ say: gapText({ partition }, from, to, why) }),
+    onFiltered: (now) => {
+      connected = true
+      figures = now
+      // Soon, and then each time that it is twice as many: a filter that fails for every event is no silence. WR1
+      if (untold(now) <= 2 * said) return
+      said = untold(now)
+      tell({ say: figuresText(now) })
+    },
     onReconnect: (ended) => {
       const wrong = connected ? undefined : wrongAddress(target, ended.message)
       if (wrong !== undefined) return tell({ wrong })
@@ -162,6 +173,12 @@ export const followTopic = Effect.fn("Topic.follow")(function* (
     },
     catch: (error) => refusedBy(target, error)
   })
+  let last = ""
+  const sum = Effect.suspend(() => {
+    const text = figures === undefined ? "" : figuresText(figures)
+    return text === last ? Effect.void : shell.progress(text)
+  })
+  yield* Effect.addFinalizer(() => sum)
   let left = asked.limit
   while (left > 0) {
     const told = yield* next
@@ -169,8 +186,10 @@ export const followTopic = Effect.fn("Topic.follow")(function* (
     if (told === "live") {
       if (asked.once) return
     } else if ("wrong" in told) return yield* told.wrong
-    else if ("say" in told) yield* shell.progress(told.say)
-    else
+    else if ("say" in told) {
+      last = told.say
+      yield* shell.progress(told.say)
+    } else
       for (const event of told.batch.events.slice(0, left)) {
         yield* show(eventOf(asked.topic, event))
         left--

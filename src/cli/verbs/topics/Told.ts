@@ -6,6 +6,7 @@ import { printable } from "../../../text/Printable.ts"
 import { segment } from "../../Http.ts"
 import type { Paint } from "../../Paint.ts"
 import { facts, table, time } from "../../Table.ts"
+import { figuresText } from "./Figures.ts"
 
 export const topic = Argument.String("topic").pipe(
   Argument.withDescription("Its name, such as orders or market/ticks (herald topic list)")
@@ -49,7 +50,11 @@ export const statsOf = (found: TopicStats, paint: Paint, room: number): string =
         ["in", rate(found.rates.in)],
         ["out", rate(found.rates.out)],
         ["readers", String(found.rates.readers)],
-        ["subscriptions", String(found.subscriptions)]
+        ["subscriptions", String(found.subscriptions)],
+        [
+          "filters",
+          found.filters.looked === 0 ? "" : `${figuresText(found.filters)}, of all readers, in the last minute`
+        ]
       ],
       paint
     ),
