@@ -68,7 +68,7 @@ const flagOf: Readonly<Record<string, Readonly<Record<string, string>>>> = {
 
 /** HZ1. `args`: as they were typed. */
 export const inFlags = (verb: string, args: ReadonlyArray<string>, failure: CliFailure): CliFailure => {
-  const [said, field = ""] = /^([A-Za-z]\w*): /.exec(failure.what) ?? []
+  const [said, field = ""] = /^(?:query )?([A-Za-z]\w*): /.exec(failure.what) ?? []
   if (said === undefined) return failure
   const dashed = field.replace(/_/g, "-").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
   const flag = `--${flagOf[verb]?.[field] ?? dashed}`

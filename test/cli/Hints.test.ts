@@ -64,6 +64,8 @@ describe("hints", () => {
     const create = ["subscription", "create", "orders", "billing"]
     assert.include(await said(...create, "--max-attempts", "0"), "--max-attempts: an event is tried")
     assert.include(await said(...create), "what  maxAttempts: ") // nobody typed it
+    herald.on("GET /v1/topics/orders/statistics", wrong("query since: a duration such as 30s"))
+    assert.include(await said("topic", "stats", "orders", "--since", "1x"), "--since: a duration")
     herald.on("POST /v1/subscriptions", wrong("backoffMillis: there are 1 to 16"))
     assert.include(await said(...create, "--backoff", "1s"), "--backoff: there are")
   })

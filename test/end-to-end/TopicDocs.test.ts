@@ -37,7 +37,7 @@ const linesOf = async (page: string): Promise<ReadonlyArray<string>> => {
 }
 
 /** What goes on until somebody ends it: it is enough that it says something. */
-const follows = /\btopic tail\b(?!.*--once)|curl -N|demo market/
+const follows = /\btopic tail\b(?!.*--once)|curl -N|demo market|market stream/
 const exported = new Map<string, string>()
 const running: Array<() => void> = []
 
@@ -78,7 +78,7 @@ const walk = async (page: string): Promise<number> => {
       continue
     }
     let told = await type(line)
-    if (line.includes("v1/market-data"))
+    if (/v1\/market-data|market (latest|history)/.test(line))
       await waitUntil(line, async () => isRight(told) || isRight((told = await type(line))))
     assert.isTrue(isRight(told), `${line}\n${told.code} ${told.said}`)
   }

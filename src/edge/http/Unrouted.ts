@@ -18,7 +18,10 @@ const refused = (
     return failure("MethodNotAllowed", `${path} takes ${named}, not ${method}`, { details: { allow: named } })
   }
   const near = paths.near(url)
-  const instead = near === undefined ? "" : `; did you mean ${near}?`
+  const parts = (one: string) => one.split("/").filter((part) => part !== "").length
+  // shop/orders, as a topic or a key is called.
+  const slashed = near?.includes("{") === true && parts(path) > parts(near) ? " A slash in a name is written %2F" : ""
+  const instead = near === undefined ? "" : `; did you mean ${near}?${slashed}`
   return failure("NoSuchRoute", `there is no ${method} ${path}${instead}`)
 }
 

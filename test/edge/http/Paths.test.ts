@@ -77,6 +77,12 @@ describe("Paths", () => {
     assert.deepInclude(body, { docs: "/docs", openapi: "/openapi.json" })
   })
 
+  it("HM2 a name with slashes in a path is told how they are written", async () => {
+    const told = async (path: string): Promise<string> => (await door.call("GET", path)).body.detail
+    assert.include(await told("/v1/topics/shop/orders/eu"), "A slash in a name is written %2F")
+    assert.notInclude(await told("/v1/topix"), "%2F")
+  })
+
   it("HM2 looking for what is near costs little, however long the path is: anybody may ask", () => {
     const names = Array.from({ length: 30 }, (_, i) => `/v1/things/:key/versions${i}`)
     const { near } = pathsOf(

@@ -1,4 +1,8 @@
-/** `herald topic publish`: one event, or one a line. */
+/**
+ * `herald topic publish`: one event, or one a line.
+ *
+ *   XV1  Of many events it is seen how many are published, and where one of them fails it is said how many were before it.
+ */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
@@ -11,6 +15,7 @@ import { BATCH_EVENTS } from "../../../topics/Limits.ts"
 import { CliFailure, usage } from "../../CliFailure.ts"
 import { type Invocation, invocation, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { readFile, readValue } from "../../Input.ts"
+import { Shell } from "../../Shell.ts"
 import { pathOf, topic } from "./Told.ts"
 
 /** What each event has. */
@@ -85,13 +90,17 @@ const opened = Effect.fnUntraced(function* (here: Invocation, name: string, prod
   return { epoch, next: (sequences.find((one) => one.partition === partition)?.sequence ?? 0) + 1 }
 })
 
-const some = (failed: Published["failed"], of: number): CliFailure => {
+/** `before`: events that were published with batches before this one. */
+const some = (
+  failed: Published["failed"],
+  { of, before }: { readonly of: number; readonly before: number }
+): CliFailure => {
   const [{ problem }] = failed as [Published["failed"][number]]
   const left = failed.reduce((sum, { events }) => sum + events.length, 0)
   return new CliFailure({
     code: problem.code,
     title: problem.title,
-    what: `${left} of ${of} events were not published: ${problem.detail}`,
+    what: `${left} of ${of} events were not published: ${problem.detail}${before === 0 ? "" : ` (${before} before them are)`}`,
     why: problem.cause,
     fix: problem.fix,
     exit: 7,
@@ -100,6 +109,12 @@ const some = (failed: Published["failed"], of: number): CliFailure => {
     retryAfter: 0
   })
 }
+
+/** Where whoever publishes a file again goes on. */
+const behind = (failure: CliFailure, before: number, of: number): CliFailure =>
+  before === 0
+    ? failure
+    : new CliFailure({ ...failure, what: `${failure.what}\nThe first ${before} of ${of} events are published` })
 
 export const publish = Command.make(
   "publish",
@@ -127,6 +142,7 @@ export const publish = Command.make(
   },
   Effect.fn("Topic.publish")(function* ({ topic: name, value, key, header, lines, json, partition, producer }) {
     const here = yield* invocation
+    const shell = yield* Shell
     if ((value === undefined) === (lines === undefined))
       return yield* usage("either a value or --lines has to be given", "Give the payload, or --lines file.")
     if (json && lines === undefined) return yield* usage("--json says what lines are", "Give --lines file, too.")
@@ -142,23 +158,25 @@ export const publish = Command.make(
     const as = producer === undefined ? undefined : yield* opened(here, name, producer, partition ?? 0)
     const placed: Array<Published["placed"][number]> = []
     let sequence = as?.next ?? 0
+    let before = 0
     for (const batch of batches(events)) {
       const query = {
         partition: partition ?? (as === undefined ? undefined : 0),
         ...(as === undefined ? {} : { producer, epoch: as.epoch, sequence })
       }
-      const { body } = yield* here.call({
-        method: "POST",
-        path: pathOf(name, "/events"),
-        query,
-        json: `{"events":[${batch.join(",")}]}`,
-        once: as === undefined
-      })
+      const asked = { method: "POST", path: pathOf(name, "/events"), query, once: as === undefined } as const
+      const { body } = yield* here
+        .call({ ...asked, json: `{"events":[${batch.join(",")}]}` })
+        .pipe(Effect.mapError((failure) => behind(failure, before, events.length)))
       const done = body as Published
       placed.push(...done.placed)
-      if (done.failed.length > 0) return yield* some(done.failed, events.length)
+      if (done.failed.length > 0) return yield* some(done.failed, { of: events.length, before })
       sequence += batch.length
+      before += batch.length
+      if (shell.errorTerminal && batch.length < events.length)
+        yield* shell.live(`${before} of ${events.length} events published`)
     }
+    if (shell.errorTerminal) yield* shell.live("")
     const count = placed.reduce((sum, one) => sum + one.count, 0)
     yield* here.emit(
       { topic: name, events: count, placed },

@@ -51,10 +51,7 @@ export const statsOf = (found: TopicStats, paint: Paint, room: number): string =
         ["out", rate(found.rates.out)],
         ["readers", String(found.rates.readers)],
         ["subscriptions", String(found.subscriptions)],
-        [
-          "filters",
-          found.filters.looked === 0 ? "" : `${figuresText(found.filters)}, of all readers, in the last minute`
-        ]
+        ["filters", found.filters.looked === 0 ? "" : `all readers, last minute: ${figuresText(found.filters)}`]
       ],
       paint
     ),
