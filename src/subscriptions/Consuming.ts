@@ -10,9 +10,10 @@
  *   SO5  Times between which something happens here are by a clock that does not jump.
  */
 import { Clock, Context, Effect, FiberMap, Layer, Queue, type Scope, Semaphore } from "effect"
-import { failure, HeraldError } from "../errors/HeraldError.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { always, every, saidOf } from "../telemetry/Every.ts"
 import { lastWords } from "../telemetry/LastWords.ts"
+import { KnownTopics } from "../topics/KnownTopics.ts"
 import { Logs, noLog } from "../topics/Logs.ts"
 import type { LogKind, Topic } from "../topics/Topic.ts"
 import { TopicStore } from "../topics/TopicStore.ts"
@@ -25,7 +26,8 @@ import { makeFollowing } from "./Following.ts"
 import { findSubscription } from "./Found.ts"
 import { letterRoom } from "./Letters.ts"
 import { AGAIN, makeLooking, type Source } from "./Looking.ts"
-import { type Matches, matchingOf } from "./Matching.ts"
+import { matchingOf } from "./Matching.ts"
+import { type Matching, makeSchemas } from "./Schemas.ts"
 import type { Output } from "./Seat.ts"
 import { Serving } from "./Serving.ts"
 import type { Subscription } from "./Subscription.ts"
@@ -37,7 +39,7 @@ export interface ConsumingOptions {
   /** The life of this process, as in the list of nodes. */
   readonly run: string
   /** What a subscription's filter lets through, or why the filter is refused; left out: by the topic's schema. */
-  readonly matching?: (subscription: Subscription, topic: Topic) => Matches | HeraldError
+  readonly matching?: Matching
 }
 
 /** Who comes. */
@@ -69,7 +71,7 @@ export class Consuming extends Context.Service<
   {
     /**
      * Until the scope closes; whoever calls has looked at rights. A name is one consumer's of each principal. Fails `NoSuchTopic`,
-     * `NoSuchSubscription`, `SubscriptionTaken`, `InvalidFilter`, `NoKafka` for a topic whose log is not here, and as the stores.
+     * `NoSuchSubscription`, `SubscriptionTaken`, `NoKafka` for a topic whose log is not here, and as the stores.
      */
     readonly join: (wish: Wish, principal: string) => Effect.Effect<Joined, HeraldError, Scope.Scope>
   }
@@ -86,7 +88,8 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
   const store = yield* CursorStore
   const definitions = yield* SubscriptionStore
   const logs = yield* Logs
-  const found = findSubscription(definitions, yield* TopicStore)
+  const topics = yield* TopicStore
+  const found = findSubscription(definitions, topics)
   const clock = yield* Clock.Clock
   const fetchings = new Map(logs.all.map(([kind, log]) => [kind, new Fetching(log)] as const))
   const servings = new Map<string, Serving>()
@@ -116,8 +119,9 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
 
   const writing = yield* makeWriting({ run, store, wake })
 
+  const schemas = makeSchemas({ known: yield* KnownTopics, topics, matching, sources, servings, wake })
   const serve = makeLooking({
-    ...{ definitions, now, writing, holds: () => holds },
+    ...{ definitions, schemas, now, writing, holds: () => holds },
     changed: () => Queue.offerUnsafe(dirty, undefined),
     news: () => Queue.offerUnsafe(news, undefined)
   })
@@ -184,9 +188,8 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
     if (known !== undefined) return known
     const fetching = fetchings.get(topic.log)
     if (fetching === undefined) return yield* noLog(topic.log)
-    const matches = matching(subscription, topic)
-    if (matches instanceof HeraldError) return yield* matches
-    const source: Source = { kind: topic.log, fetching, matches, woken: yield* Queue.sliding<void>(1) }
+    const fitted = { matches: matching(subscription, topic), schemaVersion: topic.schemaVersion } // QI6
+    const source: Source = { kind: topic.log, fetching, ...fitted, woken: yield* Queue.sliding<void>(1) }
     const serving = new Serving(subscription, now(), () => wake(id), { tally, room, skew })
     servings.set(id, serving)
     sources.set(id, source)
@@ -285,6 +288,9 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
     yield* Effect.forkScoped(
       every("a log of topics was not followed", Effect.raceFirst(Effect.sleep(ATTEND), soon), follow)
     )
+  yield* Effect.forkScoped(
+    every("the schemas of topics with subscriptions were not looked at", Effect.sleep(ATTEND), schemas.look)
+  )
   yield* Effect.forkScoped(
     every("subscriptions were not attended", Effect.raceFirst(Effect.sleep(ATTEND), Queue.take(news)), attend)
   )

@@ -11,6 +11,7 @@ import type { Log } from "../topics/TopicLog.ts"
 import type { CursorStore } from "./CursorStore.ts"
 import type { Fetching } from "./Fetching.ts"
 import type { Serving } from "./Serving.ts"
+import { isSingle } from "./Subscription.ts"
 import type { SubscriptionStore } from "./SubscriptionStore.ts"
 
 /** What is to be claimed, as it was found when it was looked up last. */
@@ -67,7 +68,7 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
     const begins = bounds.map(({ partition, epoch, first }) => ({ partition, logEpoch: epoch, offset: first }))
     yield* definitions.extend(subscription, begins)
     news()
-    return serving.isSingle ? [0] : []
+    return isSingle(subscription.type) ? [0] : []
   })
 
   const follow = Effect.gen(function* () {

@@ -1,10 +1,13 @@
 /** Looks at a subscription whenever there may be something to do: what goes out, what is read, what is written and given up. Part of Consuming. */
 import { Effect, Queue } from "effect"
+import { HeraldError } from "../errors/HeraldError.ts"
 import { always, saidOf } from "../telemetry/Every.ts"
 import type { LogKind } from "../topics/Topic.ts"
 import type { Fetching } from "./Fetching.ts"
 import type { Matches } from "./Matching.ts"
+import type { Fitted, Schemas } from "./Schemas.ts"
 import type { Serving } from "./Serving.ts"
+import { statusAt } from "./Subscription.ts"
 import type { SubscriptionStore } from "./SubscriptionStore.ts"
 import type { Writing } from "./Writing.ts"
 
@@ -14,15 +17,15 @@ export const AGAIN = 500
 const IDLE = 10_000
 
 /** Where a subscription's events are from. */
-export interface Source {
+export interface Source extends Fitted {
   readonly kind: LogKind
   readonly fetching: Fetching
-  readonly matches: Matches
   readonly woken: Queue.Queue<void>
 }
 
 export interface LookingOptions {
   readonly definitions: SubscriptionStore["Service"]
+  readonly schemas: Schemas
   /** Milliseconds. SO5 */
   readonly now: () => number
   readonly writing: Writing
@@ -34,7 +37,11 @@ export interface LookingOptions {
   readonly news: () => void
 }
 
-export const makeLooking = ({ definitions, now, writing, holds, changed, news }: LookingOptions) => {
+/** Characters of why one is in error. */
+const REASON = 1_000
+const NOTHING: Matches = () => false
+
+export const makeLooking = ({ definitions, schemas, now, writing, holds, changed, news }: LookingOptions) => {
   const giveUpLeaving = Effect.fnUntraced(function* (serving: Serving) {
     const gone = [...serving.held].filter(
       ([share, { leaving }]) => leaving !== undefined && (serving.isIdle(share) || leaving <= now())
@@ -50,7 +57,7 @@ export const makeLooking = ({ definitions, now, writing, holds, changed, news }:
       if (machine.status !== "error" || subscription.status === "error") return Effect.void
       const change = { status: "error" as const, reason: machine.reason, pausedMillis: null }
       return Effect.map(definitions.change(subscription, change), (changed) => {
-        if (changed !== undefined) serving.subscription = changed
+        if (changed !== undefined) serving.become(changed)
       })
     })
 
@@ -60,18 +67,30 @@ export const makeLooking = ({ definitions, now, writing, holds, changed, news }:
     changed()
   }
 
+  /** True: it is in error now, as its filter is none. QI6 */
+  const stopped = Effect.fnUntraced(function* ({ machine, subscription }: Serving, source: Source) {
+    if (!(source.matches instanceof HeraldError) || statusAt(machine, now()) !== "active") return false
+    if (yield* schemas.again(subscription, source)) return false
+    const reason = `filter: ${source.matches.message}`.slice(0, REASON).toWellFormed()
+    Object.assign(machine, { status: "error", reason })
+    return true
+  })
+
   /** One look. Returns in how many milliseconds there is to be another at the latest. */
-  const look = Effect.fnUntraced(function* (serving: Serving, { fetching, matches }: Source) {
+  const look = Effect.fnUntraced(function* (serving: Serving, source: Source) {
+    const { fetching, matches } = source
+    const isFit = !(matches instanceof HeraldError)
     const at = now()
-    const { wants, deliveries, more, wake: next } = serving.poll(at, at < holds())
+    const { wants, deliveries, more, wake: next } = serving.poll(at, isFit && at < holds())
     for (const seat of [...serving.seats.values()]) if (seat.isEnded) serving.leave(seat.session, at, true)
     note(serving)
     yield* giveUpLeaving(serving) // Before anything that a log may hold up: another node may have a log that answers.
+    const isOver = yield* stopped(serving, source)
     yield* told(serving)
     const graves = yield* fetching.bury(serving)
-    const found = yield* fetching.fetch(serving, wants, matches)
+    const found = yield* fetching.fetch(serving, wants, isFit ? matches : NOTHING)
     note(serving)
-    if (found || graves || more || deliveries.length > 0) return 0
+    if (found || graves || more || deliveries.length > 0 || isOver || matches !== source.matches) return 0
     return Math.min(serving.machine.dead.size > 0 ? AGAIN : IDLE, Math.max(1, (next ?? at + IDLE) - at))
   })
 

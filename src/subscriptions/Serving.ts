@@ -63,9 +63,7 @@ export class Serving {
   constructor(subscription: Subscription, now: number, wake: () => void, options: ServingOptions = {}) {
     const { tally, room = letterRoom(), skew = () => 0 } = options
     this.subscription = subscription
-    this.#wake = wake
-    this.#now = now
-    this.#skew = skew
+    ;[this.#wake, this.#now, this.#skew] = [wake, now, skew]
     // Larger than those of the processes before.
     const tokens = (now + skew()) * 1_024
     this.machine = new Dispatch(subscription, { budget: BUDGET, tokens, ...(tally && { tally }) })
@@ -133,9 +131,8 @@ export class Serving {
     // What was read before this node wrote that it is in error says nothing of it.
     const untold = this.machine.status === "error" && before.status !== "error" && before.epoch === subscription.epoch
     if (subscription.lastActivity >= before.lastActivity) {
-      this.subscription = subscription
       if (!untold) Object.assign(this.machine, { status, reason, pausedUntil })
-      if (subscription.version !== before.version) this.machine.change(subscription) // SI4
+      this.become(subscription)
     }
     for (const { share, run: holder, token } of shares) {
       const held = this.held.get(share)
@@ -152,19 +149,21 @@ export class Serving {
     return free.slice(0, missing).map(({ share }) => share)
   }
 
+  /** What is said of it, as it is by now: told to the machine where that has heard of an older version, whoever brings it. SI4 */
+  become(subscription: Subscription): void {
+    this.subscription = subscription
+    if (subscription.version !== this.machine.subscription.version) this.machine.change(subscription)
+  }
+
   #bound(): void {
     const { maxInFlight } = this.subscription
     this.machine.maxInFlight = Math.max(1, Math.floor((maxInFlight * this.held.size) / Math.max(1, this.shares)))
   }
 
-  get isSingle(): boolean {
-    return isSingle(this.subscription.type)
-  }
-
   /** Partitions of the topic of which it has cursors, as far as is known here. */
   get partitions(): number {
-    const { slices } = this.subscription
-    return this.isSingle ? (this.held.get(0)?.cursors.size ?? Number.POSITIVE_INFINITY) : this.shares / slices
+    const { slices, type } = this.subscription
+    return isSingle(type) ? (this.held.get(0)?.cursors.size ?? Number.POSITIVE_INFINITY) : this.shares / slices
   }
 
   /** `ends`: of each partition, where its log ends. */
@@ -212,8 +211,7 @@ export class Serving {
 
   /** Of a share that is to be given up: whether nothing more of it is under way. */
   isIdle(share: number): boolean {
-    for (const cursor of this.held.get(share)?.cursors.values() ?? []) if (!cursor.isIdle) return false
-    return true
+    return [...(this.held.get(share)?.cursors.values() ?? [])].every((cursor) => cursor.isIdle)
   }
 
   /** `holds`: whether its shares are its own still; if not, nothing goes out. */

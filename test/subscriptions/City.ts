@@ -6,7 +6,7 @@ import * as CursorStores from "../../layers/Memory/subscriptions/CursorStore.ts"
 import * as SubscriptionStores from "../../layers/Memory/subscriptions/SubscriptionStore.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import type { Answer } from "../../src/subscriptions/Answer.ts"
-import { Consuming } from "../../src/subscriptions/Consuming.ts"
+import { Consuming, type ConsumingOptions } from "../../src/subscriptions/Consuming.ts"
 import { CursorStore } from "../../src/subscriptions/CursorStore.ts"
 import { slicesOf } from "../../src/subscriptions/Share.ts"
 import { defaults, type SubscriptionType } from "../../src/subscriptions/Subscription.ts"
@@ -14,9 +14,8 @@ import { type NewSubscription, SubscriptionStore } from "../../src/subscriptions
 import { Logs } from "../../src/topics/Logs.ts"
 import type { LogKind, Topic } from "../../src/topics/Topic.ts"
 import { TopicLog } from "../../src/topics/TopicLog.ts"
-import { TopicStore } from "../../src/topics/TopicStore.ts"
 import { FakeLog } from "./FakeLog.ts"
-import { Guest } from "./Town.ts"
+import { Guest, knownOf } from "./Town.ts"
 
 type Asked = "attend" | "enter" | "claim" | "flush" | "give"
 
@@ -27,7 +26,10 @@ export class City {
   /** What fails before it is done, and what is done and not answered. */
   readonly away = new Set<Asked>()
   readonly mute = new Set<Asked>()
-  readonly #topics = new Map<string, Topic>()
+  /** By name. */
+  readonly topics = new Map<string, Topic>()
+  /** What filters are: by the schema, unless a test has another. */
+  matching: NonNullable<ConsumingOptions["matching"]> = () => () => true
   readonly stores = Layer.fresh(
     Layer.mergeAll(SubscriptionStores.layer, CursorStores.layer).pipe(
       Layer.provide(Layer.succeed(State.service, new State()))
@@ -35,7 +37,7 @@ export class City {
   )
 
   readonly topic = (name: string, log: LogKind): Topic => ({
-    ...{ id: this.#topics.size + 1, name, log, partitions: 1, compression: "zstd", schema: null, schemaVersion: 0 },
+    ...{ id: this.topics.size + 1, name, log, partitions: 1, compression: "zstd", schema: null, schemaVersion: 0 },
     ...{ retention: { millis: 86_400_000, bytes: null }, enabled: true, description: "", version: 1 },
     ...{ createdAt: 0, createdBy: "someone", updatedAt: 0 }
   })
@@ -49,7 +51,7 @@ export class City {
   ) =>
     Effect.suspend(() => {
       const topic = this.topic(name, log)
-      this.#topics.set(name, topic)
+      this.topics.set(name, topic)
       return Effect.flatMap(SubscriptionStore, (store) =>
         store.create(
           {
@@ -95,9 +97,9 @@ export class City {
         return Logs.of({ all, of: (kind) => all.find(([its]) => its === kind)?.[1] })
       })
     )
-    const topics = Layer.mock(TopicStore)({ get: (name) => Effect.succeed(this.#topics.get(name)) })
+    const topics = knownOf((name) => this.topics.get(name))
     const layer = Layer.provide(
-      Consuming.layer({ run, matching: () => () => true }),
+      Consuming.layer({ run, matching: this.matching }),
       Layer.mergeAll(this.stores, cursors, logs, topics)
     )
     const consuming = Context.get(yield* Layer.buildWithScope(layer, scope), Consuming)

@@ -28,4 +28,16 @@ describe("a subscription as it stands", () => {
     serving.stand(standing({ ...known, version: 2, maxAttempts: 7, maxInFlight: 3 }), "run", 1)
     assert.deepInclude(serving.machine.subscription, { version: 2, maxAttempts: 7, maxInFlight: 3 })
   })
+
+  it("SI4 so does what the store says when it is told that this is in error", () => {
+    const known = subscriptionOf("shared", { deadLetterTopic: "", maxAttempts: 3 })
+    const serving = new Serving(known, 0, () => {})
+    Object.assign(serving.machine, { status: "error", reason: "why" })
+    const changed = { ...known, version: 2, maxAttempts: 9, deadLetterTopic: "dead", lastActivity: 5 }
+    serving.become({ ...changed, status: "error", reason: "why" })
+    assert.deepInclude(serving.machine.subscription, { version: 2, maxAttempts: 9, deadLetterTopic: "dead" })
+    serving.stand(standing({ ...changed, lastActivity: 6 }), "run", 1)
+    assert.deepInclude(serving.machine.subscription, { version: 2, deadLetterTopic: "dead" })
+    assert.strictEqual(serving.machine.status, "active")
+  })
 })

@@ -11,6 +11,7 @@ import type { Output } from "../../src/subscriptions/Seat.ts"
 import { slicesOf } from "../../src/subscriptions/Share.ts"
 import { defaults, type SubscriptionType } from "../../src/subscriptions/Subscription.ts"
 import { type NewSubscription, SubscriptionStore } from "../../src/subscriptions/SubscriptionStore.ts"
+import { KnownTopics } from "../../src/topics/KnownTopics.ts"
 import { Logs } from "../../src/topics/Logs.ts"
 import { messageOf } from "../../src/topics/Message.ts"
 import type { Topic } from "../../src/topics/Topic.ts"
@@ -47,6 +48,13 @@ export class Guest {
     return this.outputs.some(({ is }) => is === what)
   }
 }
+
+/** A store of topics, and what is remembered of it. */
+export const knownOf = (get: (name: string) => Topic | undefined) =>
+  KnownTopics.layer.pipe(
+    Layer.provideMerge(Layer.mock(TopicStore)({ get: (name) => Effect.sync(() => get(name)) })),
+    Layer.fresh
+  )
 
 const topic: Topic = {
   ...{ id: 7, name: "t", log: "postgres", partitions: 1, compression: "zstd", schema: null, schemaVersion: 0 },
@@ -99,7 +107,7 @@ export class Town {
         (event) =>
           filter === "" || event.length > 9
     })
-    const topics = Layer.mock(TopicStore)({ get: () => Effect.succeed(topic) })
+    const topics = knownOf(() => topic)
     const logs = Layer.effect(
       Logs,
       Effect.map(TopicLog, (log) =>
