@@ -21,6 +21,8 @@ create table topics (
   updated_at bigint not null,
   -- How Kafka knows the topic that it made for this one; null: the log is here, or the topic is still being made there and nobody sees it.
   made text,
+  -- By it nodes know what one of them wrote into the log where others can write, too. Shown to nobody.
+  seal_key bytea not null default sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')),
   check (retention_millis is not null or retention_bytes is not null)
 );
 -- Names in Kafka have no slashes.

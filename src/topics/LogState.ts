@@ -55,6 +55,8 @@ export interface LogTopic {
   readonly compression: Compression
   /** How the system that holds its log knows it. */
   readonly madeAs?: string | undefined
+  /** Hexadecimal: by which nodes know what one of them wrote there. It is shown nobody. */
+  readonly sealKey: string
 }
 
 export class LogState extends Context.Service<

@@ -199,7 +199,7 @@ describe("topics in Kafka, with faults", () => {
     for (const at of [one, other]) {
       const { bounds, find, trim } = await at.runPromise(Port)
       const its = { topic: id, partition: 0 }
-      const refused = [append(id, 90, 1), read, bounds([id]), find(its, 1), trim(its, 1)]
+      const refused = [append(id, 90, 1), read, bounds([id]), find(its, 1), trim(its, 1)].map(Effect.asVoid)
       for (const asked of refused)
         assert.strictEqual((await at.runPromise(Effect.flip(asked))).name, "KafkaTopicExists")
     }

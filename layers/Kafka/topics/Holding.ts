@@ -14,6 +14,7 @@ import { fence, transactionalId } from "./Fencing.ts"
 import { codes, EARLIEST, fetch, LATEST, offsets } from "./Protocol.ts"
 import { decodeBatches } from "./RecordBatch.ts"
 import { stampIn } from "./Records.ts"
+import type { Sealer } from "./Sealing.ts"
 import { inSteps, type Steps } from "./Steps.ts"
 import { type Opened, opened } from "./Unpacking.ts"
 import { away } from "./Waiting.ts"
@@ -64,6 +65,7 @@ export interface HoldingOptions {
   readonly id: PartitionId
   /** In Kafka. */
   readonly topic: string
+  readonly sealer: Sealer
 }
 
 /** Of one partition and one of its writer's identities. */
@@ -108,7 +110,7 @@ export class Holding {
 
   /** Reads what came from an offset on; infinite: nothing, only where the end is. */
   #scan(from: number, producer: string, start: Known): Effect.Effect<{ known: Known; end: number }, HeraldError> {
-    const { brokers, topic, id } = this.#of
+    const { brokers, topic, id, sealer } = this.#of
     return asked(async () => {
       const { partition } = id
       const at = async (time: number) =>
@@ -126,8 +128,8 @@ export class Holding {
           )
           const batches = decodeBatches(records)
           for (const batch of batches) {
-            const its = batch.has === "records" ? await opened(batch) : undefined
-            if (its === undefined) continue
+            const its = batch.has === "records" ? await opened(batch, sealer) : undefined
+            if (its?.isSealed !== true) continue // KS1
             for (const [offset, stamp] of await inSteps(stampsOf(its, next, producer))) {
               if (stamp.sequence <= known.sequence) continue
               if (stamp.sequence > known.sequence + 1 && !cut) continue // nobody whom Herald let write

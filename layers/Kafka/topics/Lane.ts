@@ -17,7 +17,8 @@ import { gather } from "./Gathering.ts"
 import { Holding } from "./Holding.ts"
 import { codes, produce, type Stored } from "./Protocol.ts"
 import { encodeBatch } from "./RecordBatch.ts"
-import { recordOf } from "./Records.ts"
+import { recordOf, saysOwn } from "./Records.ts"
+import { type Sealer, sealed } from "./Sealing.ts"
 import type { Identity } from "./Transactions.ts"
 import { away, end, giveUp, never, tooLate, type Waiting } from "./Waiting.ts"
 
@@ -42,6 +43,7 @@ export interface About {
   /** Its name in Kafka. */
   readonly topic: string
   readonly packed: boolean
+  readonly sealer: Sealer
   /** Of the partition's history. */
   readonly epoch: number
 }
@@ -139,7 +141,7 @@ export class Lane {
         try: () => (this.#unsettled ? fence(brokers, name, topic, id.partition) : enlist(brokers, name)),
         catch: away
       })
-      const holding = new Holding({ brokers, state, id, topic }, `${run}#${number()}`)
+      const holding = new Holding({ brokers, state, id, topic, sealer: about.sealer }, `${run}#${number()}`)
       this.#unsettled = false
       this.#begun = { about, identity, holding, sequence: 0 }
       return this.#begun
@@ -176,7 +178,7 @@ export class Lane {
   #send(writer: Begun, batches: ReadonlyArray<Waiting>): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const { brokers, id } = this.#of
-      const { topic, packed } = writer.about
+      const { topic, packed, sealer } = writer.about
       const clock = yield* Clock.Clock
       const records = batches.flatMap(({ events, producing }) =>
         messagesOf(events.bytes).map((message, at) =>
@@ -184,7 +186,8 @@ export class Lane {
         )
       )
       const now = clock.currentTimeMillisUnsafe()
-      const bytes = encodeBatch(records, { ...writer.identity, sequence: writer.sequence }, packed, now)
+      const written = records.some(saysOwn) ? sealed(records, sealer) : records // KS1
+      const bytes = encodeBatch(written, { ...writer.identity, sequence: writer.sequence }, packed, now)
       /** Its answer was lost, so it may be there. */
       let lost = false
       for (;;) {

@@ -32,6 +32,7 @@ const TIMEOUT = 10_000
 /** What a topic is set to. Whole segments go, so they are short against what is kept. */
 export const configOf = ({ millis, bytes }: Retention, replicas: number): Readonly<Record<string, string>> => ({
   "cleanup.policy": "delete",
+  "compression.type": "producer",
   "message.timestamp.type": "LogAppendTime",
   [LARGEST]: String(MOST_BATCH),
   "min.insync.replicas": String(replicas > 1 ? 2 : 1),

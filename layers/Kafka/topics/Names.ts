@@ -8,14 +8,21 @@ import { Effect, Metric } from "effect"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { gauge } from "../../../src/telemetry/Metrics.ts"
 import type { LogState, LogTopic } from "../../../src/topics/LogState.ts"
+import { type PartitionId, partitionKey } from "../../../src/topics/Piece.ts"
 import { kafkaName } from "../../../src/topics/Topic.ts"
 import { describe } from "./Administering.ts"
 import type { Brokers } from "./Brokers.ts"
+import type { Sealer } from "./Sealing.ts"
 import { away } from "./Waiting.ts"
 
 const MOST = 50_000
 /** Milliseconds. */
 const FRESH = 1_000
+
+export const sealerOf = (id: PartitionId, { sealKey }: LogTopic): Sealer => ({
+  partition: partitionKey(id),
+  key: Buffer.from(sealKey, "hex")
+})
 
 export interface NamesOptions {
   readonly brokers: Pick<Brokers, "askAny">

@@ -7,6 +7,7 @@
 import { MOST_UNPACKED } from "./Codecs.ts"
 import { Pieces } from "./Pieces.ts"
 import type { Batch } from "./RecordBatch.ts"
+import type { Sealer } from "./Sealing.ts"
 import { inSteps } from "./Steps.ts"
 import { type Opened, opened } from "./Unpacking.ts"
 
@@ -42,11 +43,11 @@ export class Opening {
     return this.#bytes
   }
 
-  async #gated(batch: Batch): Promise<Opened | undefined> {
+  async #gated(batch: Batch, sealer: Sealer): Promise<Opened | undefined> {
     if (this.#now >= AT_ONCE) await new Promise<void>((go) => this.#waiting.push(go))
     else this.#now++
     try {
-      return await this.#opened(batch)
+      return await this.#opened(batch, sealer)
     } finally {
       const next = this.#waiting.shift()
       if (next === undefined) this.#now--
@@ -54,17 +55,17 @@ export class Opening {
     }
   }
 
-  async #open(partition: string, batch: Batch): Promise<Opened | undefined> {
+  async #open(sealer: Sealer, batch: Batch): Promise<Opened | undefined> {
     const { signed } = batch.body
     if (signed.length < LARGE) {
       this.count++
-      return await this.#opened(batch)
+      return await this.#opened(batch, sealer)
     }
-    const key = `${partition}/${batch.base}/${batch.body.crc}`
+    const key = `${sealer.partition}/${batch.base}/${batch.body.crc}`
     const pending = this.#pending.get(key)
     if (pending !== undefined) return await pending
     this.count++
-    const opening = this.#gated(batch).finally(() => this.#pending.delete(key))
+    const opening = this.#gated(batch, sealer).finally(() => this.#pending.delete(key))
     this.#pending.set(key, opening)
     return await opening
   }
@@ -96,26 +97,27 @@ export class Opening {
     if (from < base || from >= base + count) return undefined
     this.#keep(partition, held)
     const pieces = new Pieces(from, maxBytes)
-    await inSteps(pieces.take(held.opened.from(from), at, base + count))
+    await inSteps(pieces.take(held.opened.from(from), at, base + count, held.opened.isSealed))
     return pieces
   }
 
   /** As much of some batches as is wanted. */
   async read(
-    partition: string,
+    sealer: Sealer,
     epoch: number,
     batches: ReadonlyArray<Batch>,
     from: number,
     maxBytes: number
   ): Promise<Pieces> {
+    const { partition } = sealer
     const pieces = new Pieces(from, maxBytes)
     for (const batch of batches) {
       const end = batch.base + batch.count
       if (end <= pieces.next) continue
       if (pieces.isFull) break
-      const its = batch.has === "records" ? await this.#open(partition, batch) : undefined
+      const its = batch.has === "records" ? await this.#open(sealer, batch) : undefined
       if (its !== undefined) {
-        if (await inSteps(pieces.take(its.from(pieces.next), batch.at, end))) continue
+        if (await inSteps(pieces.take(its.from(pieces.next), batch.at, end, its.isSealed))) continue
         this.#keep(partition, { epoch, opened: its })
         break
       }

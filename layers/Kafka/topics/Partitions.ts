@@ -7,10 +7,11 @@ import { type Bounds, type PartitionId, type Piece, partitionKey, type Read } fr
 import { kafkaName } from "../../../src/topics/Topic.ts"
 import { type Brokers, isRefused } from "./Brokers.ts"
 import { markAt, marked, startOf, verified } from "./Histories.ts"
-import { Names } from "./Names.ts"
+import { Names, sealerOf } from "./Names.ts"
 import { Opening } from "./Opening.ts"
 import { codes, EARLIEST, type Fetched, fetch, LATEST, offsets } from "./Protocol.ts"
 import { committedOf, decodeBatches } from "./RecordBatch.ts"
+import type { Sealer } from "./Sealing.ts"
 import { away } from "./Waiting.ts"
 
 const MOST = 50_000
@@ -26,6 +27,7 @@ const LOOKED = 1_000
 interface Known {
   readonly id: PartitionId
   readonly topic: string
+  readonly sealer: Sealer
   history: History
   /** Behind its newest event, as far as this node knows. */
   end: number
@@ -107,7 +109,10 @@ export class Partitions {
       const history = yield* verified(brokers, state, name, id, last)
       if (history === undefined) return undefined
       const markedAt = history.marks.at(-1)?.offset ?? 0
-      const known: Known = { id, topic: name, history, end: markedAt, markedAt, markedWhen: 0, mean: 0, used: now() }
+      const known: Known = {
+        ...{ id, topic: name, sealer: sealerOf(id, topic), history, end: markedAt, markedAt, markedWhen: 0 },
+        ...{ mean: 0, used: now() }
+      }
       if (this.#known.size >= MOST) {
         const [oldest] = this.#known.keys()
         this.#known.delete(oldest!)
@@ -189,7 +194,7 @@ export class Partitions {
         } else if (epoch !== from.epoch) pieces.push({ is: "gap", from: from.offset, to: start, why: "epoch" })
         known.end = Math.max(known.end, fetched.end)
         const batches = committedOf(decodeBatches(fetched.records), fetched.aborted)
-        const found = yield* Effect.promise(() => this.#opening.read(partitionKey(id), epoch, batches, start, maxBytes))
+        const found = yield* Effect.promise(() => this.#opening.read(known.sealer, epoch, batches, start, maxBytes))
         if (found.events > 0) known.mean = found.bytes / found.events
         return { epoch, pieces: [...pieces, ...found.all], next: found.next }
       }

@@ -12,9 +12,9 @@ const LEAST = 16_384
 /** Segments and gaps. */
 const PIECES = 1_000
 
-const messageIn = (record: Buffer): Message | undefined => {
+const messageIn = (record: Buffer, isSealed: boolean): Message | undefined => {
   const its = recordIn(record)
-  return its && messageOfRecord(its)
+  return its && messageOfRecord(its, isSealed)
 }
 
 /** From an offset on, until so many bytes are reached; one segment at least, where there is any. */
@@ -60,10 +60,10 @@ export class Pieces {
   }
 
   /**
-   * What is in a batch of which the records are these, all or from `next` on. It came at `at`, and `end` is behind its last offset. Returns whether all
+   * What is in a batch of which the records are these, all or from `next` on. It came at `at`, and `end` is behind its last offset. `isSealed`: Herald wrote it. Returns whether all
    * of it was taken.
    */
-  *take(records: Iterable<Walked | undefined>, at: number, end: number): Steps<boolean> {
+  *take(records: Iterable<Walked | undefined>, at: number, end: number, isSealed = false): Steps<boolean> {
     this.#segment() // one that came at another time
     this.#at = Math.max(this.#at, at)
     const enough = Math.min(SEGMENT, Math.max(LEAST, this.#most))
@@ -80,7 +80,7 @@ export class Pieces {
           yield
         }
         if (this.#run.length === 0 && this.isFull) return false
-        const message = messageIn(record)
+        const message = messageIn(record, isSealed)
         if (offset > this.next + this.#run.length) this.gap(offset, "empty")
         if (message === undefined) {
           this.gap(offset + 1, "unfit")

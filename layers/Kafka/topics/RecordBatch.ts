@@ -4,7 +4,8 @@
  *   KR2  What was aborted in somebody's transaction is not read, and neither are Kafka's own marks; their offsets are holes.
  */
 import { zstdCompressSync } from "node:zlib"
-import { crc32c, Reader, sizedSize, varintSize, Writing } from "./Bytes.ts"
+import { crc32c, Reader, Writing } from "./Bytes.ts"
+import { writeRecord } from "./Sealing.ts"
 
 export interface KafkaRecord {
   readonly key: Uint8Array | null
@@ -57,16 +58,6 @@ const MOST_MARK = 1_024
 const LEAST_PACKED = 1_024
 const ZSTD = 4
 
-const encoder = new TextEncoder()
-
-const write = (to: Writing, { key, value, headers }: KafkaRecord, delta: number): void => {
-  const named = headers.map(([name, value]) => [encoder.encode(name), value] as const)
-  let size = 2 + varintSize(delta) + sizedSize(key) + sizedSize(value) + varintSize(named.length)
-  for (const [name, value] of named) size += sizedSize(name) + sizedSize(value)
-  to.varint(size).int8(0).varint(0).varint(delta).sized(key).sized(value).varint(named.length)
-  for (const [name, value] of named) to.sized(name).sized(value)
-}
-
 /** `now`: milliseconds since 1970; of a topic with the broker's times it counts for nothing. */
 export const encodeBatch = (
   records: ReadonlyArray<KafkaRecord>,
@@ -75,7 +66,7 @@ export const encodeBatch = (
   now: number
 ): Buffer => {
   const body = new Writing(4_096)
-  for (const [delta, record] of records.entries()) write(body, record, delta)
+  for (const [delta, record] of records.entries()) writeRecord(body, record, delta)
   const small = packed && body.length >= LEAST_PACKED ? zstdCompressSync(body.bytes, { params: LEVEL }) : undefined
   const smaller = small !== undefined && small.length < body.length ? small : undefined
   const data = smaller ?? body.bytes

@@ -4,7 +4,7 @@
  *   KR3  An event's key, payload and headers are the record's key, value and headers, so that anybody's consumer understands them; what Kafka has no
  *        place for are headers of Herald's own, whose names nobody else may publish.
  *   KR4  What others write is read as well: a record without Herald's headers is an event. What is no text is given in base64, and said to be; what
- *        is called like a header of Herald's own, and comes without a producer, begins with `foreign-`.
+ *        is called like a header of Herald's own, and is in no batch that Herald sealed (KS1), begins with `foreign-`.
  *   KR5  What has more than an event may have (TM3: bytes, headers, and characters of one) is none: a gap `unfit` stands for it. It is found out at a cost
  *        that grows with its bytes alone.
  */
@@ -23,6 +23,7 @@ import {
 import { OWNED_LENGTH } from "../../../src/topics/Owned.ts"
 import { Reader } from "./Bytes.ts"
 import type { KafkaRecord } from "./RecordBatch.ts"
+import { SEAL } from "./Sealing.ts"
 
 /** "<epoch>:<sequence>:<producer>": whose event it is. */
 const PRODUCER = "herald-producer"
@@ -30,11 +31,15 @@ const PRODUCER = "herald-producer"
 const TIME = "herald-event-time"
 /** "base64": the event's key is the record's key in base64; "left-out": the record's key is too long for one. */
 const KEY = "herald-key"
-const OWN = [PRODUCER, TIME, KEY]
+const OWN = [PRODUCER, TIME, KEY, SEAL]
 
 /** A header that can't be published, as it would be taken for what Herald says. `KEY` is none: that of an event whose key is text is read as it was. KR3 */
 export const ownHeader = ({ headers }: Message): string | undefined =>
-  [PRODUCER, TIME].find((name) => headers.has(name))
+  [PRODUCER, TIME, SEAL].find((name) => headers.has(name))
+
+/** Whether it says what Herald alone says. KS1 */
+export const saysOwn = ({ headers }: KafkaRecord): boolean =>
+  headers.some(([name]) => name !== TIME && isReservedHeader(name))
 
 const encoder = new TextEncoder()
 const text = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString()
@@ -133,19 +138,18 @@ const keyOf = (key: Uint8Array | null): readonly [key: string | null, said: stri
   return [its, plain ? undefined : "base64"]
 }
 
-/** KR4. Undefined: no event can be what it is. KR5 */
-export const messageOfRecord = (record: KafkaRecord): Message | undefined => {
+/** KR4. `isSealed`: it is of a batch that Herald wrote (KS1). Undefined: no event can be what it is. KR5 */
+export const messageOfRecord = (record: KafkaRecord, isSealed: boolean): Message | undefined => {
   const [key, said] = keyOf(record.key)
   const payload = record.value ?? NOTHING
-  const producing = producingOf(record)
-  const shown = (name: string) => (producing === undefined && isReservedHeader(name) ? `foreign-${name}` : name) // TM6
+  const shown = (name: string) => (!isSealed && isReservedHeader(name) ? `foreign-${name}` : name) // TM6
   const headers = new Map<string, string>()
   let eventTime: number | null = null
   let bytes = payload.length + (record.key?.length ?? 0)
   for (const [name, value] of record.headers) {
     const its = value ?? NOTHING
     bytes += name.length + its.length
-    if (name === PRODUCER && producing !== undefined) continue
+    if (isSealed && (name === PRODUCER || name === SEAL)) continue
     if (name === TIME && its.length <= 16 && /^-?\d{1,15}$/.test(text(its))) eventTime = Number(text(its))
     else if (isUtf8(its)) headers.set(shown(name), text(its))
     else headers.set(`${shown(name)};base64`, base64(its))

@@ -18,6 +18,7 @@ import { deadLetters } from "../connection/Topic.ts"
 import { Brokers } from "./Brokers.ts"
 import { Lane } from "./Lane.ts"
 import { makeManaging } from "./Managing.ts"
+import { sealerOf } from "./Names.ts"
 import { Partitions } from "./Partitions.ts"
 import { deleteBefore, EARLIEST, LATEST, offsets } from "./Protocol.ts"
 import { ownHeader } from "./Records.ts"
@@ -63,7 +64,9 @@ export const layer = (options: KafkaOptions) =>
         Effect.gen(function* () {
           const history = yield* partitions.history(id)
           const topic = history && (yield* partitions.topic(id.topic))
-          return topic && { topic: kafkaName(topic.name), packed: topic.compression !== "none", epoch: history.epoch }
+          if (topic === undefined) return undefined
+          const packed = topic.compression !== "none"
+          return { topic: kafkaName(topic.name), packed, sealer: sealerOf(id, topic), epoch: history!.epoch }
         })
 
       /** At once, as who comes first is first in it. */

@@ -8,6 +8,7 @@
 import { crc32c, Reader } from "./Bytes.ts"
 import { unpacked } from "./Codecs.ts"
 import type { Batch } from "./RecordBatch.ts"
+import { isSealed, type Sealer } from "./Sealing.ts"
 import { inSteps, type Steps } from "./Steps.ts"
 
 /** Bytes whose checksum is made in a step. */
@@ -44,10 +45,13 @@ export interface Walked {
 export class Opened {
   /** Without its body: that would hold whatever it came with. */
   readonly about: Pick<Batch, "base" | "count" | "at">
+  /** Herald wrote it: KS1. */
+  readonly isSealed: boolean
   #plain: Buffer
   readonly #landmarks: Array<Landmark>
 
-  constructor({ base, count, at, body }: Batch, plain: Buffer) {
+  constructor({ base, count, at, body }: Batch, plain: Buffer, isSealed: boolean) {
+    this.isSealed = isSealed
     this.about = { base, count, at }
     this.#plain = plain
     this.#landmarks = [{ at: 0, behind: base - 1, left: body.records }]
@@ -96,12 +100,13 @@ export class Opened {
   }
 }
 
-/** Undefined: it is not what was written. Only of one that has records. KR1 */
-export const opened = async (batch: Batch): Promise<Opened | undefined> => {
+/** Undefined: it is not what was written. Only of one that has records. `sealer`: whose seal counts; undefined: none. KR1 */
+export const opened = async (batch: Batch, sealer?: Sealer): Promise<Opened | undefined> => {
   const { crc, signed, codec, data } = batch.body
   try {
     if ((await inSteps(sumOf(signed))) !== crc) return undefined
-    return new Opened(batch, await unpacked(codec, data, inSteps))
+    const plain = await unpacked(codec, data, inSteps)
+    return new Opened(batch, plain, sealer !== undefined && (await inSteps(isSealed(plain, sealer))))
   } catch {
     return undefined
   }

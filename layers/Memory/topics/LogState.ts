@@ -1,4 +1,5 @@
 /** LogState over a `State`. */
+import { randomBytes } from "node:crypto"
 import { Clock, Effect, Layer } from "effect"
 import { type Held, HISTORIES, type History, LogState, MARKS } from "../../../src/topics/LogState.ts"
 import { type PartitionId, partitionKey } from "../../../src/topics/Piece.ts"
@@ -9,6 +10,8 @@ class LogTables {
   /** By partition and producer. */
   readonly held = new Map<string, Map<string, Omit<Held, "known"> & Pick<Held["known"], "sequence" | "runs">>>()
   readonly histories = new Map<string, History>()
+  /** By topic. */
+  readonly sealKeys = new Map<number, string>()
 }
 
 export const layer = Layer.effect(
@@ -17,7 +20,7 @@ export const layer = Layer.effect(
     const clock = yield* Clock.Clock
     const state = yield* State.service
     const topics = state.tables(TopicTables)
-    const { held, histories } = state.tables(LogTables)
+    const { held, histories, sealKeys } = state.tables(LogTables)
     const topicOf = (id: number) =>
       [...topics.topics.values()].find((one) => one.id === id && (one.log !== "kafka" || one.madeAs !== undefined))
     const epochOf = (topic: number, producer: string) => topics.producers.get(topic)?.get(producer)
@@ -27,7 +30,14 @@ export const layer = Layer.effect(
       return its as NonNullable<ReturnType<typeof held.get>>
     }
     return LogState.of({
-      topic: (id) => Effect.sync(() => topicOf(id)),
+      topic: (id) =>
+        Effect.sync(() => {
+          const topic = topicOf(id)
+          if (topic === undefined) return undefined
+          const sealKey = sealKeys.get(id) ?? randomBytes(32).toString("hex")
+          sealKeys.set(id, sealKey)
+          return { ...topic, sealKey }
+        }),
       find: (id, producer) =>
         Effect.sync(() => {
           const epoch = epochOf(id.topic, producer)

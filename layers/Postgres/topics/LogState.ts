@@ -51,7 +51,7 @@ export const layer = Layer.effect(
     LogState.of({
       topic: (id) =>
         guarded("read the topic")(
-          sql<LogTopic>`select name, partitions, compression, made as "madeAs" from topics t
+          sql<LogTopic>`select name, partitions, compression, made as "madeAs", encode(seal_key, 'hex') as "sealKey" from topics t
             where id = ${id}::int and herald_topic_is_made(t)`
         ).pipe(Effect.map(([row]) => row)),
       find: ({ topic, partition }, producer) =>

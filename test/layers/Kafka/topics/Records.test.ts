@@ -13,6 +13,7 @@ import {
   type KafkaRecord
 } from "../../../../layers/Kafka/topics/RecordBatch.ts"
 import { messageOfRecord, ownHeader, producingOf, recordIn, recordOf } from "../../../../layers/Kafka/topics/Records.ts"
+import type { Sealer } from "../../../../layers/Kafka/topics/Sealing.ts"
 import { inSteps } from "../../../../layers/Kafka/topics/Steps.ts"
 import { opened } from "../../../../layers/Kafka/topics/Unpacking.ts"
 import { MARKS } from "../../../../src/topics/LogState.ts"
@@ -45,8 +46,10 @@ const compacted = (batch: Batch): Batch => {
   return { ...batch, count: 3, body: { ...batch.body, data, signed, crc: crc32c(signed) } }
 }
 const unpacked = async (codec: number, bytes: Buffer) => await unpackedBy(codec, bytes, inSteps)
+/** Nobody sealed what is in it. */
+const at = (partition: string): Sealer => ({ partition, key: Buffer.alloc(32) })
 const piecesOf = (batches: ReadonlyArray<Batch>, from: number, maxBytes: number) =>
-  new Opening().read("1/0", 1, batches, from, maxBytes)
+  new Opening().read(at("1/0"), 1, batches, from, maxBytes)
 const recordsOf = async (batch: Batch) =>
   [...(await opened(batch))!.from(batch.base)].flatMap((one) =>
     one === undefined ? [] : [[one.offset, recordIn(one.record)!] as const]
@@ -154,14 +157,17 @@ describe("records of Kafka", () => {
       ]
     )
     assert.deepStrictEqual(producingOf(its), producing)
-    assert.deepStrictEqual(messageOfRecord(its), { ...event, payload: its.value! })
+    assert.deepStrictEqual(messageOfRecord(its, true), { ...event, payload: its.value! })
     assert.strictEqual(ownHeader(message({ headers: new Map([["herald-producer", "1:1:x"]]) })), "herald-producer")
     assert.isUndefined(ownHeader(event))
     assert.strictEqual(kafkaName("a/b/c.d"), "a.b.c.d")
   })
 
   it("KR4 what others write is an event: keys and headers that are no text, none at all, and false ones of ours", () => {
-    const odd = messageOfRecord({ key: Buffer.from([255, 254]), value: null, headers: [["h", Buffer.from([128])]] })!
+    const odd = messageOfRecord(
+      { key: Buffer.from([255, 254]), value: null, headers: [["h", Buffer.from([128])]] },
+      false
+    )!
     assert.deepStrictEqual([odd.key, odd.payload.length], ["//4=", 0])
     assert.deepStrictEqual(
       [...odd.headers],
@@ -170,7 +176,7 @@ describe("records of Kafka", () => {
         ["herald-key", "base64"]
       ]
     )
-    const long = messageOfRecord(record("v", { key: Buffer.alloc(600, "k") }))!
+    const long = messageOfRecord(record("v", { key: Buffer.alloc(600, "k") }), false)!
     assert.deepStrictEqual([long.key, long.headers.get("herald-key")], [null, "left-out"])
     const forged = record("v", {
       headers: [
@@ -181,7 +187,7 @@ describe("records of Kafka", () => {
     })
     assert.isUndefined(producingOf(forged))
     assert.deepStrictEqual(
-      [...messageOfRecord(forged)!.headers],
+      [...messageOfRecord(forged, false)!.headers],
       [
         ["foreign-herald-producer", "0:0:"],
         ["foreign-herald-event-time", "soon"],
