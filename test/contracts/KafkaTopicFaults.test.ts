@@ -4,6 +4,7 @@ import { Effect, Layer, ManagedRuntime } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import * as KafkaLog from "../../layers/Kafka/topics/TopicLog.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
+import type { HeraldError } from "../../src/errors/HeraldError.ts"
 import type { Outcome, Producing } from "../../src/topics/Batch.ts"
 import { KafkaLog as Port } from "../../src/topics/KafkaLog.ts"
 import { LogState } from "../../src/topics/LogState.ts"
@@ -43,6 +44,7 @@ const open = async (at: typeof one, topic: number, producer: string) => {
   return { producer, epoch: opened.epoch, sequence: opened.sequences[0]?.sequence ?? 0 }
 }
 const placesOf = (outcome: Outcome) => (outcome.is === "placed" ? outcome.placed : outcome)
+type Asked = Effect.Effect<unknown, HeraldError, Port | TopicLog>
 const numbers = (texts: ReadonlyArray<string>) => texts.map((text) => text.split("=")[1])
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => `e${n + 1}`)
 const admin = async <A>(use: (admin: ReturnType<KafkaServer["client"]["admin"]>) => Promise<A>) => {
@@ -199,15 +201,12 @@ describe("topics in Kafka, with faults", () => {
     for (const at of [one, other]) {
       const { bounds, find, trim } = await at.runPromise(Port)
       const its = { topic: id, partition: 0 }
-      const refused = [append(id, 90, 1), read, bounds([id]), find(its, 1), trim(its, 1)].map(Effect.asVoid)
+      const refused: Array<Asked> = [append(id, 90, 1), read, bounds([id]), find(its, 1), trim(its, 1)]
       for (const asked of refused)
         assert.strictEqual((await at.runPromise(Effect.flip(asked))).name, "KafkaTopicExists")
     }
     const theirs = await admin((its) => its.fetchTopicOffsets(name))
-    assert.deepStrictEqual(
-      theirs.map(({ high }) => high),
-      ["0"]
-    )
+    assert.strictEqual(theirs[0]?.high, "0")
     await admin((its) => its.deleteTopics({ topics: [name] }))
     await waitUntil("that it is gone", async () => !(await kafka.has(name)))
     await one.runPromise(Effect.flatMap(TopicStore, ({ update }) => update(name, { description: "anew" })))
