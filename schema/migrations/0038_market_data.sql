@@ -8,7 +8,7 @@ create table market_cursors (
   topic bigint not null,
   part integer not null,
   -- The topic's name, by which it is said who may see what is of it.
-  name text not null,
+  name text collate "C" not null,
   epoch bigint not null,
   next_off bigint not null,
   -- The newest time of the feed that is known, in nanoseconds: what is older may be late.
@@ -20,6 +20,7 @@ create table market_cursors (
   began_off bigint not null,
   primary key (topic, part)
 ) with (fillfactor = 50);
+create index market_cursors_name on market_cursors (name, topic);
 
 -- What is traded, as one partition of a topic tells it: what another one tells of the same symbol is another instrument, and they are put together when
 -- somebody asks who may read both. So nobody changes what others told, and all rows of a partition are written by whoever moves its cursor.
@@ -33,10 +34,43 @@ create table market_instruments (
 );
 
 -- Topics that these patterns cover, of which anything is in bars: names, names with /* for all below them, or * for all.
+-- Each is found by the index of names: 0 is what comes behind a slash.
 create function herald_market_topics(patterns jsonb) returns bigint[] language sql stable as $$
-  select coalesce(array_agg(distinct c.topic), '{}') from market_cursors c
-  where exists (select from jsonb_array_elements_text(patterns) p
-    where p = '*' or p = c.name or (right(p, 2) = '/*' and starts_with(c.name, left(p, -1))))
+  select coalesce(array_agg(distinct c.topic), '{}') from jsonb_array_elements_text(patterns) p(pattern) cross join lateral (
+    select topic from market_cursors where name = p.pattern
+    union all
+    select topic from market_cursors where right(p.pattern, 2) = '/*' and name >= left(p.pattern, -1) and name < left(p.pattern, -2) || '0'
+    union all
+    select topic from market_cursors where p.pattern = '*') c
+$$;
+
+create function herald_market_covers(pattern text, name text) returns boolean language sql immutable as $$
+  select pattern = '*' or pattern = name or (right(pattern, 2) = '/*' and starts_with(name, left(pattern, -1)))
+$$;
+
+-- What topics that the patterns cover tell of a symbol, on one exchange or (null) on all: in the order in which they are trusted, those first that the first
+-- patterns of `trust` cover, and among them whoever told of it first. At most so many, and of each so many exchanges. It steps from topic to topic, however
+-- many others there are.
+create function herald_market_told(of_symbol text, on_exchange text, patterns jsonb, trust jsonb, most integer, most_exchanges integer)
+  returns table (topic text, exchanges text[], watermark bigint) language sql stable as $$
+  with recursive telling as (
+    (select i.topic from market_instruments i where i.symbol = of_symbol order by i.topic limit 1)
+    union all
+    select (select i.topic from market_instruments i where i.symbol = of_symbol and i.topic > t.topic order by i.topic limit 1)
+    from telling t where t.topic is not null
+  ), named as (
+    select t.topic, c.name, coalesce((select min(p.place) from jsonb_array_elements_text(trust) with ordinality p(pattern, place)
+      where herald_market_covers(p.pattern, c.name)), jsonb_array_length(trust) + 1) as rank
+    from telling t cross join lateral (select m.name from market_cursors m where m.topic = t.topic limit 1) c
+    where exists (select from jsonb_array_elements_text(patterns) p(pattern) where herald_market_covers(p.pattern, c.name))
+  )
+  select n.name, h.exchanges, h.watermark
+  from named n cross join lateral (
+    select (array_agg(distinct r.exchange order by r.exchange))[:most_exchanges] as exchanges, min(r.id) as first, min(r.watermark) as watermark
+    from (select i.id, i.exchange, c.watermark from market_instruments i join market_cursors c on c.topic = i.topic and c.part = i.part
+      where i.symbol = of_symbol and i.topic = n.topic and (on_exchange is null or i.exchange = on_exchange)
+      order by i.part, i.exchange limit 1000) r) h
+  where h.first is not null order by n.rank, h.first limit most
 $$;
 
 create table market_latest (
@@ -290,6 +324,7 @@ declare
   days integer;
   orphans integer;
   ended integer[];
+  its integer[];
   feed record;
   removed integer;
   gone integer := 0;
@@ -314,10 +349,11 @@ begin
     -- As a writer does: the cursor first, then what is of it.
     perform 1 from market_cursors c where c.topic = feed.topic and c.part = feed.part for update skip locked;
     continue when not found and exists (select from market_cursors c where c.topic = feed.topic and c.part = feed.part);
-    with old as materialized (select o.id from herald_market_over(oldest, ended) o where o.topic = feed.topic and o.part = feed.part),
-      trades as (delete from market_latest l using old where l.instrument = old.id),
-      quotes as (delete from market_quotes q using old where q.instrument = old.id)
-    delete from market_instruments i using old where i.id = old.id;
+    its := array(select i.id from market_instruments i where i.id = any (ended) and i.topic = feed.topic and i.part = feed.part);
+    its := array(select o.id from herald_market_over(oldest, its) o);
+    delete from market_latest where instrument = any (its);
+    delete from market_quotes where instrument = any (its);
+    delete from market_instruments where id = any (its);
     get diagnostics removed = row_count;
     update market_cursors set instruments = instruments - removed where topic = feed.topic and part = feed.part;
     gone := gone + removed;

@@ -4,6 +4,7 @@
  *   MU1  Nobody is told of anything that was told in a topic which they may not read, nor whether there is any: what is put together is of the
  *        topics that the asker may read.
  *   MU2  An answer says how old it is, in which session that was and is, and whether it is stale: older than it may be while the venue is open.
+ *   MU4 in Trust.ts
  *   MU3  A page ends at its limit, and the next one goes on behind it without a gap and without a bar twice. None is of the time to come.
  */
 import { Clock, Context, Effect, Layer } from "effect"
@@ -13,10 +14,12 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { isTopicName } from "../keys/TopicName.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { type Calendar, type Interval, type Session, sessionAt, WIDTH } from "./Calendar.ts"
-import { EXCHANGES, type Latest, type LatestQuote, type LatestTrade, MarketStore, type Traded } from "./MarketStore.ts"
+import { coveredBy } from "./Covered.ts"
+import { type Latest, type LatestQuote, type LatestTrade, MarketStore } from "./MarketStore.ts"
 import { EXCHANGE, SYMBOL } from "./ReadTick.ts"
 import { acrossAll, type Candle, candlesOf, filled, isFinal, type SessionChoice, sessionsOf } from "./Series.ts"
 import { compare, type Instrument, millisOf } from "./Tick.ts"
+import { EXCHANGES, type LeftOut, trusted } from "./Trust.ts"
 import { venueOf } from "./Venue.ts"
 
 /** Bars of one page. MU3 */
@@ -44,7 +47,14 @@ export interface AskedBars extends Asked {
   readonly fill: "none" | "previous"
 }
 
-export interface Newest {
+/** Of whom an answer is. MU4 */
+interface OfTopics {
+  /** The names of the topics that it was put together of, in the order in which they are trusted. */
+  readonly topics: ReadonlyArray<string>
+  readonly leftOut: ReadonlyArray<LeftOut>
+}
+
+export interface Newest extends OfTopics {
   readonly trade: LatestTrade
   readonly quote: LatestQuote | undefined
   /** In which its venue is now. */
@@ -54,7 +64,7 @@ export interface Newest {
   readonly stale: boolean
 }
 
-export interface Bars {
+export interface Bars extends OfTopics {
   readonly candles: ReadonlyArray<Candle & { readonly final: boolean }>
   /** Where the next page begins, in milliseconds since 1970; undefined: that was all. */
   readonly next: number | undefined
@@ -77,6 +87,8 @@ export interface Listed {
 }
 
 export interface MarketDataOptions {
+  /** Patterns of topics that have market data: those of the first are trusted most. MU4 */
+  readonly topics: ReadonlyArray<string>
   readonly staleMillis: number
 }
 
@@ -100,8 +112,9 @@ const noSuchMarketData = (symbol: string, exchange: string | undefined) =>
 /** Symbols of one page of a list. */
 export const LIST_PAGE = 1_000
 
-const make = Effect.fnUntraced(function* ({ staleMillis }: MarketDataOptions) {
+const make = Effect.fnUntraced(function* ({ staleMillis, topics: trust }: MarketDataOptions) {
   const store = yield* MarketStore
+  const { rankOf } = coveredBy(trust)
 
   /** Topics that are meant, as far as the caller may read them. MU1 */
   const topicsFor = Effect.fnUntraced(function* (topic: string | undefined) {
@@ -111,30 +124,24 @@ const make = Effect.fnUntraced(function* ({ staleMillis }: MarketDataOptions) {
     return mayTopic(identity, "topics.read", topic) ? [topic] : []
   })
 
-  /** Where it is traded, as far as the caller may know. MU1 */
-  const tradedFor = Effect.fnUntraced(function* ({ symbol, exchange, topic }: Asked) {
+  /** Who tells of it, as far as the caller may know, and of whom the answer is. MU1, MU4 */
+  const toldFor = Effect.fnUntraced(function* ({ symbol, exchange, topic }: Asked, bars: boolean) {
     const topics = yield* topicsFor(topic)
     if (!SYMBOL.test(symbol)) return yield* failure("InvalidInput", `${excerpt(symbol)} is no symbol`)
     if (exchange !== undefined && !EXCHANGE.test(exchange))
       return yield* failure("InvalidInput", `${excerpt(exchange)} is no exchange`)
-    const traded = yield* store.traded({ symbol, topics, exchange })
-    if (traded.length === 0) return yield* noSuchMarketData(symbol, exchange)
-    if (traded.length > EXCHANGES)
+    const tellings = yield* store.told({ symbol, topics, exchange, trust })
+    if (tellings.length === 0) return yield* noSuchMarketData(symbol, exchange)
+    const found = trusted(tellings, rankOf, { bars })
+    if (found.taken.length > 0) return { ...found, topics: found.taken.map(({ topic }) => topic) }
+    if (found.leftOut[0]!.why === "exchanges")
       return yield* failure("InvalidInput", `${symbol} is traded on more than ${EXCHANGES} exchanges: name one of them`)
-    return { traded, topics, exchanges: traded.map(({ exchange }) => exchange) }
-  })
-
-  /** The one calendar of all of them: days of two zones don't begin at once. */
-  const calendarOf = Effect.fnUntraced(function* (symbol: string, traded: ReadonlyArray<Traded>) {
-    const calendars = new Set(traded.map(({ exchange }) => venueOf(exchange).calendar))
-    const [calendar, ...others] = calendars
-    if (others.length === 0) return calendar as Calendar
-    const names = traded.map(({ exchange }) => exchange).join(", ")
+    const names = tellings[0]!.exchanges.join(", ")
     return yield* failure("InvalidInput", `${symbol} is traded on ${names}, which have other hours: name one of them`)
   })
 
   const latest = Effect.fn("MarketData.latest")(function* (asked: Asked) {
-    const { topics, exchanges } = yield* tradedFor(asked)
+    const { topics, exchanges, leftOut } = yield* toldFor(asked, false)
     const found: Latest = yield* store.latest({ symbol: asked.symbol, topics }, exchanges)
     const sessions = sessionsOf(asked.session)
     const trade = found.trades
@@ -145,13 +152,13 @@ const make = Effect.fnUntraced(function* ({ staleMillis }: MarketDataOptions) {
     const market = sessionAt(venueOf(trade.exchange).calendar, now)
     const age = Math.max(0, now - millisOf(trade.tsEvent))
     const quote = found.quotes.find(({ exchange }) => exchange === trade.exchange)
-    return { trade, quote, market, age, stale: market === "regular" && age > staleMillis }
+    return { trade, quote, market, age, stale: market === "regular" && age > staleMillis, topics, leftOut }
   })
 
   const history = Effect.fn("MarketData.history")(function* (asked: AskedBars) {
     const { symbol, interval, limit, session, fill } = asked
-    const { traded, topics, exchanges } = yield* tradedFor(asked)
-    const calendar = yield* calendarOf(symbol, traded)
+    const { taken, topics, exchanges, leftOut, ...of } = yield* toldFor(asked, true)
+    const calendar = of.calendar as Calendar
     const now = yield* Clock.currentTimeMillis
     const until = Math.min(asked.until ?? now, now)
     const from = asked.from ?? until - limit * WIDTH[interval]
@@ -169,13 +176,14 @@ const make = Effect.fnUntraced(function* ({ staleMillis }: MarketDataOptions) {
       candles = filled(calendar, interval, candles, range, sessions, acrossAll(calendar, interval, rows))
     }
     // The feed is as far as its slowest part.
-    const watermarks = traded.map(({ watermark }) => watermark)
+    const watermarks = taken.map(({ watermark }) => watermark)
     const watermark = watermarks.includes(undefined) ? undefined : Math.min(...watermarks.map((one) => millisOf(one!)))
     return {
       candles: candles
         .slice(0, limit)
         .map((candle) => ({ ...candle, final: isFinal(interval, candle.end, watermark) })),
-      next: candles[limit]?.start
+      next: candles[limit]?.start,
+      ...{ topics, leftOut }
     }
   })
 

@@ -22,6 +22,7 @@ import type { Decimal } from "./Decimal.ts"
 import type { Projection } from "./Projection.ts"
 import type { StoredBar } from "./Series.ts"
 import type { Instrument, Order, Side } from "./Tick.ts"
+import type { Telling } from "./Trust.ts"
 
 /** Symbols of exchanges, of each partition that tells of them. MX3 */
 export const INSTRUMENTS = 200_000
@@ -29,8 +30,8 @@ export const INSTRUMENTS = 200_000
 export const SHARE = 50_000
 /** Bars of one answer. */
 export const MOST_BARS = 10_000
-/** Exchanges of one symbol that are put together. */
-export const EXCHANGES = 32
+/** Topics that tell of one symbol. */
+export const TELLING = 64
 
 export type Written =
   /** `left`: instruments that there was no room for. MX3 */
@@ -82,13 +83,6 @@ export interface Visible {
   readonly topics: ReadonlyArray<string>
 }
 
-/** Where a symbol is traded, and how fresh that is. */
-export interface Traded {
-  readonly exchange: string
-  /** Of the slowest partition that tells of it, in nanoseconds; undefined: not known. */
-  readonly watermark: bigint | undefined
-}
-
 export interface BarQuery extends Visible {
   readonly exchanges: ReadonlyArray<string>
   readonly interval: Interval
@@ -128,10 +122,13 @@ export class MarketStore extends Context.Service<
       partition: PartitionId,
       before: ReadonlyArray<Instrument & { readonly session: Session; readonly start: number }>
     ) => Effect.Effect<ReadonlyArray<Closed>, HeraldError>
-    /** Exchanges of a symbol, or the one that is named, by name; at most one more than `EXCHANGES`. */
-    readonly traded: (
-      of: Visible & { readonly exchange: string | undefined }
-    ) => Effect.Effect<ReadonlyArray<Traded>, HeraldError>
+    /**
+     * Who tells of a symbol, on all exchanges or the one that is named: the topics first that the first patterns of `trust` cover, and among them whoever
+     * told of it first; at most `TELLING`.
+     */
+    readonly told: (
+      of: Visible & { readonly exchange: string | undefined; readonly trust: ReadonlyArray<string> }
+    ) => Effect.Effect<ReadonlyArray<Telling>, HeraldError>
     /** Of each exchange and session the newest of all partitions. */
     readonly latest: (of: Visible, exchanges: ReadonlyArray<string>) => Effect.Effect<Latest, HeraldError>
     readonly listed: (query: ListedQuery) => Effect.Effect<ReadonlyArray<Instrument>, HeraldError>

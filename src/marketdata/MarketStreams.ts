@@ -56,7 +56,8 @@ export class MarketStreams extends Context.Service<
     readonly drain: Effect.Effect<void>
   }
 >()("herald/marketdata/MarketStreams") {
-  static readonly layer = (options: { readonly topics: string }) => Layer.effect(MarketStreams, make(options))
+  static readonly layer = (options: { readonly topics: ReadonlyArray<string> }) =>
+    Layer.effect(MarketStreams, make(options))
 }
 
 const invalid = (message: string) => failure("InvalidInput", message)
@@ -140,10 +141,10 @@ class Several {
   }
 }
 
-const make = Effect.fnUntraced(function* ({ topics: pattern }: { readonly topics: string }) {
+const make = Effect.fnUntraced(function* ({ topics: patterns }: { readonly topics: ReadonlyArray<string> }) {
   const fanout = yield* Fanout
   const store = yield* TopicStore
-  const { prefix, covers } = coveredBy(pattern)
+  const { prefix, covers } = coveredBy(patterns)
   const context = yield* Effect.context<never>()
   const clock = yield* Clock.Clock
   const distributed = yield* Distributed
@@ -171,7 +172,7 @@ const make = Effect.fnUntraced(function* ({ topics: pattern }: { readonly topics
     if (found.length === 0)
       return yield* failure(
         "NoMarketData",
-        `there is no topic with market data (MARKET_DATA_TOPICS: ${pattern}) that ${identity.name} may read`
+        `there is no topic with market data (MARKET_DATA_TOPICS: ${patterns.join(",")}) that ${identity.name} may read`
       )
     if (found.length > MOST_TOPICS)
       return yield* invalid(

@@ -4,7 +4,7 @@
  *   MP1  Each partition of a topic that is covered is registered on every node, and is put together where its turn is (PC1). Two nodes that both believe it
  *        is theirs do no harm: MX1.
  *   MP2  A node asks its logs for all of its partitions at once, however many it has; what no hint told of is found by that.
- *   MP3  At most `PARTITIONS` are put together, in the order of their topics' names; it is measured how many are left out.
+ *   MP3  At most `PARTITIONS` are put together, in the order of their topics' names, those of the first patterns first; it is measured how many are left out.
  *   MJ5 in Projecting.ts
  */
 import { Clock, Duration, Effect, FiberMap, Latch, Layer, Metric } from "effect"
@@ -34,8 +34,8 @@ const SHORT = 300_000
 const QUIET_LONG = 60_000
 
 export interface ProjectorsOptions {
-  /** A topic's name, or one with /* for all below it. */
-  readonly topics: string
+  /** Topics' names, or with /* for all below them. */
+  readonly topics: ReadonlyArray<string>
   /** Milliseconds that bars are kept. */
   readonly keepMillis: number
 }
@@ -62,7 +62,7 @@ const make = Effect.fnUntraced(function* ({ topics, keepMillis }: ProjectorsOpti
   const registered = yield* FiberMap.make<string>()
   const owned = new Map<string, Owned>()
   const amendments = new AllAmendments()
-  const { prefix, covers } = coveredBy(topics)
+  const { prefix, covers, rankOf } = coveredBy(topics)
 
   const wake = (one: Owned | undefined) => one?.latch.openUnsafe()
   for (const [, log] of logs.all)
@@ -116,7 +116,8 @@ const make = Effect.fnUntraced(function* ({ topics, keepMillis }: ProjectorsOpti
   const register = Effect.gen(function* () {
     const wanted = new Map<string, readonly [Topic, Log, PartitionId]>()
     let left = 0
-    for (const topic of yield* covered) {
+    const all = [...(yield* covered)].sort((a, b) => rankOf(a.name) - rankOf(b.name))
+    for (const topic of all) {
       const log = topic.log === "ephemeral" ? undefined : logs.of(topic.log)
       if (log === undefined) continue
       for (let partition = 0; partition < topic.partitions; partition++) {

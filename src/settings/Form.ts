@@ -184,14 +184,15 @@ export const patterns: Form<ReadonlyArray<string>> = {
 }
 
 /** Topics. */
-export const topicPattern: Form<string> = {
-  expected: "the name of a topic, or a name and /* for all topics below it",
+export const topicPatterns: Form<ReadonlyArray<string>> = {
+  expected: "names of topics, or names and /* for all topics below them, with commas between, at most 32",
   read: (raw) => {
-    const text = String(raw)
-    return text === "*" || isTopicName(text.endsWith("/*") ? text.slice(0, -2) : text) ? text : undefined
+    const found = listOf(raw)
+    const isOne = (text: string) => text === "*" || isTopicName(text.endsWith("/*") ? text.slice(0, -2) : text)
+    return found.length <= 32 && found.every(isOne) ? found : undefined
   },
-  show: (value) => String(value),
-  schema: { type: "string", minLength: 1, maxLength: 202 },
+  show: (value) => (value === undefined ? "" : (value as ReadonlyArray<string>).join(",")),
+  schema: { type: "string", minLength: 1 },
   secret: false
 }
 

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { SESSIONS } from "../../src/marketdata/Calendar.ts"
 import { decimalText } from "../../src/marketdata/Decimal.ts"
 import type { PlacedQuote } from "../../src/marketdata/Gathering.ts"
-import { INSTRUMENTS, MarketStore, SHARE } from "../../src/marketdata/MarketStore.ts"
+import { INSTRUMENTS, MarketStore, SHARE, TELLING } from "../../src/marketdata/MarketStore.ts"
 import type { Projection } from "../../src/marketdata/Projection.ts"
 import { fresh } from "../support/fresh.ts"
 import { SECOND, TEN, trade } from "../support/Trades.ts"
@@ -40,7 +40,7 @@ export const marketFeeds = (test: Test) => {
       yield* told(`${under}/a`, { ...of([on("a", 0n, 10n), on("b", 2n, 30n)]), watermark: 5n })
       yield* told(`${under}/b`, { ...of([on("c", 1n, 99n), on("d", 3n, 20n)]), watermark: 3n })
       yield* told(`${under}c`, { ...of([on("e", 9n, 1n)]), quotes: [quote(name, "KRAKEN")] })
-      const anywhere = { symbol: name, exchange: undefined }
+      const anywhere = { symbol: name, exchange: undefined, trust: [] }
       for (const [topics, all, latest, watermark] of [
         [[`${under}/a`], "2 2", "b", 5n],
         [[`${under}/b`], "2 2", "d", 3n],
@@ -55,7 +55,13 @@ export const marketFeeds = (test: Test) => {
           [latest]
         )
         assert.lengthOf(found.quotes, topics[0] === "*" ? 1 : 0)
-        assert.deepStrictEqual(yield* store.traded({ ...anywhere, topics }), [{ exchange: "KRAKEN", watermark }])
+        const told = yield* store.told({ ...anywhere, topics })
+        assert.deepStrictEqual(new Set(told.flatMap(({ exchanges }) => exchanges)), new Set(["KRAKEN"]))
+        const marks = told.map((one) => one.watermark)
+        assert.strictEqual(
+          marks.includes(undefined) ? undefined : marks.toSorted((a, b) => Number(a! - b!))[0],
+          watermark
+        )
       }
       const query = { symbol: name, topics: [`${under}/*`], exchanges: ["KRAKEN"] } as const
       const [minute] = yield* store.bars(
@@ -66,7 +72,7 @@ export const marketFeeds = (test: Test) => {
       assert.deepStrictEqual([open?.price, high, low, close?.price, minute?.revision], [10n, 99n, 10n, 20n, 2])
       for (const topics of [[], [under], [`${under}/`], [`${under}/a/*`], [`${under}/%`], [`${under}/_`]]) {
         assert.deepStrictEqual(yield* volumes(name, topics), [], topics.join())
-        assert.deepStrictEqual(yield* store.traded({ ...anywhere, topics }), [], topics.join())
+        assert.deepStrictEqual(yield* store.told({ ...anywhere, topics }), [], topics.join())
         assert.deepStrictEqual(yield* store.latest({ symbol: name, topics }, ["KRAKEN"]), { trades: [], quotes: [] })
         assert.deepStrictEqual(yield* store.listed({ topics, prefix: "", after: undefined, limit: 9 }), [])
       }
@@ -115,10 +121,16 @@ export const marketFeeds = (test: Test) => {
       yield* told(`${under}/eve`, { quotes: many.map((exchange) => quote(name, exchange)) })
       yield* told(`${under}/ann`, { ...of([trade({ symbol: name, exchange: "NASDAQ", epoch: 1 })]), watermark: 1n })
       const exchanges = (topics: ReadonlyArray<string>, exchange?: string) =>
-        Effect.map(store.traded({ symbol: name, topics, exchange }), (all) => all.map(({ exchange }) => exchange))
-      assert.deepStrictEqual(yield* exchanges([`${under}/ann`]), ["NASDAQ"])
-      assert.deepStrictEqual(yield* exchanges(["*"], "NASDAQ"), ["NASDAQ"])
-      assert.deepStrictEqual(yield* exchanges(["*"]), many.slice(0, 33))
+        Effect.map(store.told({ symbol: name, topics, exchange, trust: [] }), (all) =>
+          all.map(({ topic, exchanges }) => [topic.slice(under.length), ...exchanges])
+        )
+      assert.deepStrictEqual(yield* exchanges([`${under}/ann`]), [["/ann", "NASDAQ"]])
+      assert.deepStrictEqual(yield* exchanges(["*"], "NASDAQ"), [["/ann", "NASDAQ"]])
+      assert.deepStrictEqual(yield* exchanges(["*"], "A39"), [["/eve", "A39"]])
+      assert.deepStrictEqual(yield* exchanges(["*"]), [
+        ["/eve", ...many.slice(0, 33)],
+        ["/ann", "NASDAQ"]
+      ])
       const seen: Array<string> = []
       for (let after: { readonly symbol: string; readonly exchange: string } | undefined; ; ) {
         const page = yield* store.listed({ topics: [`${under}/*`], prefix: name.slice(0, -1), after, limit: 7 })
@@ -135,6 +147,46 @@ export const marketFeeds = (test: Test) => {
       assert.deepStrictEqual(yield* store.listed({ topics: [`${under}/ann`], prefix: name, ...rest }), [
         { symbol: name, exchange: "NASDAQ" }
       ])
+    }))
+
+  test("MX5 who tells of a symbol is told in the order of trust, and of one trust whoever told of it first; at most so many", () =>
+    Effect.gen(function* () {
+      const store = yield* MarketStore
+      const [name, under] = [symbol(), fresh("md")]
+      const topics = Array.from({ length: TELLING + 2 }, (_, n) => `${under}/${n % 2 === 0 ? "b" : "a"}/${n}`)
+      for (const [n, topic] of topics.entries())
+        yield* told(
+          topic,
+          { quotes: [quote(name, "X")], watermark: BigInt(n) },
+          { topic: partition().topic, partition: n % 3 }
+        )
+      yield* told(`${under}/other`, { quotes: [quote(symbol(), "X")] })
+      const who = (trust: ReadonlyArray<string>, of: ReadonlyArray<string> = [`${under}/*`]) =>
+        Effect.map(store.told({ symbol: name, topics: of, exchange: undefined, trust }), (all) =>
+          all.map(({ topic }) => topic)
+        )
+      assert.deepStrictEqual(yield* who([]), topics.slice(0, TELLING))
+      assert.deepStrictEqual(yield* who([`${under}/*`]), topics.slice(0, TELLING))
+      const even = topics.filter((_, n) => n % 2 === 0)
+      const odd = topics.filter((_, n) => n % 2 === 1)
+      assert.deepStrictEqual(yield* who([`${under}/a/*`]), [...odd, ...even].slice(0, TELLING))
+      assert.deepStrictEqual(
+        yield* who([topics[9]!, `${under}/b/*`, "*"]),
+        [topics[9]!, ...even, ...odd.filter((one) => one !== topics[9])].slice(0, TELLING)
+      )
+      assert.deepStrictEqual(yield* who([], [topics[7]!, `${under}/a/1`]), [topics[1]!, topics[7]!])
+      // Two partitions of one topic are one that tells, as far as the slower one.
+      const [both] = [partition().topic]
+      yield* told(
+        `${under}c`,
+        { quotes: [quote(name, "Y"), quote(name, "X")], watermark: 7n },
+        { topic: both, partition: 0 }
+      )
+      yield* told(`${under}c`, { quotes: [quote(name, "X")], watermark: 3n }, { topic: both, partition: 1 })
+      assert.deepStrictEqual(
+        yield* store.told({ symbol: name, topics: [`${under}c`], exchange: undefined, trust: [] }),
+        [{ topic: `${under}c`, exchanges: ["X", "Y"], watermark: 3n }]
+      )
     }))
 
   test("MX3 a topic has its share of instruments, whatever its partitions; others have room, until there are as many as may be", () =>

@@ -250,12 +250,11 @@ export const marketContract = (test: Test) => {
         })
       const trades = [on(0), on(0, { exchange: "KRAKEN" }), on(1), on(2, { conditions: ["I"] }), on(5), on(-120)]
       yield* store.write(projection({ partition: at, to: { epoch: 1, offset: 8 }, watermark: TEN, ...of(trades) }))
-      const anywhere = { topics: ["*"], exchange: undefined }
-      assert.deepStrictEqual(yield* store.traded({ ...anywhere, symbol: name }), [
-        { exchange: "KRAKEN", watermark: TEN },
-        { exchange: "NASDAQ", watermark: TEN }
+      const anywhere = { topics: ["*"], exchange: undefined, trust: [] }
+      assert.deepStrictEqual(yield* store.told({ ...anywhere, symbol: name }), [
+        { topic: "ticks", exchanges: ["KRAKEN", "NASDAQ"], watermark: TEN }
       ])
-      assert.deepStrictEqual(yield* store.traded({ ...anywhere, symbol: symbol() }), [])
+      assert.deepStrictEqual(yield* store.told({ ...anywhere, symbol: symbol() }), [])
       const ten = millisOf(TEN)
       const query: BarQuery = {
         ...{ symbol: name, topics: ["*"], exchanges: ["NASDAQ", "KRAKEN"], interval: "1m" },

@@ -38,7 +38,7 @@ export const marketSweeps = (test: Test) => {
         assert.strictEqual((yield* read(old, interval)).length, 0, interval)
         assert.strictEqual((yield* read(young, interval)).length, 1, interval)
       }
-      assert.deepStrictEqual(yield* store.traded({ symbol: old, topics: ["*"], exchange: undefined }), [])
+      assert.deepStrictEqual(yield* store.told({ symbol: old, topics: ["*"], exchange: undefined, trust: [] }), [])
       // What comes late finds room again.
       yield* store.sweep(lease, 10_000, keep)
       yield* store.write(

@@ -19,7 +19,7 @@ const asked = { symbol: "AAPL", exchange: undefined, topic: undefined, session: 
 const bars = (more: Partial<AskedBars> = {}): AskedBars => ({
   ...{ ...asked, interval: "1m", from: ten, until: undefined, limit: 100, fill: "none", ...more }
 })
-const layer = MarketData.layer({ staleMillis: 60_000 }).pipe(
+const layer = MarketData.layer({ staleMillis: 60_000, topics: ["market-data/normalized/*"] }).pipe(
   Layer.provideMerge(MarketStore.layer.pipe(Layer.provide(State.layer)))
 )
 const test = <E>(
@@ -82,7 +82,8 @@ describe("MarketData", () => {
       assert.strictEqual(yield* as(eve, here), 2)
       assert.strictEqual(yield* as(system, here), 4)
       assert.strictEqual((yield* as(system, latest(NASDAQ))).trade.id, "e")
-      // Who may read both says which one is meant.
+      // Who may read both is told of hers what can be put together, and says which one is meant.
+      assert.deepStrictEqual(yield* as(system, told), before)
       assert.strictEqual((yield* as(system, latest({ topic: "market-data/open/us" }))).trade.id, "b")
       assert.strictEqual(yield* named(latest({ topic: "market-data/eve" })), "NoMarketData")
     }),
@@ -121,6 +122,51 @@ describe("MarketData", () => {
       assert.strictEqual(yield* named(none), "Forbidden")
     }),
     viewer
+  )
+
+  test(
+    "MU4 nobody's exchanges or hours keep readers from what others told: whose they are is left out, and named with why",
+    Effect.gen(function* () {
+      const [us, eve] = ["market-data/normalized/us", "market-data/normalized/eve"]
+      const both = Effect.all({ latest: latest(), history: history() })
+      yield* traded(us, [on(0, { id: "a" })])
+      yield* traded(eve, [on(1, { id: "e", exchange: "KRAKEN", price: 99n })])
+      const { latest: newest, history: its } = yield* both
+      assert.deepInclude(newest, { topics: [us, eve], leftOut: [] })
+      assert.deepInclude(its, { topics: [us], leftOut: [{ topic: eve, why: "hours" }] })
+      assert.deepStrictEqual(
+        its.candles.map(({ bar }) => bar.high),
+        [100n * SECOND]
+      )
+      yield* traded(
+        "market-data/normalized/more",
+        Array.from({ length: 33 }, (_, n) => on(2, { exchange: `A${n}` }))
+      )
+      assert.deepInclude(yield* latest(), {
+        topics: [us, eve],
+        leftOut: [{ topic: "market-data/normalized/more", why: "exchanges" }]
+      })
+      // Of one exchange, and of one topic, all is told.
+      assert.deepInclude(yield* latest({ exchange: "A7" }), { topics: ["market-data/normalized/more"], leftOut: [] })
+      assert.deepInclude(yield* history({ topic: eve }), { topics: [eve], leftOut: [] })
+    })
+  )
+
+  test(
+    "MU4 topics that the first patterns cover are trusted: what others tell of the same symbol is left out, and told of others",
+    Effect.gen(function* () {
+      yield* traded("market-data/eve", [on(5, { id: "e", price: 99n }), on(5, { symbol: "HERS" })])
+      yield* traded("market-data/normalized/us", [on(0, { id: "a" })])
+      const leftOut = [{ topic: "market-data/eve", why: "trust" }] as const
+      const newest = yield* latest()
+      assert.deepInclude(newest, { topics: ["market-data/normalized/us"], leftOut })
+      assert.strictEqual(newest.trade.id, "a")
+      const { candles, ...rest } = yield* history()
+      assert.deepInclude(rest, { topics: ["market-data/normalized/us"], leftOut })
+      assert.lengthOf(candles, 1)
+      assert.deepInclude(yield* latest({ symbol: "HERS" }), { topics: ["market-data/eve"], leftOut: [] })
+      assert.strictEqual((yield* latest({ topic: "market-data/eve" })).trade.id, "e")
+    })
   )
 
   test(

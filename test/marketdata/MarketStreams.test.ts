@@ -25,7 +25,7 @@ const fanout = Layer.succeed(
     readersOf: () => 0
   })
 )
-const layer = MarketStreams.layer({ topics: "ticks/*" }).pipe(
+const layer = MarketStreams.layer({ topics: ["ticks/*"] }).pipe(
   Layer.provide([fanout, TopicStore.layer.pipe(Layer.provide(State.layer))])
 )
 const wish = {

@@ -16,7 +16,7 @@ import { events, newTopic } from "../support/Topics.ts"
 const MINUTE = 60_000
 /** The beginning of a minute. */
 const begin = Date.UTC(2026, 10, 27, 10)
-const options = { topics: "ticks/*", keepMillis: 30 * 86_400_000 }
+const options = { topics: ["ticks/*"], keepMillis: 30 * 86_400_000 }
 
 /** A node of its own on the database. Returns what it gives, and what ends it. */
 const node = Effect.fnUntraced(function* (state: State) {

@@ -162,8 +162,8 @@ export const topics = Layer.mergeAll(
   RoutingRules.layer,
   ConsumerConnections.layer().pipe(Layer.provideMerge(Consuming.layer({ run: "test" }))),
   Reading.layer({ waitingReads: 8 }),
-  MarketData.layer({ staleMillis: 60_000 }),
-  MarketStreams.layer({ topics: "market-data/normalized/*" }).pipe(
+  MarketData.layer({ staleMillis: 60_000, topics: ["market-data/normalized/*"] }),
+  MarketStreams.layer({ topics: ["market-data/normalized/*"] }).pipe(
     Layer.provideMerge(Fanout.layer({ readers: 100, ringBytes: 1_048_576, ringsBytes: 8_388_608 }))
   )
 ).pipe(

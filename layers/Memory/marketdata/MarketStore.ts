@@ -5,16 +5,17 @@ import { SESSIONS } from "../../../src/marketdata/Calendar.ts"
 import { coveredBy } from "../../../src/marketdata/Covered.ts"
 import {
   type BarQuery,
-  EXCHANGES,
   INSTRUMENTS,
   type LatestTrade,
   MarketStore,
   SHARE,
+  TELLING,
   type Written
 } from "../../../src/marketdata/MarketStore.ts"
 import type { Projection } from "../../../src/marketdata/Projection.ts"
 import type { StoredBar } from "../../../src/marketdata/Series.ts"
 import { compare, type Instrument, type Order } from "../../../src/marketdata/Tick.ts"
+import { EXCHANGES, type Telling } from "../../../src/marketdata/Trust.ts"
 import { samePlace } from "../../../src/topics/MessageId.ts"
 import { partitionKey } from "../../../src/topics/Piece.ts"
 import { fenced } from "../leases/LeaseTables.ts"
@@ -49,7 +50,7 @@ const hear = (tables: MarketTables, feed: Feed, { bars, instead, newest, quotes 
   const its = feeds.filter(({ cursor }) => cursor.partition.topic === feed.cursor.partition.topic)
   const room = Math.max(0, Math.min(INSTRUMENTS - count(feeds), SHARE - count(its)))
   const sorted = [...heard].sort(byText(([, { symbol, exchange }]) => `${symbol} ${exchange}`))
-  for (const [name, one] of sorted.slice(0, room)) feed.instruments.set(name, one)
+  for (const [name, one] of sorted.slice(0, room)) feed.instruments.set(name, { ...one, first: tables.heard++ })
   return Math.max(0, heard.size - room)
 }
 
@@ -108,7 +109,7 @@ const newestOf = <A extends Order>(rows: ReadonlyArray<A>, keyOf: (row: A) => st
   return [...kept].sort(byText(([key]) => key)).map(([, row]) => row)
 }
 
-const least = (a: bigint | undefined, b: bigint): bigint => (a === undefined || b < a ? b : a)
+const least = (a: bigint, b: bigint): bigint => (b < a ? b : a)
 
 const remove = <A>(rows: Map<string, A>, old: (row: A) => boolean): number => {
   let gone = 0
@@ -144,8 +145,8 @@ export const layer = Layer.effect(
     const { feeds } = state.tables(MarketTables)
     /** MX5 */
     const of = (topics: ReadonlyArray<string>): ReadonlyArray<Feed> => {
-      const patterns = topics.map(coveredBy)
-      return [...feeds.values()].filter(({ name }) => patterns.some(({ covers }) => covers(name)))
+      const { covers } = coveredBy(topics)
+      return [...feeds.values()].filter(({ name }) => covers(name))
     }
 
     const matching = (query: BarQuery, from: number, until: number): ReadonlyArray<StoredBar> => {
@@ -178,17 +179,24 @@ export const layer = Layer.effect(
             return last === undefined ? [] : [{ exchange, symbol, session, mark: last.bar.close! }]
           })
         }),
-      traded: ({ symbol, topics, exchange }) =>
+      told: ({ symbol, topics, exchange, trust }) =>
         Effect.sync(() => {
-          const marks = new Map<string, bigint>()
-          for (const { cursor, instruments } of of(topics))
-            for (const one of instruments.values())
-              if (one.symbol === symbol && (exchange === undefined || one.exchange === exchange))
-                marks.set(one.exchange, least(marks.get(one.exchange), cursor.watermark))
-          return [...marks]
-            .sort(byText(([exchange]) => exchange))
-            .slice(0, EXCHANGES + 1)
-            .map(([exchange, watermark]) => ({ exchange, watermark: watermark || undefined }))
+          const tellings = new Map<string, Telling & { readonly first: number }>()
+          for (const { name, cursor, instruments } of of(topics))
+            for (const one of instruments.values()) {
+              if (one.symbol !== symbol || (exchange !== undefined && one.exchange !== exchange)) continue
+              const { exchanges = [], watermark, first = one.first } = tellings.get(name) ?? {}
+              const slowest = tellings.has(name) ? least(watermark ?? 0n, cursor.watermark) : cursor.watermark
+              tellings.set(name, {
+                ...{ topic: name, exchanges: [...new Set([...exchanges, one.exchange])].sort() },
+                ...{ watermark: slowest || undefined, first: Math.min(first, one.first) }
+              })
+            }
+          const { rankOf } = coveredBy(trust)
+          return [...tellings.values()]
+            .sort((a, b) => rankOf(a.topic) - rankOf(b.topic) || a.first - b.first)
+            .slice(0, TELLING)
+            .map(({ first: _, ...one }) => ({ ...one, exchanges: one.exchanges.slice(0, EXCHANGES + 1) }))
         }),
       latest: ({ symbol, topics }, exchanges) =>
         Effect.sync(() => {
@@ -208,6 +216,7 @@ export const layer = Layer.effect(
             of(topics).flatMap(({ instruments }) => [...instruments.values()].map((one) => [textOf(one), one] as const))
           )
           return [...all.values()]
+            .map(({ symbol, exchange }) => ({ symbol, exchange }))
             .filter((one) => one.symbol.startsWith(prefix) && (after === undefined || textOf(one) > textOf(after)))
             .sort(byText(textOf))
             .slice(0, limit)

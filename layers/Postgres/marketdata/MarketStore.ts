@@ -3,15 +3,16 @@ import { Effect, Layer } from "effect"
 import { SESSIONS } from "../../../src/marketdata/Calendar.ts"
 import {
   type BarQuery,
-  EXCHANGES,
   INSTRUMENTS,
   MarketStore,
   SHARE,
   type SweptMarket,
+  TELLING,
   type Visible,
   type Written
 } from "../../../src/marketdata/MarketStore.ts"
 import type { Instrument } from "../../../src/marketdata/Tick.ts"
+import { EXCHANGES, type Telling } from "../../../src/marketdata/Trust.ts"
 import { dropRanges } from "../connection/DropRanges.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
@@ -35,6 +36,10 @@ import {
 /** Rows of each that one step removes. */
 const STEP = 5_000
 
+interface TellingRow extends Pick<Telling, "topic" | "exchanges"> {
+  readonly watermark: string
+}
+
 interface WrittenRow {
   readonly left?: number
   readonly epoch?: number | null
@@ -51,8 +56,11 @@ export const layer = Layer.effect(
     const { other: sql, reads } = yield* Pools
     const barsOf = ({ interval }: BarQuery) => (interval === "1d" ? reads`market_days` : reads`market_bars`)
     /** The instruments of a symbol, of topics that are asked for. MX5 */
-    const seen = ({ symbol, topics }: Visible) => reads`
-      i.symbol = ${symbol} and i.topic = any ((select herald_market_topics(${JSON.stringify(topics)}::text::jsonb))::bigint[])`
+    const ofTopics = (topics: Visible["topics"]) =>
+      topics.includes("*")
+        ? reads`true`
+        : reads`i.topic = any ((select herald_market_topics(${JSON.stringify(topics)}::text::jsonb))::bigint[])`
+    const seen = ({ symbol, topics }: Visible) => reads`i.symbol = ${symbol} and ${ofTopics(topics)}`
     /** Those of exchanges. */
     const among = (of: Visible, exchanges: ReadonlyArray<string>) =>
       reads`${seen(of)} and i.exchange = any (string_to_array(${exchanges.join(" ")}, ' '))`
@@ -104,16 +112,14 @@ export const layer = Layer.effect(
                 and b.start_at < herald_at(k.start::float8) and b.close is not null order by b.start_at desc limit 1) m`),
           (rows) => rows.map(readClosed)
         ),
-      traded: ({ exchange, ...of }) =>
+      told: ({ symbol, topics, exchange, trust }) =>
         Effect.map(
-          guarded("read where a symbol is traded")(reads<{ exchange: string; watermark: string }>`
-            select i.exchange, min(c.watermark)::text as watermark from market_instruments i
-              join market_cursors c on c.topic = i.topic and c.part = i.part
-            where ${exchange === undefined ? seen(of) : among(of, [exchange])}
-            group by i.exchange order by i.exchange limit ${EXCHANGES + 1}`),
+          guarded("read who tells of a symbol")(reads<TellingRow>`
+            select topic, to_jsonb(exchanges) as exchanges, watermark::text as watermark from herald_market_told(${symbol}, ${exchange ?? null}::text,
+              ${JSON.stringify(topics)}::text::jsonb, ${JSON.stringify(trust)}::text::jsonb, ${TELLING}::int, ${EXCHANGES + 1}::int)`),
           (rows) =>
-            rows.map(({ exchange, watermark }) => ({
-              exchange,
+            rows.map(({ watermark, ...row }) => ({
+              ...row,
               watermark: watermark === "0" ? undefined : BigInt(watermark)
             }))
         ),
@@ -141,7 +147,7 @@ export const layer = Layer.effect(
       listed: ({ topics, prefix, after, limit }) =>
         guarded("list market data")(reads<Instrument>`
           select i.symbol, i.exchange from market_instruments i
-          where i.topic = any ((select herald_market_topics(${JSON.stringify(topics)}::text::jsonb))::bigint[])
+          where ${ofTopics(topics)}
             and i.symbol >= ${prefix} and starts_with(i.symbol, ${prefix})
             and (i.symbol, i.exchange) > (${after?.symbol ?? ""}, ${after?.exchange ?? ""})
           group by i.symbol, i.exchange order by i.symbol, i.exchange limit ${limit}::int`),

@@ -128,7 +128,7 @@ export const startServices = (open: Partial<OpenFlagsOptions> = {}, burst = 100_
       ...open
     }),
     Refs.layer,
-    MarketData.layer({ staleMillis: 60_000 }),
+    MarketData.layer({ staleMillis: 60_000, topics: ["market-data/normalized/*"] }),
     topicLayer.pipe(Layer.provide(access)),
     Layer.merge(Schedules.layer, Rollouts.layer.pipe(Layer.provide(Policies.layer))).pipe(
       Layer.provideMerge(Layer.merge(watched(state.seen), Flags.layer))

@@ -80,10 +80,10 @@ export const makeHistory = Effect.gen(function* () {
     call.begin({})
     for (let from = asked.from; ; ) {
       yield* access.spend(identity, COST)
-      const { candles, next } = yield* marketData.history({ ...asked, from })
+      const { candles, next, topics, leftOut } = yield* marketData.history({ ...asked, from })
       yield* stillGood(identity)
       if (candles.length > 0 || next === undefined) {
-        const message = { bars: candles.map(barOf) }
+        const message = { bars: candles.map(barOf), topics: [...topics], leftOut: [...leftOut] }
         yield* sent(call, Buffer.from(StreamHistoricalDataResponse.encode(message).finish()))
       }
       if (next === undefined) return

@@ -85,6 +85,17 @@ const SessionName = Schema.Literals(SESSIONS)
 
 const SideShown = Schema.NullOr(Schema.Struct({ price: Decimal, size: Decimal }))
 
+const OfTopics = {
+  topics: Schema.Array(Schema.String).annotate({ description: "Of which topics this was put together." }),
+  left_out: Schema.Array(
+    Schema.Struct({ topic: Schema.String, why: Schema.Literals(["trust", "exchanges", "hours"]) })
+  ).annotate({
+    description:
+      "Topics that tell of the symbol, too. trust: one of an earlier pattern of MARKET_DATA_TOPICS does; exchanges: with theirs there would be too many; " +
+      "hours: their exchanges have others. `topic` asks for one."
+  })
+}
+
 export const Latest = Schema.Struct({
   symbol: Schema.String,
   exchange: Schema.String,
@@ -101,6 +112,7 @@ export const Latest = Schema.Struct({
   market: SessionName,
   age_ms: Whole,
   stale: Schema.Boolean,
+  ...OfTopics,
   quote: Schema.NullOr(Schema.Struct({ bid: SideShown, ask: SideShown, timestamp: Stamp, ts_event: Nanos }))
 }).annotate({ identifier: "LatestMarketData" })
 export type Latest = typeof Latest.Type
@@ -127,7 +139,8 @@ export const History = Schema.Struct({
   data: Schema.Array(Bar),
   count: Whole,
   has_more: Schema.Boolean,
-  cursor: Schema.NullOr(Schema.String)
+  cursor: Schema.NullOr(Schema.String),
+  ...OfTopics
 }).annotate({ identifier: "MarketDataHistory" })
 export type History = typeof History.Type
 
@@ -148,12 +161,12 @@ const side = (one: Side | undefined) =>
   one === undefined ? null : { price: priceText(one.price), size: decimalText(one.size) }
 const maybe = (nanos: bigint | undefined): string | null => (nanos === undefined ? null : priceText(nanos))
 
-export const latestOf = ({ trade, quote, market, age, stale }: Newest): Latest => ({
+export const latestOf = ({ trade, quote, market, age, stale, topics, leftOut }: Newest): Latest => ({
   ...{ symbol: trade.symbol, exchange: trade.exchange, price: priceText(trade.price), size: decimalText(trade.size) },
   ...{ currency: trade.currency, timestamp: stamp(millisOf(trade.tsEvent)), ts_event: String(trade.tsEvent) },
   ts_recv: trade.tsRecv === 0n ? null : String(trade.tsRecv),
   ...{ sequence: String(trade.sequence), id: trade.id, conditions: trade.conditions, session: trade.session },
-  ...{ market, age_ms: age, stale },
+  ...{ market, age_ms: age, stale, topics, left_out: leftOut },
   quote:
     quote === undefined
       ? null
@@ -166,7 +179,7 @@ export const latestOf = ({ trade, quote, market, age, stale }: Newest): Latest =
 export const historyOf = (
   { symbol, exchange }: Asked,
   interval: History["interval"],
-  { candles, next }: Bars
+  { candles, next, topics, leftOut }: Bars
 ): History => ({
   ...{ symbol, exchange: exchange ?? null, interval },
   data: candles.map(({ start, end, bar, revision, final, filled }) => ({
@@ -174,7 +187,8 @@ export const historyOf = (
     ...{ open: maybe(bar.open?.price), high: maybe(bar.high), low: maybe(bar.low), close: maybe(bar.close?.price) },
     ...{ volume: decimalText(bar.volume), vwap: maybe(averageOf(bar)), trades: bar.trades, revision, final, filled }
   })),
-  ...{ count: candles.length, has_more: next !== undefined, cursor: next === undefined ? null : String(next) }
+  ...{ count: candles.length, has_more: next !== undefined, cursor: next === undefined ? null : String(next) },
+  ...{ topics, left_out: leftOut }
 })
 
 const OF_MARKET_DATA = /^\/api(?=\/v1\/market-data(?:[/?]|$))/

@@ -14,7 +14,10 @@ describe("StreamHistoricalData", () => {
     let good = true
     let pages = 0
     const endless = Layer.mock(MarketData, {
-      history: () => Effect.sync(() => ({ symbol: "A", exchange: "X", candles: [], next: ++pages }) as never)
+      history: () =>
+        Effect.sync(
+          () => ({ symbol: "A", exchange: "X", candles: [], next: ++pages, topics: [], leftOut: [] }) as never
+        )
     })
     const access = Layer.mock(Access, {
       spend: () => Effect.sync(() => void (good = pages < 3)),

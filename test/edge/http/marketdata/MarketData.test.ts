@@ -45,6 +45,7 @@ describe("market data over HTTP", () => {
     assert.deepInclude(body, {
       ...{ symbol: "XBT/USDT", exchange: "KRAKEN", price: "104000", size: "1", currency: "USDT", id: "3" },
       ...{ ts_event: String(nanos + 150n * SECOND), ts_recv: "5", sequence: "7", conditions: [], session: "regular" },
+      ...{ topics: ["market-data/coins"], left_out: [] },
       ...{ market: "regular", stale: true, timestamp: new Date(at + 150_000).toISOString() }
     })
     assert.isAbove(body.age_ms, 2 * DAY - 1)
@@ -58,6 +59,7 @@ describe("market data over HTTP", () => {
     assert.strictEqual(status, 200, JSON.stringify(body))
     assert.deepStrictEqual(body, {
       ...{ symbol: "XBT/USDT", exchange: null, interval: "1m", count: 1, has_more: true, cursor: String(at + 120_000) },
+      ...{ topics: ["market-data/coins"], left_out: [] },
       data: [
         {
           ...{ start_time: new Date(at).toISOString(), end_time: new Date(at + 60_000).toISOString() },

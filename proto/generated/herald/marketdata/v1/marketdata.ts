@@ -364,6 +364,19 @@ export interface StreamHistoricalDataRequest {
 
 export interface StreamHistoricalDataResponse {
   bars: Bar[];
+  /** Of which topics the bars of this message were put together. */
+  topics: string[];
+  /** Topics that tell of the symbol, too. */
+  leftOut: LeftOut[];
+}
+
+export interface LeftOut {
+  topic: string;
+  /**
+   * trust: one of an earlier pattern of MARKET_DATA_TOPICS tells of it; exchanges: with theirs there would be too many; hours: their exchanges have
+   * others.
+   */
+  why: string;
 }
 
 export interface Bar {
@@ -2237,13 +2250,19 @@ export const StreamHistoricalDataRequest: MessageFns<StreamHistoricalDataRequest
 };
 
 function createBaseStreamHistoricalDataResponse(): StreamHistoricalDataResponse {
-  return { bars: [] };
+  return { bars: [], topics: [], leftOut: [] };
 }
 
 export const StreamHistoricalDataResponse: MessageFns<StreamHistoricalDataResponse> = {
   encode(message: StreamHistoricalDataResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.bars) {
       Bar.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.topics) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.leftOut) {
+      LeftOut.encode(v!, writer.uint32(26).fork()).join();
     }
     return writer;
   },
@@ -2269,6 +2288,22 @@ export const StreamHistoricalDataResponse: MessageFns<StreamHistoricalDataRespon
             message.bars.push(Bar.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.topics.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.leftOut.push(LeftOut.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2282,13 +2317,27 @@ export const StreamHistoricalDataResponse: MessageFns<StreamHistoricalDataRespon
   },
 
   fromJSON(object: any): StreamHistoricalDataResponse {
-    return { bars: globalThis.Array.isArray(object?.bars) ? object.bars.map((e: any) => Bar.fromJSON(e)) : [] };
+    return {
+      bars: globalThis.Array.isArray(object?.bars) ? object.bars.map((e: any) => Bar.fromJSON(e)) : [],
+      topics: globalThis.Array.isArray(object?.topics) ? object.topics.map((e: any) => globalThis.String(e)) : [],
+      leftOut: globalThis.Array.isArray(object?.leftOut)
+        ? object.leftOut.map((e: any) => LeftOut.fromJSON(e))
+        : globalThis.Array.isArray(object?.left_out)
+        ? object.left_out.map((e: any) => LeftOut.fromJSON(e))
+        : [],
+    };
   },
 
   toJSON(message: StreamHistoricalDataResponse): unknown {
     const obj: any = {};
     if (message.bars?.length) {
       obj.bars = message.bars.map((e) => Bar.toJSON(e));
+    }
+    if (message.topics?.length) {
+      obj.topics = message.topics;
+    }
+    if (message.leftOut?.length) {
+      obj.leftOut = message.leftOut.map((e) => LeftOut.toJSON(e));
     }
     return obj;
   },
@@ -2299,6 +2348,93 @@ export const StreamHistoricalDataResponse: MessageFns<StreamHistoricalDataRespon
   fromPartial<I extends Exact<DeepPartial<StreamHistoricalDataResponse>, I>>(object: I): StreamHistoricalDataResponse {
     const message = createBaseStreamHistoricalDataResponse();
     message.bars = object.bars?.map((e) => Bar.fromPartial(e)) || [];
+    message.topics = object.topics?.map((e) => e) || [];
+    message.leftOut = object.leftOut?.map((e) => LeftOut.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseLeftOut(): LeftOut {
+  return { topic: "", why: "" };
+}
+
+export const LeftOut: MessageFns<LeftOut> = {
+  encode(message: LeftOut, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.why !== "") {
+      writer.uint32(18).string(message.why);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LeftOut {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLeftOut();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.why = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): LeftOut {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      why: isSet(object.why) ? globalThis.String(object.why) : "",
+    };
+  },
+
+  toJSON(message: LeftOut): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.why !== "") {
+      obj.why = message.why;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<LeftOut>, I>>(base?: I): LeftOut {
+    return LeftOut.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<LeftOut>, I>>(object: I): LeftOut {
+    const message = createBaseLeftOut();
+    message.topic = object.topic ?? "";
+    message.why = object.why ?? "";
     return message;
   },
 };
