@@ -8,6 +8,8 @@ import { newFolder } from "../../test/support/folder.ts"
 import { Http } from "./Http.ts"
 import { until } from "./Process.ts"
 
+/** Milliseconds until a start is given up: a machine that is starved takes several times as long as any other. */
+const PATIENCE = 240_000
 const ROOT = new URL("../../", import.meta.url).pathname
 
 /** Limits that are there to be hit by people, not by a benchmark; everything else is as it ships. */
@@ -89,12 +91,16 @@ export class Server implements AsyncDisposable {
   async start(flags: ReadonlyArray<string> = []): Promise<this> {
     this.launch(flags)
     const file = join(this.data, "server.json")
-    const said = await until("the server to serve", () => {
-      if (this.#child?.exitCode != null) throw new Error(`the server ended: ${this.output}`)
-      if (!existsSync(file)) return undefined
-      const found = JSON.parse(readFileSync(file, "utf8")) as { pid: number; http: string; grpc: string }
-      return found.pid === this.pid ? found : undefined
-    })
+    const said = await until(
+      "the server to serve",
+      () => {
+        if (this.#child?.exitCode != null) throw new Error(`the server ended: ${this.output}`)
+        if (!existsSync(file)) return undefined
+        const found = JSON.parse(readFileSync(file, "utf8")) as { pid: number; http: string; grpc: string }
+        return found.pid === this.pid ? found : undefined
+      },
+      PATIENCE
+    )
     this.http = said.http
     this.grpc = said.grpc
     return this

@@ -1,8 +1,11 @@
-/** `npm run chaos -- --seed N --minutes M`: exits 1 and prints the seed and the schedule when a promise was broken. */
+/** `npm run chaos -- --seed N --minutes M --no-kafka`: the latter has no faults of Kafka. Exits 1 and prints the seed and the schedule when a promise was broken. */
 import { parseArgs } from "node:util"
 import { run } from "./Chaos.ts"
 
-const { values } = parseArgs({ options: { seed: { type: "string" }, minutes: { type: "string" } } })
+const { values } = parseArgs({
+  options: { seed: { type: "string" }, minutes: { type: "string" }, kafka: { type: "boolean", default: true } },
+  allowNegative: true
+})
 const seed = Number(values.seed ?? Date.now() % 1_000_000)
 const minutes = Number(values.minutes ?? 1)
 if (!Number.isInteger(seed) || !(minutes > 0)) throw new Error("--seed: a whole number; --minutes: a number above 0")
