@@ -26,17 +26,19 @@ const FILLED = 500
 class Readers implements AsyncDisposable {
   readonly #child: ChildProcess
   #heard: (said: LogSaid) => void = () => {}
+  #failed: (error: Error) => void = () => {}
 
   constructor(server: Server) {
     this.#child = fork(PROGRAM, [server.grpc.split(":")[1]!, server.token])
     this.#child.on("message", (said: LogSaid) => this.#heard(said))
+    this.#child.once("exit", (code) => this.#failed(new Error(`readers ended with ${code}`)))
   }
 
   /** What it says next. One at a time. */
   ask(wish: LogWish): Promise<LogSaid> {
     return new Promise((resolve, reject) => {
       this.#heard = resolve
-      this.#child.once("exit", (code) => reject(new Error(`readers ended with ${code}`)))
+      this.#failed = reject
       this.#child.send(wish)
     })
   }

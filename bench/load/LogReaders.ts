@@ -45,7 +45,7 @@ const say = (said: LogSaid) => void process.send!(said, () => {}) // nobody may 
 
 let [wrong, told, cpu, since] = [0, 0, process.cpuUsage(), nanos()]
 /** How many events were so many tenths of a millisecond late. */
-let late = new Uint32Array(100_000)
+let late = new Uint32Array(600_000)
 let timed: Timed | undefined
 const following: Array<{ next: number }> = []
 

@@ -14,6 +14,8 @@ import { ROLLED, Rollouts } from "./Rollouts.ts"
 import { TopicPromises } from "./TopicPromises.ts"
 
 const CLIENTS = 30
+/** Three nodes and what is left of one that was killed have to fit into what PostgreSQL takes: 60. */
+const POOLS = { DATABASE_POOL_READS: "4", DATABASE_POOL_OTHER: "5" }
 const pause = (millis: number) => new Promise((resolve) => setTimeout(resolve, millis))
 
 export interface Outcome {
@@ -63,7 +65,7 @@ export const run = async ({ seed, millis, kafka: withKafka }: ChaosOptions): Pro
   let publisher: Promise<void> | undefined
   await using redis = await startRedis()
   await using kafka = withKafka ? await KafkaServer.start() : undefined
-  const env = { REDIS_URL: redis.url, ...(kafka === undefined ? {} : { KAFKA_BROKERS: kafka.address }) }
+  const env = { ...POOLS, REDIS_URL: redis.url, ...(kafka === undefined ? {} : { KAFKA_BROKERS: kafka.address }) }
   const database = await startNativeDatabase()
   const nodes = await Nodes.start({ count: 3, database: async () => database, databaseUrl: behind, env })
   const scene: Scene = { nodes, database, proxy: proxy!, redis: redis.nodes[0]!, kafka }
