@@ -6,20 +6,24 @@
  *        of a topic that was deleted, with one that does not.
  *   BX27 Where a reader begins is decided once, by what the log says when it comes: what is stored then comes before `live`, and nothing between the
  *        two is left out or comes twice.
- *   BX10–BX12 in Broadcast.ts, BX14 and BX15 in CatchingUp.ts, BX17–BX19 in Tail.ts, BX20 in Hall.ts, BX28, BX39 and BX40 in Halls.ts, BX30 in Changed.ts,
+ *   BX10–BX12 in Broadcast.ts, BX14 and BX15 in CatchingUp.ts, BX17–BX19 in Tail.ts, BX20 in Hall.ts, BX28, BX39 and BX40 in Halls.ts, BX42 in Renewing.ts, BX30 in Changed.ts,
  *   BX38 in Asking.ts
  */
 import { Clock, Context, Effect, Layer } from "effect"
+import { Access } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
 import { requireTopic } from "../access/RequireTopic.ts"
 import { makeWatching } from "../access/Watching.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { costOfFilter } from "../filters/Remembered.ts"
+import { variablesIn } from "../filters/Variables.ts"
 import { afterEvery } from "../telemetry/Every.ts"
 import { Activity } from "../topics/Activity.ts"
 import { KnownTopics } from "../topics/KnownTopics.ts"
 import { noLog } from "../topics/Logs.ts"
 import type { Log } from "../topics/TopicLog.ts"
+import { lookingSlices } from "../work/Slices.ts"
 import { type Asking, makeAsking } from "./Asking.ts"
 import type { Broadcast } from "./Broadcast.ts"
 import { makeCounts } from "./Counts.ts"
@@ -27,6 +31,7 @@ import type { Hall } from "./Hall.ts"
 import { makeHalls, type Open } from "./Halls.ts"
 import { HeardLogs } from "./HeardLogs.ts"
 import type { Overflow, Reader, Sink } from "./Reader.ts"
+import { type Anew, byFilter, heldAnew } from "./Renewing.ts"
 import { ALL, type HeldSelection, type Selections, type Wish } from "./Selections.ts"
 import { beginningOf, type Start, wantedOf } from "./Start.ts"
 
@@ -88,6 +93,7 @@ interface Held {
 }
 
 const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes }: FanoutOptions) {
+  const access = yield* Access
   const known = yield* KnownTopics
   const logs = yield* HeardLogs
   const clock = yield* Clock.Clock
@@ -103,19 +109,33 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
     reader.sink.end(error)
   }
   /** BX39 */
-  const reselect = ({ hall, selections }: Open): void => {
-    for (const its of [...held.values()]) {
-      if (its.hall !== hall) continue
-      if (its.selections !== selections) {
-        const anew = selections.hold(its.wish)
-        its.selected.release()
-        its.selections = selections
-        its.selected = anew instanceof Error ? ALL : anew
-        if (anew instanceof Error) end(its.reader, anew)
+  const put = ({ hall, selections }: Open, made: ReadonlyArray<Anew<Held>>): void => {
+    for (const [its, anew] of made) {
+      if (held.get(its.reader) !== its) {
+        if (!(anew instanceof Error)) anew.release()
+        continue
       }
+      its.selected.release()
+      its.selections = selections
+      its.selected = anew instanceof Error ? ALL : anew
+      if (anew instanceof Error) end(its.reader, anew)
       hall.broadcast.reselect(its.reader, its.selected.selection)
     }
   }
+  /** BX42 */
+  const reselect = Effect.fnUntraced(function* (open: Open) {
+    const { hall, selections } = open
+    const left = byFilter(hall.broadcast.readers().flatMap((reader) => held.get(reader) ?? []))
+    while (left.length > 0) {
+      const made = yield* lookingSlices.through(() => heldAnew(left, selections))
+      yield* Effect.callback<void>((resume) => {
+        hall.broadcast.between(() => {
+          put(open, made)
+          resume(Effect.void)
+        })
+      })
+    }
+  })
   const halls = yield* makeHalls({
     ...{ ringBytes, ringsBytes, end, reselect },
     looked: ({ id }, figures) => activity.filtered(id, figures),
@@ -156,7 +176,10 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
             "principal",
             failure("TooManySubscriptions", `${identity.name} has all the readers that one principal may have`)
           )
-    const its = yield* Effect.onError(halls.of(topic, log), () => Effect.sync(place))
+    // What compiling costs counts, and waits for its turn.
+    const cost = costOfFilter(wish.filter, variablesIn(topic.schema))
+    const paid = Effect.andThen(cost === 0 ? Effect.void : access.spend(identity, cost), lookingSlices.soonest)
+    const its = yield* Effect.onError(Effect.andThen(paid, halls.of(topic, log)), () => Effect.sync(place))
     const { hall, selections } = its
     const { filter, fields, overflow, unpacks, delta = false } = wish
     const wanted: Wish = { filter, fields, delta, owner: identity.name }

@@ -6,7 +6,7 @@
  *        with an error that says so, and all others go on where they are.
  *   BX40 A log that is away or hangs holds up the readers of its own topics alone.
  */
-import { Clock, Effect, Exit, Scope } from "effect"
+import { Clock, Effect, Exit, Latch, Scope } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { Figures } from "../filters/Figures.ts"
 import { afterEvery } from "../telemetry/Every.ts"
@@ -32,8 +32,11 @@ const IDLE = 30_000
 export interface Open {
   readonly hall: Hall
   readonly scope: Scope.Closeable
-  /** Of the schema as it was last seen. */
+  /** Of the schema as it was last seen, of a topic of this version. */
   selections: Selections
+  version: number
+  /** Closed while its readers are given those. BX42 */
+  readonly settled: Latch.Latch
 }
 
 export interface HallsOptions {
@@ -45,8 +48,8 @@ export interface HallsOptions {
   readonly end: (reader: Reader, error: HeraldError) => void
   /** Filters of a topic's readers were asked about events. */
   readonly looked: (topic: Topic, figures: Figures) => void
-  /** The filters of its readers are to be held by these from now on; may not be done before it is called back. BX39 */
-  readonly reselect: (open: Open) => void
+  /** The filters of its readers are to be held by these from now on. BX39 */
+  readonly reselect: (open: Open) => Effect.Effect<void>
 }
 
 export const makeHalls = Effect.fnUntraced(function* (options: HallsOptions) {
@@ -100,13 +103,26 @@ export const makeHalls = Effect.fnUntraced(function* (options: HallsOptions) {
         ask: (reader, partition, from, packed) => reads.ask({ hall: hall(), reader, partition, from, packed })
       })
     }).pipe(Scope.provide(its))
-    return { hall, scope: its, selections: selectionsOf(topic) } satisfies Open
+    const [selections, settled] = [selectionsOf(topic), Latch.makeUnsafe(true)]
+    return { hall, scope: its, selections, settled, version: topic.version } satisfies Open
   })
 
+  /** Begins to, unless that is under way for another one. */
   const renew = (its: Open, topic: Topic): void => {
-    if (topic.id !== its.hall.topic.id || topic.schemaVersion === its.selections.schemaVersion) return
+    const { hall, selections, settled } = its
+    if (topic.id !== hall.topic.id || topic.schemaVersion === selections.schemaVersion) return
+    if (topic.version < its.version || !settled.isOpen()) return
     its.selections = selectionsOf(topic)
-    its.hall.broadcast.between(() => options.reselect(its))
+    its.version = topic.version
+    if (!hall.broadcast.isSelecting) return
+    settled.closeUnsafe()
+    const renewed = Effect.ensuring(
+      Effect.catchCause(options.reselect(its), (cause) =>
+        Effect.logError("filters of readers were not renewed", cause)
+      ),
+      Effect.sync(() => settled.openUnsafe())
+    )
+    run(Effect.forkIn(renewed, its.scope))
   }
 
   /** The topic's, with the filters of its schema. BX39 */
@@ -119,6 +135,10 @@ export const makeHalls = Effect.fnUntraced(function* (options: HallsOptions) {
       if (its !== made) yield* Scope.close(made.scope, Exit.void)
     }
     renew(its, topic)
+    while (!its.settled.isOpen()) {
+      yield* its.settled.await
+      renew(its, topic)
+    }
     return its
   })
 

@@ -101,6 +101,11 @@ export class Selections implements Looker {
     return { selection: key === "" ? undefined : this.#selection(filter, only, wanted), key, release }
   }
 
+  /** Of memory, about. */
+  get bytes(): number {
+    return this.#filters.bytes
+  }
+
   /** BX35. Undefined: there is no room. */
   #make(key: string, held: Held | undefined, things: number, owner: string): (() => void) | undefined {
     if (things === 0) return () => {}
@@ -126,7 +131,7 @@ export class Selections implements Looker {
       if (filter === "") return yield* made(batch, eventsOf(batch), projection)
       if (own === undefined) {
         own = new Filters(variables)
-        own.hold(filter)
+        own.hold(filter, undefined, held?.filter)
       }
       const taken: Array<Picked> = []
       const figures = yield* match(batch, own, (_, picked) => taken.push(picked))

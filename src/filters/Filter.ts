@@ -20,6 +20,7 @@ import type { EventName, Variables } from "./Variables.ts"
 import type { Wanted } from "./Wanted.ts"
 import { widen } from "./Widening.ts"
 import { OWN, Work } from "./Work.ts"
+import { compile } from "./Written.ts"
 
 /** Bytes of a filter's text. FZ7 */
 export const FILTER_BYTES = 4_096
@@ -28,6 +29,8 @@ export const STEPS = 1_000_000
 
 /** Steps of all filters that one event is dear to. FZ10 */
 export const EVENT_STEPS = 5_000_000
+/** Steps that all filters which nothing finds may take for a usual event: one that takes more alone is refused. */
+export const MOST_LOAD = 100_000
 /** Steps from which an evaluation is dear. */
 const DEAR = 10_000
 
@@ -94,9 +97,7 @@ export class Filter {
     this.#each = looksOf(this.#comparisons === undefined ? found.each : NO_WORK)
     this.#evaluate = this.#comparisons === undefined ? evaluate : undefined
     this.load =
-      this.#comparisons === undefined
-        ? this.#cost(undefined, this.#each.nodes > 0 ? USUAL_ELEMENTS : 0, TYPICAL)
-        : COMPARED * (this.#comparisons.length + 1)
+      this.#comparisons === undefined ? usual(this.#once, this.#each) : COMPARED * (this.#comparisons.length + 1)
     this.bytes = bytesOf(text, found, this.terms, this.#comparisons)
   }
 
@@ -124,19 +125,19 @@ export class Filter {
     return found === true ? "match" : found === false ? "other" : "failed"
   }
 
-  /** FZ8. `sizes`: undefined for usual ones. */
-  #cost(sizes: Sizes | undefined, elements: number, weights: typeof WORST): number {
+  /** FZ8 */
+  #cost(sizes: Sizes, elements: number, weights: typeof WORST): number {
     const once = worked(this.#once, sizes, weights)
     return elements === 0 ? once : once + elements * worked(this.#each, sizes, weights)
   }
 }
 
-/** Measured: a filter of two comparisons is 2 KB, one of seven parts that the engine evaluates 4 KB. */
+/** Measured: a filter of two comparisons is 2 KB, one of seven parts that the engine evaluates 4 KB, a pattern up to 165 bytes a character. */
 const BYTES = 1_400
 
 const bytesOf = (
   text: string,
-  { once, each }: Read,
+  { once, each, patterns }: Read,
   terms: ReadonlyArray<Term>,
   comparisons: ReadonlyArray<Comparison> | undefined
 ): number => {
@@ -145,9 +146,8 @@ const bytesOf = (
     BYTES +
     text.length +
     150 * values +
-    (comparisons !== undefined
-      ? 200 * comparisons.length
-      : 400 * (once.nodes + each.nodes) + 2_000 * Math.sign(once.patterns.size + each.patterns.size))
+    (comparisons !== undefined ? 200 * comparisons.length : 400 * (once.nodes + each.nodes)) +
+    patterns.reduce((sum, { pattern }) => sum + 2_000 + 170 * pattern.size, 0)
   )
 }
 
@@ -169,6 +169,13 @@ const worked = (
   for (const [name, times] of patterns) cost += bytesIn(name, sizes) * times * pattern
   return cost
 }
+
+/** Steps for a usual event. */
+const usual = (once: Looks, each: Looks): number =>
+  worked(once, undefined, TYPICAL) + (each.nodes === 0 ? 0 : USUAL_ELEMENTS * worked(each, undefined, TYPICAL))
+
+const tooDear = (load: number): string =>
+  `its patterns make it take ${Math.ceil(load)} steps for an event of ${USUAL} bytes, and ${MOST_LOAD} are allowed: fewer or shorter ones, with fewer repetitions`
 
 const bytesIn = (name: string, sizes: Sizes | undefined): number =>
   name === OWN ? 1 : sizes === undefined ? USUAL : (sizes[name] ?? 0)
@@ -199,6 +206,9 @@ export const prepare = (text: string, variables: Variables): Result.Result<Prepa
     const evaluate = parse(text, variables)
     const root = rootOf(evaluate)
     const found = read(root, variables)
+    const load = usual(looksOf(found.once), looksOf(found.each))
+    if (found.patterns.length > 0 && load > MOST_LOAD) throw new Refused(tooDear(load), 0) // RZ1
+    for (const one of found.patterns) compile(one)
     widen(root, found.kinds)
     const { valid, type, error } = evaluate.check()
     if (!valid || type === undefined) return Result.fail(problemOf(text, error))

@@ -12,10 +12,11 @@
 import { Result } from "effect"
 import { presenceOf, slotOf } from "./Engine.ts"
 import { type Figures, NO_FIGURES, sinceThen } from "./Figures.ts"
-import { EVENT_STEPS, type Filter, filterOf, type Outcome } from "./Filter.ts"
+import { EVENT_STEPS, type Filter, type Outcome } from "./Filter.ts"
 import { type Bucket, Index, SHARE } from "./Index.ts"
 import { JsonFields } from "./JsonFields.ts"
 import type { FilterProblem } from "./Problem.ts"
+import { rememberedFilter } from "./Remembered.ts"
 import type { EventName, Variables } from "./Variables.ts"
 import { countOf, type Wanted, wantAll } from "./Wanted.ts"
 import { ELEMENT_BYTES } from "./Work.ts"
@@ -108,8 +109,11 @@ export class Filters {
     return this.#bytes
   }
 
-  /** One more holds a filter of this text; `release` when it doesn't any more. `owner`: the principal who comes with it, if it is one. IX5 */
-  hold(text: string, owner?: string): Result.Result<Held, NotHeld> {
+  /**
+   * One more holds a filter of this text; `release` when it doesn't any more. `owner`: the principal who comes with it, if it is one. `read`: the
+   * filter, where it is at hand. IX5
+   */
+  hold(text: string, owner?: string, read?: Filter): Result.Result<Held, NotHeld> {
     const there = this.#entries.get(text)
     if (there !== undefined) {
       there.holders++
@@ -117,7 +121,8 @@ export class Filters {
     }
     const { entries, bytes } = this.#bounds
     if (this.#entries.size >= entries) return full(`${entries} different filters`)
-    const made = filterOf(text, this.#variables)
+    if (this.#bytes + text.length > bytes) return full(`${bytes} bytes of filters`)
+    const made = read === undefined ? rememberedFilter(text, this.#variables) : Result.succeed(read)
     if (Result.isFailure(made)) return Result.fail({ problem: made.failure })
     const filter = made.success
     if (this.#bytes + filter.bytes > bytes) return full(`${bytes} bytes of filters`)

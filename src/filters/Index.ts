@@ -5,13 +5,13 @@
  *   IX8  What stands under one value, and what is found for every event, is bounded by the steps that it takes, and by those of what is made of the events
  *        that are found. Nobody has more than four fifths of that alone.
  */
-import type { Filter, Values } from "./Filter.ts"
+import { type Filter, MOST_LOAD, type Values } from "./Filter.ts"
 import { type Term, type Value, valueOf } from "./Terms.ts"
 
 /** Variables by whose values filters are found. */
 export const INDEXED = 8
 /** Steps, of about ten nanoseconds, of all that is found for every event, and by one value. IX8 */
-export const EVERY_EVENT = 100_000
+export const EVERY_EVENT = MOST_LOAD
 export const BY_VALUE = 50_000
 
 /** Of what one principal may have of a bound. IX8, IX5 */

@@ -1,7 +1,7 @@
 /**
  * Patterns of `matches`, as RE2 has them: linear in the text, whatever the pattern is. Pure.
  *
- *   RZ1  A pattern is bounded before it is compiled: by its characters, and by what its repetitions make of it.
+ *   RZ1  A pattern is bounded before it is compiled: by its characters, and by what its repetitions make of it; and all of a filter together.
  *   RZ2  What is kept of texts that it met is bounded; then it is forgotten.
  */
 import { RE2JS } from "@bufbuild/re2"
@@ -17,21 +17,26 @@ export class Pattern {
   readonly text: string
   /** Characters and classes, with repetitions written out. */
   readonly size: number
-  readonly #compiled: RE2JS
+  #compiled: RE2JS | undefined
 
   private constructor(text: string, size: number) {
     this.text = text
     this.size = size
-    this.#compiled = new RE2JS(text)
   }
 
-  /** What is wrong with it, as a text that goes on from its name. */
+  /** Before it is compiled. What is wrong with it, as a text that goes on from its name. RZ1 */
   static of(text: string): Pattern | string {
     if (text.length > PATTERN) return `is longer than ${PATTERN} characters`
     const size = written(text)
     if (size > WRITTEN_OUT) return `comes to more than ${WRITTEN_OUT} characters with its repetitions written out`
+    return new Pattern(text, size)
+  }
+
+  /** Once, before `test`. What is wrong with it. */
+  compile(): string | undefined {
     try {
-      return new Pattern(text, size)
+      this.#compiled ??= new RE2JS(this.text)
+      return undefined
     } catch {
       return "is no regular expression of RE2's syntax"
     }
@@ -39,8 +44,9 @@ export class Pattern {
 
   /** Any part of the text, as CEL's `matches` says. */
   test(text: string): boolean {
-    const found = this.#compiled.test(text)
-    if (this.#compiled.re2().dfa?.stateCount > STATES) this.#compiled.reset()
+    const compiled = this.#compiled!
+    const found = compiled.test(text)
+    if (compiled.re2().dfa?.stateCount > STATES) compiled.reset()
     return found
   }
 }

@@ -38,7 +38,7 @@ import {
   type Through,
   Work
 } from "./Work.ts"
-import { constantIn, patternIn } from "./Written.ts"
+import { constantIn, type Placed, patternIn } from "./Written.ts"
 
 /** Elements of a list that is gone through. */
 export const ELEMENTS = 100
@@ -53,6 +53,7 @@ export interface Read {
   readonly present: Set<string>
   readonly once: Work
   readonly each: Work
+  readonly patterns: ReadonlyArray<Placed>
   /** Lists that are gone through, by the names of their variables. */
   readonly ranges: Set<string>
   /** What a node reads that is a variable, or a field of one: the variable's name, and whether it is read itself. */
@@ -85,6 +86,7 @@ class Reader implements Read {
   readonly present = new Set<string>()
   readonly once = new Work()
   readonly each = new Work()
+  readonly patterns: Array<Placed> = []
   readonly ranges = new Set<string>()
   readonly variables = new Map<Node, { readonly name: string; readonly itself: boolean }>()
   readonly kinds = new Map<Node, Kind>()
@@ -206,7 +208,7 @@ class Reader implements Read {
       return NOTHING
     }
     if (!mayCall(name, args.length)) throw unknown("function", name, args.length, functionNames, node)
-    const pattern = name === "matches" ? patternIn(node, args[1]!) : 0
+    const pattern = name === "matches" ? this.#pattern(node, args[1]!) : 0
     if (name === "int") node.args[0] = OWN.get(name)
     else if (name === "duration" || name === "timestamp") {
       if (args[0]!.op === "value" && typeof args[0]!.args === "string") {
@@ -222,10 +224,15 @@ class Reader implements Read {
     const [name, on, args] = node.args as [string, Node, ReadonlyArray<Node>]
     if (MACROS.get(name)?.includes(args.length) === true) return this.#through(name, on, args, scope)
     if (!mayAsk(name, args.length)) throw unknown("method", name, args.length, methodNames, node)
-    const pattern = name === "matches" ? patternIn(node, args[0]!) : 0
+    const pattern = name === "matches" ? this.#pattern(node, args[0]!) : 0
     const own = OWN.get(name)
     if (own !== undefined) node.args[0] = own
     return this.#called(name, [on, ...args], pattern, scope)
+  }
+
+  /** Gives its characters, with repetitions written out. */
+  #pattern(node: Node, given: Node): number {
+    return this.patterns[this.patterns.push(patternIn(node, given)) - 1]!.pattern.size
   }
 
   #called(name: string, args: ReadonlyArray<Node>, pattern: number, scope: Scope | undefined): Size {

@@ -11,15 +11,27 @@ import { Refused } from "./Problem.ts"
 /** Characters of a constant duration or timestamp. */
 const CONSTANT = 40
 
-/** `node` matches by the pattern from now on; gives its characters, with repetitions written out. Throws `Refused`. FZ4 */
-export const patternIn = (node: Node, given: Node): number => {
+/** A pattern, and where it stands in the filter. */
+export interface Placed {
+  readonly pattern: Pattern
+  readonly at: number
+}
+
+/** `node` matches by the pattern from now on, once that is compiled. Throws `Refused`. FZ4 */
+export const patternIn = (node: Node, given: Node): Placed => {
   if (given.op !== "value" || typeof given.args !== "string")
     throw new Refused('matches takes a constant, as in symbol.matches("^A")', given.pos)
   const pattern = Pattern.of(given.args)
   if (typeof pattern === "string") throw new Refused(`the pattern ${excerpt(given.args)} ${pattern}`, given.pos)
   given.args = pattern
   node.args[0] = OWN.get("matches")
-  return pattern.size
+  return { pattern, at: given.pos }
+}
+
+/** Throws `Refused`. */
+export const compile = ({ pattern, at }: Placed): void => {
+  const wrong = pattern.compile()
+  if (wrong !== undefined) throw new Refused(`the pattern ${excerpt(pattern.text)} ${wrong}`, at)
 }
 
 /** `node` is the duration or time from now on. Throws `Refused`. FZ4 */

@@ -1,7 +1,7 @@
 /** What is checked of a rule before it is written: ZF2, ZF3 in RoutingRules.ts */
 import { Effect, Result } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import { filterOf } from "../filters/Filter.ts"
+import { rememberedFilter } from "../filters/Remembered.ts"
 import { variablesIn } from "../filters/Variables.ts"
 import { KnownTopics, noSuchTopic } from "../topics/KnownTopics.ts"
 import { Logs } from "../topics/Logs.ts"
@@ -27,7 +27,7 @@ const unfitFor = (
 ) => {
   const variables = variablesIn(schema)
   const where = several ? ` (for ${name})` : ""
-  const filter = condition === "" ? undefined : filterOf(condition, variables)
+  const filter = condition === "" ? undefined : rememberedFilter(condition, variables)
   if (filter !== undefined && Result.isFailure(filter))
     return failure("InvalidFilter", `condition: ${filter.failure.message}${where}`)
   const template = keyTemplateOf(key, variables)

@@ -12,7 +12,7 @@ import { requireTopic } from "../access/RequireTopic.ts"
 import { topicScope } from "../access/TopicRights.ts"
 import { type CommitOptions, optionsProblem } from "../commits/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import { filterOf } from "../filters/Filter.ts"
+import { rememberedFilter } from "../filters/Remembered.ts"
 import { variablesIn } from "../filters/Variables.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { KnownTopics, noSuchTopic } from "../topics/KnownTopics.ts"
@@ -124,7 +124,7 @@ const isMadeSo = (made: Subscription, wanted: Definition, by: string): boolean =
 /** OB2 */
 const filterProblem = (filter: string, { schema }: Topic): HeraldError | undefined => {
   if (filter === "") return undefined
-  const read = filterOf(filter, variablesIn(schema))
+  const read = rememberedFilter(filter, variablesIn(schema))
   return Result.isFailure(read) ? failure("InvalidFilter", `filter: ${read.failure.message}`) : undefined
 }
 

@@ -4,18 +4,22 @@
  *   TK1  A page goes on where the one before ended, in every partition: no event is left out or given twice, and what there is no more is said.
  *   TK2  A page ends at its limit, or before two megabytes and an event. One that waits for events is one of a bounded number, and its wait is bounded.
  *   TK6  With a filter a page looks at a bounded number of bytes, in slices, and says where to go on even when it found nothing. Those who do are limited in
- *        number: in all, and of a principal.
+ *        number: in all, and of a principal, and principals take turns. A filter is compiled once there is a place, in its turn, and counts by its length.
  *   TK3  A place beyond the end of a partition is refused, at whatever door, and so is one of an epoch that it never had where nobody would be told:
  *        who reads on from there is told of a gap. None is taken for another.
  */
-import { Clock, Context, Deferred, Effect, Layer, Semaphore } from "effect"
+import { Clock, Context, Deferred, Effect, Layer } from "effect"
 import { Access } from "../access/Access.ts"
+import type { Identity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
 import { keyRevoked } from "../access/Watching.ts"
 import { failure, HeraldError } from "../errors/HeraldError.ts"
 import type { Figures } from "../filters/Figures.ts"
+import { costOfFilter } from "../filters/Remembered.ts"
+import { variablesIn } from "../filters/Variables.ts"
 import { afterEvery } from "../telemetry/Every.ts"
 import { lookingSlices } from "../work/Slices.ts"
+import { makeTurns } from "../work/Turns.ts"
 import { Activity } from "./Activity.ts"
 import { matchesOf } from "./Filtered.ts"
 import { beginningsOf, type From, fromOf } from "./From.ts"
@@ -79,8 +83,10 @@ const PAGE = 2_000_000
 export const MOST_EVENTS = 1_000
 /** Bytes of events that one page looks at. TK6 */
 const LOOKED = 1_048_576
-/** Pages with a filter at the same time, and of one principal; and bites that are looked at then. TK6 */
-const [LOOKING, BITES] = [[256, 64], 4] as const
+/** Pages with a filter at the same time, and of one principal. TK6 */
+export const LOOKING = [256, 64] as const
+/** Of what they look at, at the same time, and of one principal. TK6 */
+export const BITES = [4, 2] as const
 /** Milliseconds. TK2 */
 export const LONGEST_WAIT = 30_000
 /** Between two looks of those who wait, whatever hints come. */
@@ -98,7 +104,7 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
   const clock = yield* Clock.Clock
   const places = new Places([waitingReads, Math.max(1, Math.floor(waitingReads / 4))])
   const looks = new Places(LOOKING)
-  const bites = yield* Semaphore.make(BITES)
+  const bites = makeTurns(...BITES)
   /** Those who wait, by the topic's id. */
   const waiting = new Map<number, Set<() => void>>()
 
@@ -150,7 +156,8 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
     topic: Topic,
     from: ReadonlyMap<number, Place>,
     page: Found,
-    bounds: PageBounds
+    bounds: PageBounds,
+    owner: string
   ) {
     const log = yield* logOf(topic)
     const options = { maxBytes: Math.max(16_384, Math.floor(BITE / from.size)), packed: false }
@@ -163,9 +170,21 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
     if (all.some(({ read }) => read === undefined)) return yield* noSuchTopic(topic.name)
     const reads = all as ReadonlyArray<{ readonly partition: number; readonly place: Place; readonly read: Read }>
     const taking = lookingSlices.through(() => takeInto(page, topic.name, reads, bounds))
-    return yield* Effect.catchDefect(bounds.looking === undefined ? taking : bites.withPermits(1)(taking), (cause) =>
+    return yield* Effect.catchDefect(bounds.looking === undefined ? taking : bites.of(owner)(taking), (cause) =>
       Effect.fail(failure("Internal", "what is stored of a topic can't be read", { cause }))
     )
+  })
+
+  /** TK6 */
+  const compiled = Effect.fnUntraced(function* (filter: string, topic: Topic, identity: Identity) {
+    const cost = costOfFilter(filter, variablesIn(topic.schema))
+    if (cost > 0) yield* access.spend(identity, cost)
+    const compiling = lookingSlices.through(function* () {
+      yield
+      return matchesOf(filter, topic)
+    })
+    const matches = yield* bites.of(identity.name)(compiling)
+    return matches instanceof HeraldError ? yield* matches : matches
   })
 
   /** Until there may be events, or the time is over. False: too many wait. */
@@ -194,16 +213,15 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
     const limit = Math.max(1, Math.min(MOST_EVENTS, asking.limit))
     const topic = yield* known.find(asking.topic)
     const { filter = "" } = asking
-    const matches = filter === "" ? undefined : matchesOf(filter, topic)
-    if (matches instanceof HeraldError) return yield* matches
-    const looking = matches && { matches, left: LOOKED }
-    let next = yield* beginnings(topic, from, asking.partition)
-    const until = clock.currentTimeMillisUnsafe() + Math.min(LONGEST_WAIT, asking.wait)
     const page = Effect.gen(function* () {
+      const matches = filter === "" ? undefined : yield* compiled(filter, topic, identity)
+      const looking = matches && { matches, left: LOOKED }
+      let next = yield* beginnings(topic, from, asking.partition)
+      const until = clock.currentTimeMillisUnsafe() + Math.min(LONGEST_WAIT, asking.wait)
       const found = emptyPage()
       while (true) {
         const { events, gaps } = found
-        const taken = yield* bite(topic, next, found, { limit, most: PAGE, looking })
+        const taken = yield* bite(topic, next, found, { limit, most: PAGE, looking }, identity.name)
         next = taken.next
         const { live, full } = taken
         const left = until - clock.currentTimeMillisUnsafe()
@@ -227,7 +245,7 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
     }
     return yield* Effect.ensuring(
       Effect.suspend((): typeof page => {
-        const isTaken = (looking === undefined || takes(looks)) && (asking.wait <= 0 || takes(places))
+        const isTaken = (filter === "" || takes(looks)) && (asking.wait <= 0 || takes(places))
         if (!isTaken) return Effect.fail(busy)
         if (asking.wait > 0) held.push(activity.reading(topic.id))
         return page

@@ -29,6 +29,9 @@ export class Slices {
   /** Resumes in a later turn of the event loop. */
   readonly turn = Effect.callback<void>((resume) => this.#later(() => resume(Effect.void)))
 
+  /** Resumes at once, or when it is time for another step. */
+  readonly soonest: Effect.Effect<void> = Effect.suspend(() => (this.over() ? this.turn : Effect.void))
+
   /** Goes through all steps; between two of them others may have a turn. What fails in one is a defect. */
   readonly through = <A>(begin: () => Generator<void, A>): Effect.Effect<A> =>
     Effect.suspend(() => {

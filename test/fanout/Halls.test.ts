@@ -59,6 +59,35 @@ describe("topics that are read", () => {
     )
   )
 
+  it.live("BX42 BX39 readers of many filters go on by another schema, and who comes meanwhile waits for that", () =>
+    on(
+      Effect.fnUntraced(function* (test) {
+        const topic = test.create("t", 1)
+        const change = Effect.fnUntraced(function* (schemaVersion: number, schema: string) {
+          test.topics.set("t", { ...topic, schema, schemaVersion, version: schemaVersion })
+          ;(yield* KnownTopics).changed("t", test.topics.get("t"))
+        })
+        yield* change(1, schema("number"))
+        const all = yield* Effect.forEach(
+          Array.from({ length: 700 }, (_, n) => n),
+          (n) => open({ filter: `total > ${n}` })
+        )
+        const plain = yield* open()
+        yield* until("all to be live", () => [...all, plain].every(({ kinds }) => kinds.includes("live")))
+        const other = yield* open({ topic: test.create("u", 1).name, filter: "n > 1" })
+        yield* change(2, schema("integer"))
+        const late = yield* open({ filter: "total > 5" })
+        yield* append(topic.id, 0, '{"total":350}', '{"total":350.5}')
+        for (const heard of [...all.slice(0, 350), late]) yield* texts(heard, '{"total":350}')
+        assert.isTrue(all.slice(350).every((heard) => heard.texts.length === 0))
+        yield* change(3, schema("string"))
+        yield* until("all to be told", () => all.every(({ error }) => error?.name === "InvalidFilter"))
+        assert.deepStrictEqual([plain.error, other.error, late.error?.name], [undefined, undefined, "InvalidFilter"])
+      }),
+      { readers: 1_000 }
+    )
+  )
+
   it.live("BX41 IX9 who has a filter is told what became of the events, before it is live and behind that", () =>
     on(
       Effect.fnUntraced(function* (test) {

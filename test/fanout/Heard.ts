@@ -20,7 +20,10 @@ import { eventsOf, TestLog } from "../support/TestLog.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
 export const good = { value: true }
-const access = Layer.mock(Access, { stillValid: ({ keyId }) => Effect.succeed(keyId === "system" || good.value) })
+const access = Layer.mock(Access, {
+  spend: () => Effect.void,
+  stillValid: ({ keyId }) => Effect.succeed(keyId === "system" || good.value)
+})
 export const as = (identity: Identity) => Effect.provideService(CurrentIdentity, identity)
 const wish: ReadWish = {
   ...{ topic: "t", start: { from: "earliest" }, partitions: [], filter: "", fields: [] },

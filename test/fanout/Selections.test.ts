@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Batch } from "../../src/fanout/Batch.ts"
 import { Group } from "../../src/fanout/Group.ts"
+import { byFilter, heldAnew, MOVED } from "../../src/fanout/Renewing.ts"
 import { Ring } from "../../src/fanout/Ring.ts"
 import { type HeldSelection, MADE, Selections } from "../../src/fanout/Selections.ts"
 import { EVERY_EVENT } from "../../src/filters/Index.ts"
@@ -82,5 +83,37 @@ describe("selections", () => {
     const steps = stays!.selection!.live(one)
     assert.isTrue(steps.next().done, "it is known already")
     assert.strictEqual(finish(stays!.selection!.live(one)).count, 50)
+  })
+
+  it("BX42 filters of another schema are held part by part, each reader by itself, and never much more than before", () => {
+    const of = (schemaVersion: number) => new Selections({ name: "t", schema: null, schemaVersion })
+    const [old, anew] = [of(1), of(2)]
+    const heavy = Array.from({ length: 30 }, (_, n) => `a.contains("${n}")`).join(" || ")
+    const readers = Array.from({ length: 600 }, (_, n) => {
+      const own = { ...wish, filter: `symbol == "S${n >> 1}" && (${heavy})` }
+      const selected = old.hold(own)
+      if (selected instanceof Error) return assert.fail(selected.message)
+      return { wish: own, selections: old, selected: selected as HeldSelection }
+    })
+    const most = old.bytes
+    const left = byFilter(readers)
+    assert.lengthOf(left, 300)
+    let [parts, steps] = [0, 0]
+    for (let isOver = false; !isOver; parts++) {
+      const holding = heldAnew(left, anew)
+      let step = holding.next()
+      for (; step.done !== true; step = holding.next()) steps++
+      for (const [its, held] of step.value) {
+        if (held instanceof Error) return assert.fail(held.message)
+        its.selected.release()
+        Object.assign(its, { selected: held, selections: anew })
+      }
+      isOver = left.length === 0
+      assert.isAtMost(old.bytes + anew.bytes, most + MOVED + 50_000)
+    }
+    assert.strictEqual(steps, 600)
+    assert.isAbove(parts, 2)
+    assert.deepStrictEqual([old.bytes, anew.bytes], [0, most])
+    assert.isTrue(readers.every(({ selections }) => selections === anew))
   })
 })

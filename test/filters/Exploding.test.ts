@@ -5,6 +5,7 @@ import { FILTER_BYTES, filterOf, STEPS } from "../../src/filters/Filter.ts"
 import { Filters } from "../../src/filters/Filters.ts"
 import { Pattern } from "../../src/filters/Pattern.ts"
 import { ELEMENTS } from "../../src/filters/Reading.ts"
+import { costOfFilter, REMEMBERED, remembered, rememberedFilter } from "../../src/filters/Remembered.ts"
 import { UNDECLARED, variablesOf } from "../../src/filters/Variables.ts"
 import { dice } from "../support/Chance.ts"
 import { event } from "./Events.ts"
@@ -93,8 +94,40 @@ describe("filters that explode", () => {
     assert.strictEqual(outcome(matches("^(([a-z])+.)+[A-Z]([a-z])+$"), { text: "a".repeat(30_000) }), "costly")
   })
 
+  it("RZ1 FZ7 are refused before a pattern is compiled where all of them are too much, and weigh what they keep", () => {
+    const repeated = (n: number) => `key.matches("([a-z]{1,30}[0-9]?){1,9}x${n}")`
+    const many = Array.from({ length: 20 }, (_, n) => repeated(n)).join(" || ")
+    assert.include(problem(many, typed), "fewer or shorter ones")
+    // Had it been compiled first, that would have been said.
+    assert.include(problem(`${many} || key.matches("(")`, typed), "fewer or shorter ones")
+    assert.include(problem(`${repeated(1)} || key.matches("(")`, typed), "no regular expression")
+    const of = (text: string) => Result.getOrThrow(filterOf(text, UNDECLARED)).bytes
+    assert.isAbove(of(repeated(1)) - of('key.matches("a")'), 40_000)
+  })
+
+  it("FZ13 are read once, also what is wrong with them, as far as there is room", () => {
+    const first = rememberedFilter('a.contains("first")', UNDECLARED)
+    assert.strictEqual(rememberedFilter('a.contains("first")', UNDECLARED), first)
+    assert.notStrictEqual(rememberedFilter('a.contains("first")', typed), first)
+    const wrong = rememberedFilter("a >", UNDECLARED)
+    assert.isTrue(Result.isFailure(wrong))
+    assert.strictEqual(rememberedFilter("a >", UNDECLARED), wrong)
+    const long = `a == "${"x".repeat(100)}"`
+    assert.strictEqual(costOfFilter(long, UNDECLARED), 2)
+    rememberedFilter(long, UNDECLARED)
+    assert.strictEqual(costOfFilter(long, UNDECLARED), 0)
+    for (let n = 0; n < 3 * REMEMBERED.entries; n++) rememberedFilter(`a == ${n}`, UNDECLARED)
+    assert.strictEqual(remembered().entries, REMEMBERED.entries)
+    assert.isAtMost(remembered().bytes, REMEMBERED.bytes)
+    assert.notStrictEqual(rememberedFilter('a.contains("first")', UNDECLARED), first)
+    for (let n = 0; n < 300; n++) rememberedFilter(`key.matches("([a-z]{1,30}[0-9]?){1,9}x${n}")`, UNDECLARED)
+    assert.isAtMost(remembered().bytes, REMEMBERED.bytes)
+    assert.isBelow(remembered().entries, REMEMBERED.entries)
+  })
+
   it("RZ2 keep no more of what they met than a bound", () => {
     const pattern = Pattern.of("[ab]*a[ab]{12}$") as Pattern
+    assert.isUndefined(pattern.compile())
     const { of } = dice(1)
     for (let round = 0; round < 200; round++) {
       const text = Array.from({ length: 200 }, () => of(["a", "b"])).join("")

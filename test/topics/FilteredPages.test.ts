@@ -1,18 +1,24 @@
 /** Pages of the events that a filter lets through, on memory twins. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Effect, Exit, Fiber, Layer } from "effect"
 import { TestClock } from "effect/testing"
+import { vi } from "vitest"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
+import { Filters } from "../../src/filters/Filters.ts"
 import { placesText } from "../../src/topics/From.ts"
 import { frameOf } from "../../src/topics/Message.ts"
 import { emptyPage, takeInto } from "../../src/topics/Page.ts"
 import { Publishing } from "../../src/topics/Publishing.ts"
-import { Reading } from "../../src/topics/Reading.ts"
+import { BITES, LOOKING, Reading } from "../../src/topics/Reading.ts"
 import { Topics } from "../../src/topics/Topics.ts"
+import { lookingSlices } from "../../src/work/Slices.ts"
 import { access, below, topics } from "../support/Twins.ts"
 
 const given = topics.pipe(Layer.provideMerge(access), Layer.provideMerge(below(Memory.layer, {})))
+/** Of a node where many may wait. */
+const many = <A, E>(effect: Effect.Effect<A, E, Reading | Publishing | Topics>) =>
+  effect.pipe(Effect.provide(Reading.layer({ waitingReads: 4_096 })), Effect.provide(given))
 const as = Effect.provideService(CurrentIdentity, system)
 const eventOf = (json: unknown) => ({
   ...{ key: null, payload: Buffer.from(JSON.stringify(json)), eventTime: null },
@@ -101,6 +107,68 @@ describe("pages with a filter", () => {
       assert.isUndefined(plain.filtered)
       assert.deepStrictEqual((yield* topics.stats("t")).rates.filters, page.filtered)
     }).pipe(as, Effect.provide(given))
+  )
+
+  it.effect(
+    "TK6 pages with a filter have a bounded number of places, in all and of a principal, and give them back",
+    () =>
+      Effect.gen(function* () {
+        const reading = yield* Reading
+        yield* (yield* Topics).create({ name: "t" }, { message: "" })
+        const waits = (name: string) =>
+          reading
+            .read({ ...asking, from: "latest", wait: 20_000, filter: "n == 7.0" })
+            .pipe(Effect.provideService(CurrentIdentity, { ...system, name }))
+        const [inAll, own] = LOOKING
+        const under: Array<Fiber.Fiber<unknown, unknown>> = []
+        for (let n = 0; n < inAll; n++)
+          under.push(yield* Effect.forkChild(waits(`p${Math.floor(n / own)}`), { startImmediately: true }))
+        yield* TestClock.adjust("1 seconds")
+        assert.isTrue(under.every((fiber) => fiber.pollUnsafe() === undefined))
+        assert.strictEqual((yield* Effect.flip(waits("another"))).name, "ReadsBusy")
+        yield* Fiber.interrupt(under[0]!)
+        const again = yield* Effect.forkChild(waits("p0"), { startImmediately: true })
+        assert.strictEqual((yield* Effect.flip(waits("p0"))).name, "ReadsBusy")
+        yield* Fiber.interrupt(under[1]!)
+        assert.strictEqual((yield* Effect.flip(waits("p1"))).name, "ReadsBusy")
+        yield* TestClock.adjust("30 seconds")
+        for (const fiber of [...under.slice(2), again]) assert.isTrue(Exit.isSuccess(yield* Fiber.await(fiber)))
+        assert.lengthOf((yield* reading.read({ ...asking, from: "latest", filter: "n == 7.0" })).events, 0)
+      }).pipe(as, many)
+  )
+
+  it.live("TK6 of a principal's pages few look at events at the same time, and of all some more", () =>
+    Effect.gen(function* () {
+      const [reading, publishing] = [yield* Reading, yield* Publishing]
+      yield* (yield* Topics).create({ name: "t" }, { message: "" })
+      const count = 20
+      yield* publishing.publish({ topic: "t", events: numbers(0, count) })
+      const owners = new Map<Filters, string>()
+      const looked = new Map<Filters, number>()
+      const most = { all: 0, one: 0 }
+      const { hold, match } = Filters.prototype
+      vi.spyOn(lookingSlices, "over").mockReturnValue(true) // each event in a turn of its own
+      vi.spyOn(Filters.prototype, "hold").mockImplementation(function (this: Filters, text, owner) {
+        owners.set(this, text)
+        return hold.call(this, text, owner)
+      })
+      vi.spyOn(Filters.prototype, "match").mockImplementation(function (this: Filters, event) {
+        looked.set(this, (looked.get(this) ?? 0) + 1)
+        most.all = Math.max(most.all, looked.size)
+        const of = Map.groupBy(looked.keys(), (one) => owners.get(one))
+        for (const its of of.values()) most.one = Math.max(most.one, its.length)
+        if (looked.get(this) === count) looked.delete(this)
+        return match.call(this, event)
+      })
+      const pages = Array.from({ length: 24 }, (_, n) =>
+        reading
+          .read({ ...asking, from: "earliest", filter: `n == ${n % 3}.0` })
+          .pipe(Effect.provideService(CurrentIdentity, { ...system, name: `p${n % 3}` }))
+      )
+      const all = yield* Effect.all(pages, { concurrency: "unbounded" })
+      assert.isTrue(all.every(({ events }) => events.length === 1))
+      assert.deepStrictEqual(most, { all: BITES[0], one: BITES[1] })
+    }).pipe(Effect.ensuring(Effect.sync(() => vi.restoreAllMocks())), as, many)
   )
 
   it.effect("FZ1 a filter that can't be is refused, before anything is read", () =>

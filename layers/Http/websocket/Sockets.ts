@@ -29,9 +29,14 @@ export interface SocketLimits {
   /** Of whom nobody knows yet: in all, and of an address. */
   readonly unknown: number
   readonly unknownOfAddress: number
+  /** Milliseconds after which one of them makes room, where all of their places are taken. */
+  readonly unknownFor: number
 }
 
-export const socketLimits: SocketLimits = { inAll: 1_000, ofPrincipal: 800, unknown: 200, unknownOfAddress: 50 }
+/** A principal and all that are unknown leave a hundred places to others. */
+export const socketLimits: SocketLimits = {
+  ...{ inAll: 1_000, ofPrincipal: 800, unknown: 100, unknownOfAddress: 50, unknownFor: 1_000 }
+}
 
 interface Options extends SocketLimits {
   /** An address that many share. */
@@ -52,6 +57,8 @@ export class Sockets {
   readonly #options: Options
   readonly #known: Places
   readonly #unknown: Places
+  /** Oldest first: since when, and what gives its place back. */
+  readonly #strangers = new Map<Connection, { readonly at: number; readonly leave: () => void }>()
   #leaving = false
 
   constructor(unread: Unread, refuse: Refuse, options: Options) {
@@ -116,16 +123,19 @@ export class Sockets {
             "ServerFull",
             `${principal} has all ${this.#options.ofPrincipal} WebSockets that one principal may have`
           )
+        this.#strangers.delete(made)
         leave()
         leave = known
         return undefined
       },
       wrongToken: () => open.wrongToken(address)
     })
+    this.#strangers.set(made, { at: performance.now(), leave: place })
     this.#open.add(made)
     this.#unread.add(made)
     socket.once("close", () => {
       leave()
+      this.#strangers.delete(made)
       this.#open.delete(made)
       this.#unread.remove(made)
     })
@@ -154,7 +164,15 @@ export class Sockets {
 
   /** YS3 */
   #unknownPlace(address: string): (() => void) | HeraldError {
-    const place = this.#unknown.take("", this.#options.isExempt(address) ? undefined : address)
+    const names = ["", this.#options.isExempt(address) ? undefined : address]
+    let place = this.#unknown.take(...names)
+    const [oldest] = this.#strangers
+    if (place === 0 && oldest !== undefined && performance.now() - oldest[1].at >= this.#options.unknownFor) {
+      this.#strangers.delete(oldest[0])
+      oldest[1].leave()
+      oldest[0].cut("no_token")
+      place = this.#unknown.take(...names)
+    }
     return typeof place === "number"
       ? failure("ServerFull", "too many WebSockets are open whose first message, which says who is there, has not come")
       : place

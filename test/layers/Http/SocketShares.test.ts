@@ -1,9 +1,10 @@
 /** What one client of WebSockets may have of all. */
 import { assert, describe, it } from "@effect/vitest"
+import { socketLimits } from "../../../layers/Http/websocket/Sockets.ts"
 import { FIRST_BYTES, type Socket } from "../../../src/edge/websocket/Socket.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
 import { text } from "./Masked.ts"
-import { dial, start, UPGRADE } from "./SocketDoor.ts"
+import { dial, start, stop, UPGRADE } from "./SocketDoor.ts"
 
 describe("shares of WebSockets", () => {
   it("YS3 sends no more than a token before it is known, and then as much as the route takes", async () => {
@@ -31,7 +32,7 @@ describe("shares of WebSockets", () => {
 
   it("YS3 a principal has a share of all, and unknown ones few places, each given back", async () => {
     const open: Array<Socket> = []
-    const limits = { inAll: 6, ofPrincipal: 2, unknown: 3, unknownOfAddress: 2 }
+    const limits = { inAll: 6, ofPrincipal: 2, unknown: 3, unknownOfAddress: 2, unknownFor: 60_000 }
     const port = await start(
       (socket) => {
         open.push(socket)
@@ -55,6 +56,40 @@ describe("shares of WebSockets", () => {
     first.socket.destroy()
     await opened()
     await waitUntil("the share to be free", () => open[3]!.signedIn("eve") === undefined)
+  })
+
+  it("YS3 beside a principal that has its share, and all who say nothing, others find a place", async () => {
+    const { inAll, ofPrincipal, unknown } = socketLimits
+    assert.isAtMost(ofPrincipal + unknown, inAll - 100)
+    for (const unknownFor of [60_000, 0]) {
+      const open: Array<Socket> = []
+      const over: Array<Socket> = []
+      const limits = { inAll: 6, ofPrincipal: 2, unknown: 3, unknownOfAddress: 3, unknownFor }
+      const port = await start(
+        (socket) => {
+          open.push(socket)
+          socket.hear({ message: () => {}, leaving: () => {}, over: () => over.push(socket) })
+        },
+        { sockets: limits }
+      )
+      const come = async (count: number) => {
+        for (let n = 0; n < count; n++) await dial(port)
+      }
+      await come(2)
+      await waitUntil("two", () => open.length === 2)
+      for (const one of open) assert.isUndefined(one.signedIn("eve"))
+      await come(3)
+      await waitUntil("those who say nothing", () => open.length === 5)
+      const { seen } = await dial(port)
+      if (unknownFor > 0) await waitUntil("a refusal", () => seen.text.includes("HTTP/1.1 503"))
+      else {
+        await waitUntil("a place", () => open.length === 6)
+        assert.isUndefined(open[5]!.signedIn("ann"))
+        await waitUntil("the oldest of those to go", () => over.length === 1)
+        assert.strictEqual(over[0], open[2])
+      }
+      await stop()
+    }
   })
 
   it("HS6 YS3 a wrong token counts against its address", async () => {
@@ -91,11 +126,18 @@ describe("shares of WebSockets", () => {
     socket.write(whole)
     socket.write(whole.subarray(0, 8_000))
     await waitUntil("half of it", () => kept() > 7_000)
-    open[0]!.look!(performance.now() + 29_000)
+    const begun = performance.now()
+    open[0]!.look!(begun + 29_000)
+    await waitUntil("the byte to come later", () => performance.now() > begun + 5)
     socket.write(whole.subarray(8_000, 8_001))
     await waitUntil("a byte", () => kept() === 8_001 - 8)
     assert.isFalse(seen.closed)
-    open[0]!.look!(performance.now() + 31_000)
+    const reasons: Array<string> = []
+    const { cut } = open[0] as unknown as { readonly cut: (reason: string) => boolean }
+    Object.assign(open[0]!, { cut: (reason: string) => reasons.push(reason) > 0 && cut(reason) })
+    // By when it began: the byte puts nothing off.
+    open[0]!.look!(begun + 30_000 + (8_001 / 65_536) * 1_000)
+    assert.deepStrictEqual(reasons, ["slow_message"])
     await waitUntil("the end", () => ended.length === 1)
   })
 })
