@@ -1,5 +1,7 @@
 /** Server-sent events of topics, over a real socket. */
+import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { EventSource } from "eventsource"
 import { openHttp, type Said } from "../../support/WebSockets.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
 
@@ -105,6 +107,47 @@ describe("GET /v1/topics/{topic}/stream", () => {
     const seen = new Set([second.values()[0].n, ...third.values().map(({ n }: Said) => n)])
     assert.strictEqual(seen.size, 3)
     await Promise.all([second.leave(), third.leave()])
+  })
+
+  it("YV1 an EventSource whose connection is cut again and again has each event once", async () => {
+    const name = await topic(3)
+    const open = new Set<Socket>()
+    const between = createServer((client) => {
+      const server = connect(door.port, "127.0.0.1")
+      for (const [one, other] of [
+        [client, server],
+        [server, client]
+      ] as const) {
+        open.add(one)
+        one.on("error", () => {}).on("close", () => other.destroy())
+        one.pipe(other)
+      }
+    })
+    await new Promise<void>((resolve) => between.listen(0, "127.0.0.1", resolve))
+    const { port } = between.address() as AddressInfo
+    const url = `http://127.0.0.1:${port}/v1/topics/${encodeURIComponent(name)}/stream?from=earliest&filter=n%20%3E%3D%202`
+    const source = new EventSource(url, {
+      fetch: (at, init) => fetch(at, { ...init, headers: { ...init.headers, authorization: `Bearer ${door.token}` } })
+    })
+    const [seen, gaps]: [Array<number>, Array<string>] = [[], []]
+    let begun = 0
+    source.addEventListener("started", () => begun++)
+    source.addEventListener("gap", ({ data }) => gaps.push(data))
+    source.addEventListener("events", ({ data }) => {
+      for (const { value } of JSON.parse(data).events) seen.push(value.n)
+    })
+    for (let round = 1; round <= 3; round++) {
+      await waitUntil("it to be open", () => begun >= round)
+      for (let n = 0; n < 6; n++) await publish(name, { n: round === 1 ? n : 6 * round + n }, n % 3)
+      if (round === 2) await waitUntil("some of it", () => seen.includes(12))
+      for (const one of open) one.destroy()
+    }
+    await waitUntil("the rest", () => seen.length >= 16)
+    source.close()
+    between.close()
+    for (const one of open) one.destroy()
+    const all = [2, 3, 4, 5, ...Array.from({ length: 12 }, (_, n) => 12 + n)]
+    assert.deepStrictEqual([seen.toSorted((a, b) => a - b), gaps], [all, []])
   })
 
   it("YV1 with a filter and fields, and payloads as text", async () => {
