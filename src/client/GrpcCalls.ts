@@ -6,7 +6,7 @@
  *   QG2  After `close` nothing of it keeps the process alive: no call, no timer, no question for a token.
  */
 import { type Client, type ClientDuplexStream, Metadata, type MethodDefinition, status } from "@grpc/grpc-js"
-import { plainly } from "../net/Reason.ts"
+import { hinted, plainly } from "../net/Reason.ts"
 import { Bearer } from "./Bearer.ts"
 import { ClosedError, messageOf } from "./ClientError.ts"
 import { GrpcDial } from "./GrpcDial.ts"
@@ -221,7 +221,7 @@ export class GrpcCalls {
     const wait = Number(trailer("retry-after-ms"))
     return {
       status: code,
-      message: plainly(this.#bearer.without(details)),
+      message: hinted(plainly(this.#bearer.without(details))),
       code: trailer("herald-code") ?? /HRLD-\d{4}/.exec(details)?.[0],
       hopeless: trailer("herald-reconnect") === "no",
       reconnectAfterMillis: wait > 0 ? wait : undefined

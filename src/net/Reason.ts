@@ -1,6 +1,7 @@
 /**
  * What libraries and systems say of a connection, without the frames that they put around it. Pure.
  *
+ *   MS3  What is said where something else answers, or by another protocol, has that with it.
  *   MS2  A reason names what happened once: no code before it that is told beside it, no empty note, no stop at its end.
  */
 
@@ -17,6 +18,17 @@ const FRAMES: ReadonlyArray<readonly [RegExp, string]> = [
 export const plainly = (said: string): string => {
   const text = FRAMES.reduce((left, [frame, instead]) => left.replace(frame, instead), said.trim())
   return text.replace(/[\s.;:]+$/, "")
+}
+
+const OTHERS: ReadonlyArray<readonly [said: RegExp, hint: string]> = [
+  [/Protocol error|ERR_HTTP2/, "what answers there speaks no gRPC: is it the REST port?"],
+  [/wrong.version.number|packet.length.too.long/i, "what answers there speaks no TLS"]
+]
+
+/** MS3 */
+export const hinted = (text: string): string => {
+  const found = OTHERS.find(([said]) => said.test(text))
+  return found === undefined ? text : `${text} (${found[1]})`
 }
 
 const PORTS: Readonly<Record<string, string>> = {

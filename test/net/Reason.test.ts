@@ -1,7 +1,16 @@
 import { assert, describe, it } from "vitest"
-import { plainly, whyNotOpened } from "../../src/net/Reason.ts"
+import { hinted, plainly, whyNotOpened } from "../../src/net/Reason.ts"
 
 describe("what libraries say of a connection", () => {
+  it("MS3 another protocol than was meant is told as that, beside what was said", () => {
+    assert.strictEqual(
+      hinted("Protocol error"),
+      "Protocol error (what answers there speaks no gRPC: is it the REST port?)"
+    )
+    assert.include(hinted("0A00010B:SSL routines:tls_validate_record_header:wrong version number"), "speaks no TLS")
+    assert.strictEqual(hinted("connect ECONNREFUSED 127.0.0.1:1"), "connect ECONNREFUSED 127.0.0.1:1")
+  })
+
   it("MS2 nothing is left of the frames around it, and no code is told twice", () => {
     for (const [said, meant] of [
       [

@@ -239,11 +239,14 @@ const UNAVAILABLE = 14
 const REASON = /^(HRLD-\d{4}): (.*)$/s
 
 /** Why a socket was closed. */
+/** A browser's socket says no more of why. */
+const UNHEARD = ": nothing answers there, or nothing of Herald, or https:// is written and it has no TLS"
+
 export const closedOf = (code: number, reason: string): Ended => {
   const [, its, message = reason] = REASON.exec(reason) ?? []
   const status = code >= 4_000 ? statusOf(code - 4_000, its) : code === 1008 || code === 1009 ? 3 : UNAVAILABLE
   return {
     ...{ status, code: its, hopeless: false, reconnectAfterMillis: undefined },
-    message: message === "" ? `the connection was closed (${code})` : message
+    message: message !== "" ? message : `the connection was closed (${code})${code === 1006 ? UNHEARD : ""}`
   }
 }
