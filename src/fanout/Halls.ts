@@ -173,7 +173,7 @@ export const makeHalls = Effect.fnUntraced(function* (options: HallsOptions) {
   const schemas = Effect.suspend(() =>
     Effect.forEach(
       [...halls.values()].filter(({ hall }) => hall.broadcast.isSelecting),
-      (its) => Effect.map(known.find(its.hall.topic.name), (topic) => renew(its, topic)),
+      (its) => Effect.ignore(Effect.map(known.find(its.hall.topic.name), (topic) => renew(its, topic))), // BX39: holds back no other
       { discard: true }
     )
   )

@@ -9,6 +9,7 @@
  * time.
  */
 import { Clock, Effect, FiberMap, Latch, Layer, Metric, Semaphore } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
 import { Placement } from "../placement/Placement.ts"
 import { always, every, saidOf } from "../telemetry/Every.ts"
 import { counter, gauge } from "../telemetry/Metrics.ts"
@@ -53,6 +54,9 @@ interface Source {
   readonly room: Semaphore.Semaphore
 }
 
+/** It was deleted since it was read which topics rules route from: others go on. ZK2 */
+const isGone = ({ name }: HeraldError): boolean => name === "NoSuchTopic"
+
 const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number }) {
   const placement = yield* Placement
   const store = yield* RouteStore
@@ -90,7 +94,8 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
     const topic = known.covered.get(of.topic)
     if (topic === undefined) return undefined
     const { revision } = known
-    const deciding = yield* known.of(topic)
+    const deciding = yield* Effect.catchIf(known.of(topic), isGone, () => Effect.undefined)
+    if (deciding === undefined) return undefined
     for (const [id, why] of deciding.unfit) {
       const route = (yield* store.all).routes.find((one) => one.id === id)
       if (route !== undefined) yield* fail(route, `it doesn't fit ${topic.name}: ${why}`)

@@ -28,6 +28,8 @@ export interface Peer {
   /** False: much waits to be taken; nothing more is told until `whenClear` calls back. */
   readonly tell: (told: Told) => boolean
   readonly whenClear: (then: () => void) => void
+  /** It has taken all that it granted: nothing waits for it until there is more for it. Left out: nobody counts that. */
+  readonly isSpent?: () => boolean
   /** It is over, in order when no error says otherwise. Once; not where the connection broke. */
   readonly ended: (error: HeraldError | undefined) => void
 }
@@ -167,16 +169,19 @@ const make = Effect.fnUntraced(function* (most: readonly [inAll: number, ofPrinc
     })
 
     const tell = Effect.fnUntraced(function* ({ take }: Joined) {
+      let spent = false
       while (true)
         for (const output of yield* take) {
           if (output.is === "ended") return endings[output.why]()
           if (output.is === "lost") return endings.lost()
+          if (spent) yield* clear
           const isClear = peer.tell(output)
+          spent = !isClear && peer.isSpent?.() === true // QU2
           if (output.is === "durable") {
             confirmed = output.receipt
             confirms()
           }
-          if (!isClear) yield* clear
+          if (!isClear && !spent) yield* clear
         }
     })
 

@@ -47,7 +47,12 @@ describe("what a consumer of a socket is told", () => {
     const { socket, sent, waiting, clears } = fakeSocket()
     const taking = takingOf(socket, 60)
     assert.isTrue(taking.tell(durable(1)))
+    assert.isFalse(taking.isSpent())
     assert.isFalse(taking.tell(durable(2)))
+    assert.isTrue(taking.isSpent()) // and owes nothing
+    socket.isClear = false
+    assert.isFalse(taking.isSpent())
+    socket.isClear = true
     let went = 0
     taking.whenClear(() => went++)
     taking.grant(10) // never less than it was

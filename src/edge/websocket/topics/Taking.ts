@@ -50,6 +50,8 @@ export class Taking implements Peer {
     this.#look()
   }
 
+  readonly isSpent = (): boolean => this.#socket.isClear && this.#sent >= this.#granted
+
   readonly ended = (error: HeraldError | undefined): void => this.#options.ended(error)
 
   /** YK2 */
