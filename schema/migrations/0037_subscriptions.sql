@@ -23,6 +23,8 @@ create table subscriptions (
   epoch bigint not null default 1,
   -- Counts changes of what is said of it.
   version bigint not null default 1,
+  -- Counts changes of which run has which of its shares.
+  hands bigint not null default 0,
   created_at timestamptz not null default clock_timestamp(),
   created_by text not null,
   last_activity timestamptz not null default clock_timestamp(),
@@ -31,29 +33,43 @@ create table subscriptions (
 
 create index subscriptions_dead_letter_topic on subscriptions (dead_letter_topic) where dead_letter_topic <> '';
 
+-- The lease of a node's life: what it has of any subscription it has until then, without anything of that being written again and again.
+create table subscription_runs (
+  run text collate "C" primary key,
+  until timestamptz not null
+) with (fillfactor = 50);
+
 -- What of it one node at a time hands out. A token is never given twice.
 create table subscription_shares (
   subscription_id bigint not null references subscriptions on delete cascade,
   share integer not null,
-  run text not null default '',
+  -- '': nobody's.
+  run text collate "C" not null default '',
   token bigint not null default 0,
-  until timestamptz not null default '-infinity',
+  -- It is the run's while its lease lasts, and no longer than that: infinity, but for what it doesn't say that it serves.
+  until timestamptz not null default 'infinity',
   primary key (subscription_id, share)
 ) with (fillfactor = 50);
 
 create index subscription_shares_run on subscription_shares (run) where run <> '';
+create index subscription_shares_ending on subscription_shares (subscription_id) where until < 'infinity';
+create index subscription_shares_run_ending on subscription_shares (run) where until < 'infinity';
 
--- Who has consumers of it.
+-- Which runs serve it, while their leases last.
 create table subscription_nodes (
   subscription_id bigint not null references subscriptions on delete cascade,
   run text collate "C" not null,
   consumers integer not null,
   -- Which consumers these are, over all of their connections.
   lives jsonb not null default '[]',
+  -- It can't follow the topic's log.
+  behind boolean not null default false,
+  -- It has consumers of it.
   since timestamptz not null,
-  until timestamptz not null,
   primary key (subscription_id, run)
 ) with (fillfactor = 50);
+
+create index subscription_nodes_run on subscription_nodes (run);
 
 -- One row a partition or slice of it. The token is that of its share: whoever writes compares it in the row that he writes, so nobody writes who
 -- has it no longer.
@@ -135,6 +151,7 @@ $$;
 -- Places its cursors: those that are there are left as they are.
 --   in: [{partition, from, to, share, logEpoch, offset}]
 create function herald_cursors_place(this_id bigint, places jsonb) returns void language sql as $$
+  update subscriptions set hands = hands + 1 where id = this_id;
   insert into subscription_shares (subscription_id, share)
     select distinct this_id, (p->>'share')::integer from jsonb_array_elements(places) p order by 2
     on conflict do nothing;
@@ -171,11 +188,11 @@ create function herald_subscription_seek(this_id bigint, places jsonb) returns j
 declare
   this subscriptions;
 begin
-  update subscriptions set epoch = epoch + 1, last_activity = clock_timestamp()
+  update subscriptions set epoch = epoch + 1, hands = hands + 1, last_activity = clock_timestamp()
     where id = this_id returning * into this;
   if not found then return null; end if;
   perform from subscription_shares where subscription_id = this.id order by share for update;
-  update subscription_shares set run = '', token = token + 1, until = '-infinity' where subscription_id = this.id;
+  update subscription_shares set run = '', token = token + 1, until = 'infinity' where subscription_id = this.id;
   perform herald_cursors_place(this.id, places);
   perform from subscription_cursors where subscription_id = this.id order by partition, slice_from for update;
   update subscription_cursors c set token = 0, version = 0, log_epoch = (p->>'logEpoch')::bigint, floor = (p->>'offset')::bigint,
@@ -187,81 +204,158 @@ begin
   return herald_subscription_json(this);
 end $$;
 
--- This run has so many consumers of each; it goes on holding the shares that it has of them. `alone`: nothing is said of others, nor of shares. Returns
--- how each stands: its definition, who has consumers of it, and who has its shares.
---   in: [[id, consumers, lives]]
+-- This run has so many consumers of each; it goes on holding the shares that it has of them. `alone`: nothing is said of others. Returns how each stands:
+-- its definition, who has consumers of it, and, where that is another than at `stamp`, its shares, who has each, and their tokens.
+--   in: [[id, consumers, lives, behind, stamp]]
 create function herald_subscriptions_attend(this_run text, attended jsonb, lasts interval, alone boolean) returns jsonb language plpgsql as $$
 declare
   moment constant timestamptz := clock_timestamp();
+  named constant bigint[] := array(select (a->>0)::bigint from jsonb_array_elements(attended) a);
+  lapsed boolean;
+  begun bigint[];
+  ended bigint[] := '{}';
+  gone text;
+  alive text[];
 begin
-  insert into subscription_nodes as n (subscription_id, run, consumers, lives, since, until)
-    select s.id, this_run, (a->>1)::integer, a->2, moment, moment + lasts
-    from jsonb_array_elements(attended) a join subscriptions s on s.id = (a->>0)::bigint where (a->>1)::integer > 0 order by s.id
-    on conflict (subscription_id, run) do update set consumers = excluded.consumers, lives = excluded.lives, until = excluded.until,
-      since = case when n.until > moment then n.since else excluded.since end;
-  delete from subscription_nodes where run = this_run and not alone
-    and subscription_id not in (select (a->>0)::bigint from jsonb_array_elements(attended) a where (a->>1)::integer > 0);
-  -- Of nodes that are no more.
-  delete from subscription_nodes n using (
-      select subscription_id, run from subscription_nodes where until < moment - interval '1 minute' limit 100 for update skip locked) gone
-    where n.subscription_id = gone.subscription_id and n.run = gone.run;
+  -- Before anything is read: whoever takes shares of a run whose lease is over has this row until that is done.
+  select r.until <= moment into lapsed from subscription_runs r where r.run = this_run for update;
+  insert into subscription_runs as r (run, until) values (this_run, moment + lasts)
+    on conflict (run) do update set until = case when alone then greatest(r.until, excluded.until) else excluded.until end;
+  if lapsed then update subscription_nodes set since = moment where run = this_run; end if;
+
+  begun := array(select s.id from subscriptions s where s.id = any (named)
+    and not exists (select from subscription_nodes n where n.subscription_id = s.id and n.run = this_run));
+  insert into subscription_nodes as n (subscription_id, run, consumers, lives, behind, since)
+    select id, this_run, consumers, lives, behind, moment from (
+      select s.id, a.consumers, a.lives, a.behind
+      from (select (a->>0)::bigint as id, (a->>1)::integer as consumers, a->2 as lives, (a->>3)::boolean as behind
+        from jsonb_array_elements(attended) a) a
+      join subscriptions s on s.id = a.id
+      where not exists (select from subscription_nodes n where n.subscription_id = a.id and n.run = this_run
+        and (n.consumers, n.lives, n.behind) = (a.consumers, a.lives, a.behind))
+      order by s.id for key share of s) changed
+    on conflict (subscription_id, run) do update set consumers = excluded.consumers, lives = excluded.lives, behind = excluded.behind,
+      since = case when n.consumers > 0 then n.since else excluded.since end;
   if not alone then
-    perform from subscription_shares where run = this_run order by subscription_id, share for update;
-    -- Of one that it does not name it serves none: nothing of that is prolonged.
-    update subscription_shares h set until = case when a.id is null then least(h.until, moment + lasts) else clock_timestamp() + lasts end
-      from subscription_shares it left join (select distinct (a->>0)::bigint as id from jsonb_array_elements(attended) a) a on a.id = it.subscription_id
-      where it.run = this_run and h.subscription_id = it.subscription_id and h.share = it.share;
+    with not_served as (delete from subscription_nodes where run = this_run and subscription_id <> all (named) returning subscription_id)
+    select coalesce(array_agg(subscription_id), '{}') into ended from not_served;
+    -- Of one that it does not name it serves none.
+    perform from subscription_shares h where h.run = this_run and (h.subscription_id = any (ended)
+      or (h.until < 'infinity' and h.until > moment + lasts and h.subscription_id <> all (named))) order by h.subscription_id, h.share for update;
+    update subscription_shares h set until = least(h.until, moment + lasts) where h.run = this_run and h.subscription_id = any (ended);
+    update subscription_shares h set until = moment + lasts where h.run = this_run and h.until < 'infinity' and h.until > moment + lasts
+      and h.subscription_id <> all (named);
   end if;
-  update subscriptions set last_activity = moment
-    where last_activity < moment - interval '1 minute' and id in (select (a->>0)::bigint from jsonb_array_elements(attended) a where (a->>1)::integer > 0);
-  return coalesce((select jsonb_agg(jsonb_build_object(
-      'subscription', herald_subscription_json(s), 'now', herald_millis(moment),
-      'nodes', coalesce((select jsonb_agg(jsonb_build_object('run', n.run, 'consumers', n.consumers, 'lives', n.lives) order by n.since, n.run)
-        from subscription_nodes n where n.subscription_id = s.id and n.until > moment), '[]'),
-      'shares', coalesce((select jsonb_agg(jsonb_build_object('share', h.share, 'run', case when h.until > moment then h.run else '' end,
-        'token', h.token::text) order by h.share) from subscription_shares h where h.subscription_id = s.id), '[]')) order by s.id)
-    from subscriptions s where s.id in (select (a->>0)::bigint from jsonb_array_elements(attended) a)), '[]');
+  perform from subscription_shares h where h.run = this_run and h.until < 'infinity' and h.subscription_id = any (begun)
+    order by h.subscription_id, h.share for update;
+  update subscription_shares h set until = 'infinity' where h.run = this_run and h.until < 'infinity' and h.subscription_id = any (begun);
+
+  -- Of runs that are no more, one after the other.
+  select r.run into gone from subscription_runs r where r.until < moment - interval '1 minute' order by r.run limit 1 for update skip locked;
+  if found then
+    delete from subscription_nodes where run = gone;
+    update subscription_shares h set run = '', until = 'infinity' from (
+        select subscription_id, share from subscription_shares where run = gone order by subscription_id, share limit 1000 for update) its
+      where h.subscription_id = its.subscription_id and h.share = its.share;
+    delete from subscription_runs where run = gone and not exists (select from subscription_shares where run = gone);
+  end if;
+  update subscriptions set last_activity = moment where id in (
+    select s.id from subscriptions s where s.last_activity < moment - interval '1 minute'
+      and s.id in (select (a->>0)::bigint from jsonb_array_elements(attended) a where (a->>1)::integer > 0)
+      order by s.id for no key update skip locked);
+
+  alive := array(select r.run from subscription_runs r where r.until > moment);
+  return coalesce((
+    select jsonb_agg(jsonb_build_object('subscription', herald_subscription_json(s), 'now', herald_millis(moment), 'stamp', stamp,
+        'nodes', coalesce((select jsonb_agg(jsonb_build_object('run', n.run, 'consumers', n.consumers, 'lives', n.lives)
+            || case when n.behind then '{"isBehind": true}' else '{}'::jsonb end order by n.since, n.run)
+          from subscription_nodes n join subscription_runs r on r.run = n.run
+          where n.subscription_id = s.id and n.consumers > 0 and r.until > moment), '[]'))
+      || case when stamp = seen then '{}' else (
+        select jsonb_build_object('shares', coalesce(array_agg(h.share order by h.share), '{}'), 'tokens', coalesce(array_agg(h.token::text order by h.share), '{}'),
+          'runs', coalesce(array_agg(case when h.until > moment and h.run = any (alive) then h.run else '' end order by h.share), '{}'))
+        from subscription_shares h where h.subscription_id = s.id) end order by s.id)
+    from (select (a->>0)::bigint as id, max(a->>4) as seen from jsonb_array_elements(attended) a group by 1) a
+    join subscriptions s on s.id = a.id
+    -- Whatever of who has its shares can change: what is written, what ends by itself, and whose lease ends.
+    cross join lateral (select concat_ws('/', s.hands,
+      (select count(*) from subscription_shares h where h.subscription_id = s.id and h.until < 'infinity' and h.until <= moment),
+      (select hashtextextended(string_agg(n.run, ',' order by n.run), 0) from subscription_nodes n join subscription_runs r on r.run = n.run
+        where n.subscription_id = s.id and r.until > moment)) as stamp) of_it), '[]');
 end $$;
 
 -- Takes those shares that nobody has, or that this run has already, each under a new token.
 --   in: [[id, share]]; out: [{id, epoch, share, token, cursors: [{partition, from, to, logEpoch, floor, ranges: base64, failed, mark, clean}]}]
 create function herald_cursors_claim(this_run text, wanted jsonb, lasts interval) returns jsonb language plpgsql as $$
 declare
-  one record;
-  taken jsonb := '[]';
-  cursors jsonb;
+  holder text;
+  lapsed text[] := '{}';
+  ids bigint[];
+  shares integer[];
+  tokens bigint[];
+  claimed jsonb;
 begin
-  for one in
-    select h.subscription_id as id, h.share, s.epoch, greatest(h.token + 1, herald_millis(clock_timestamp())::bigint) as token, h.until, h.run
-    from subscription_shares h join subscriptions s on s.id = h.subscription_id
-    where (h.subscription_id, h.share) in (select (w->>0)::bigint, (w->>1)::integer from jsonb_array_elements(wanted) w)
-    order by h.subscription_id, h.share for update of h
+  -- Whose lease is over does not go on from here, and whose goes on is not taken for over: its row is locked. By name, as others lock some, too.
+  for holder in
+    select r.run from subscription_runs r where r.until <= clock_timestamp() and r.run in (select h.run from subscription_shares h
+      where (h.subscription_id, h.share) in (select (w->>0)::bigint, (w->>1)::integer from jsonb_array_elements(wanted) w))
+    union select this_run collate "C" order by 1
   loop
-    continue when one.until > clock_timestamp() and one.run <> this_run;
-    update subscription_shares h set run = this_run, token = one.token, until = clock_timestamp() + lasts
-      where h.subscription_id = one.id and h.share = one.share;
-    perform from subscription_cursors c where c.subscription_id = one.id and c.share = one.share order by c.partition, c.slice_from for update;
-    -- What its last holder has written until now is what it goes on from.
-    with held as (
-      update subscription_cursors c set token = one.token, version = 0 where c.subscription_id = one.id and c.share = one.share returning c.*
-    )
-    select coalesce(jsonb_agg(jsonb_build_object('partition', partition, 'from', slice_from, 'to', slice_to, 'logEpoch', log_epoch, 'floor', floor,
-      'ranges', translate(encode(ranges, 'base64'), E'\n', ''), 'failed', failed, 'mark', mark, 'clean', clean) order by partition, slice_from), '[]')
-      into cursors from held;
-    taken := taken || jsonb_build_object('id', one.id::text, 'epoch',
-      (select s.epoch from subscriptions s where s.id = one.id), 'share', one.share, 'token', one.token::text, 'cursors', cursors);
+    if holder = this_run then
+      insert into subscription_runs as r (run, until) values (this_run, clock_timestamp() + lasts)
+        on conflict (run) do update set until = greatest(r.until, excluded.until);
+    else
+      perform from subscription_runs r where r.run = holder and r.until <= clock_timestamp() for share;
+      if found then lapsed := lapsed || holder; end if;
+    end if;
   end loop;
-  return taken;
+  perform from subscriptions s where s.id in (select (w->>0)::bigint from jsonb_array_elements(wanted) w) order by s.id for no key update;
+  perform from subscription_shares h
+    where (h.subscription_id, h.share) in (select (w->>0)::bigint, (w->>1)::integer from jsonb_array_elements(wanted) w)
+    order by h.subscription_id, h.share for update;
+  with taken as (
+    update subscription_shares h set run = this_run, token = greatest(h.token + 1, herald_millis(clock_timestamp())::bigint), until = case
+        when exists (select from subscription_nodes n where n.subscription_id = h.subscription_id and n.run = this_run) then 'infinity'
+        else clock_timestamp() + lasts end
+      where (h.subscription_id, h.share) in (select (w->>0)::bigint, (w->>1)::integer from jsonb_array_elements(wanted) w)
+        and (h.run in ('', this_run) or h.until <= clock_timestamp() or h.run = any (lapsed))
+      returning h.subscription_id, h.share, h.token
+  )
+  select array_agg(subscription_id), array_agg(share), array_agg(token) into ids, shares, tokens from taken;
+  update subscriptions set hands = hands + 1 where id = any (ids);
+  perform from subscription_cursors c where (c.subscription_id, c.share) in (select * from unnest(ids, shares))
+    order by c.subscription_id, c.partition, c.slice_from for update;
+  -- What their last holders have written until now is what it goes on from.
+  with held as (
+    update subscription_cursors c set token = t.token, version = 0 from unnest(ids, shares, tokens) t (id, share, token)
+      where c.subscription_id = t.id and c.share = t.share returning c.*
+  ), of_each as (
+    select subscription_id, share, jsonb_agg(jsonb_build_object('partition', partition, 'from', slice_from, 'to', slice_to, 'logEpoch', log_epoch,
+      'floor', floor, 'ranges', translate(encode(ranges, 'base64'), E'\n', ''), 'failed', failed, 'mark', mark, 'clean', clean)
+      order by partition, slice_from) as cursors from held group by 1, 2
+  )
+  select coalesce(jsonb_agg(jsonb_build_object('id', t.id::text, 'epoch', s.epoch, 'share', t.share, 'token', t.token::text,
+      'cursors', coalesce(e.cursors, '[]')) order by t.id, t.share), '[]') into claimed
+    from unnest(ids, shares, tokens) t (id, share, token) join subscriptions s on s.id = t.id
+      left join of_each e on e.subscription_id = t.id and e.share = t.share;
+  return claimed;
 end $$;
 
 -- Gives them up. Nothing happens to what is another's by now.
 --   in: [[id, share, token]]
 create function herald_cursors_give(this_run text, held jsonb) returns void language plpgsql as $$
 begin
-  perform from subscription_shares where run = this_run order by subscription_id, share for update;
-  update subscription_shares s set run = '', token = s.token + 1, until = clock_timestamp()
-    from jsonb_array_elements(held) h
-    where s.subscription_id = (h->>0)::bigint and s.share = (h->>1)::integer and s.token = (h->>2)::bigint and s.run = this_run;
+  perform from subscriptions s where s.id in (select (h->>0)::bigint from jsonb_array_elements(held) h) order by s.id for no key update;
+  perform from subscription_shares s where s.run = this_run
+    and (s.subscription_id, s.share) in (select (h->>0)::bigint, (h->>1)::integer from jsonb_array_elements(held) h)
+    order by s.subscription_id, s.share for update;
+  with given as (
+    update subscription_shares s set run = '', token = s.token + 1, until = 'infinity'
+      from jsonb_array_elements(held) h
+      where s.subscription_id = (h->>0)::bigint and s.share = (h->>1)::integer and s.token = (h->>2)::bigint and s.run = this_run
+      returning s.subscription_id
+  )
+  update subscriptions s set hands = hands + 1 where s.id in (select subscription_id from given);
 end $$;
 
 -- Writes how far cursors are, and what of them came to nothing, in one transaction: a dead letter with the state in which it is done. It may be

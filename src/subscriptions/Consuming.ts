@@ -9,13 +9,13 @@
  *   SO4  Leases are prolonged by one statement for all subscriptions, which waits for no log and for no claim.
  *   SO5  Times between which something happens here are by a clock that does not jump.
  */
-import { Clock, Context, Effect, FiberMap, Layer, Queue, type Scope, Semaphore } from "effect"
+import { Clock, Context, Effect, Fiber, FiberMap, Layer, Option, Queue, type Scope } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { always, every, saidOf } from "../telemetry/Every.ts"
 import { lastWords } from "../telemetry/LastWords.ts"
 import { KnownTopics } from "../topics/KnownTopics.ts"
 import { Logs, noLog } from "../topics/Logs.ts"
-import type { LogKind, Topic } from "../topics/Topic.ts"
+import type { Topic } from "../topics/Topic.ts"
 import { TopicStore } from "../topics/TopicStore.ts"
 import type { Answer } from "./Answer.ts"
 import { makeCounts } from "./Counts.ts"
@@ -24,6 +24,7 @@ import { Fates } from "./Fates.ts"
 import { Fetching } from "./Fetching.ts"
 import { makeFollowing } from "./Following.ts"
 import { findSubscription } from "./Found.ts"
+import { LASTS, makeLeasing } from "./Leasing.ts"
 import { letterRoom } from "./Letters.ts"
 import { AGAIN, makeLooking, type Source } from "./Looking.ts"
 import { matchingOf } from "./Matching.ts"
@@ -81,8 +82,6 @@ export class Consuming extends Context.Service<
 
 /** Milliseconds between two times that a node says what it serves. */
 const ATTEND = 1_000
-/** Milliseconds for which it holds its shares then. SO2 */
-const LASTS = 5_000
 
 const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: ConsumingOptions) {
   const store = yield* CursorStore
@@ -101,11 +100,8 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
   yield* makeCounts(() => servings.values(), tally)
   const dirty = yield* Queue.sliding<void>(1)
   const news = yield* Queue.sliding<void>(1)
-  const attendance = yield* Semaphore.make(1)
   const loops = yield* FiberMap.make<string>()
   let sessions = 0
-  /** Milliseconds: until then shares are held for sure. SO3 */
-  let holds = Number.NEGATIVE_INFINITY
   /** Milliseconds. SO5 */
   const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
   const skew = () => clock.currentTimeMillisUnsafe() - now()
@@ -121,7 +117,7 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
 
   const schemas = makeSchemas({ known: yield* KnownTopics, topics, matching, sources, servings, wake })
   const serve = makeLooking({
-    ...{ definitions, schemas, now, writing, holds: () => holds },
+    ...{ definitions, schemas, now, writing, holds: () => leasing.holds() },
     changed: () => Queue.offerUnsafe(dirty, undefined),
     news: () => Queue.offerUnsafe(news, undefined)
   })
@@ -130,7 +126,7 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
     logs.all,
     Effect.fnUntraced(function* ([kind, log]) {
       const made = yield* makeFollowing({
-        ...{ run, store, definitions, log, fetching: fetchings.get(kind)!, lasts: LASTS, wake: wakeTopic },
+        ...{ run, store, definitions, log, fetching: fetchings.get(kind)!, lasts: LASTS, now, wake: wakeTopic },
         servings: () => [...servings].flatMap(([id, serving]) => (sources.get(id)!.kind === kind ? [serving] : [])),
         isServed: (serving) => servings.get(serving.subscription.id) === serving,
         news: () => Queue.offerUnsafe(news, undefined)
@@ -139,48 +135,32 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
     })
   )
 
-  const close = Effect.fnUntraced(function* (id: string, serving: Serving) {
+  const forget = (id: string): void => {
+    const [serving, source] = [servings.get(id), sources.get(id)]
+    if (serving === undefined || source === undefined) return
     const { topicId } = serving.subscription
     const its = byTopic.get(topicId)
     its?.delete(id)
     if (its?.size === 0) {
       byTopic.delete(topicId)
-      sources.get(id)?.fetching.forget(topicId)
+      source.fetching.forget(topicId)
     }
     servings.delete(id)
     sources.delete(id)
     writing.dirty.delete(serving)
-    yield* FiberMap.remove(loops, id)
-  })
+  }
 
-  /** SO4 */
-  const attend = attendance.withPermits(1)(
-    Effect.gen(function* () {
-      const attending = [...servings].map(([id, { seats, lives }]) => ({ id, consumers: seats.size, lives }))
-      const asked = now()
-      const standings = new Map(
-        (yield* store.attend(run, attending, LASTS)).map((one) => [one.subscription.id, one] as const)
-      )
-      const held = now() < holds
-      holds = asked + LASTS
-      const wanted = new Map<LogKind, Map<string, ReadonlyArray<number>>>(logs.all.map(([kind]) => [kind, new Map()]))
-      for (const { id } of attending) {
-        const serving = servings.get(id)
-        const standing = standings.get(id)
-        if (serving === undefined) continue
-        if (standing === undefined) {
-          for (const seat of serving.seats.values()) seat.end("deleted")
-          yield* close(id, serving)
-          continue
-        }
-        const shares = serving.stand(standing, run, now())
-        if (!held) wake(id)
-        if (serving.seats.size > 0 && shares.length > 0) wanted.get(sources.get(id)!.kind)!.set(id, shares)
-        if (serving.seats.size === 0 && serving.held.size === 0) yield* close(id, serving)
-      }
-      for (const [kind, { want }] of followings) want(wanted.get(kind)!)
-    })
-  )
+  const leasing = yield* makeLeasing({
+    ...{ run, store, now, servings, wake, followings: new Map(followings) },
+    kindOf: (id) => sources.get(id)!.kind,
+    close: (ids) =>
+      Effect.suspend(() => {
+        // Whoever comes meanwhile begins it anew.
+        const ended = ids.flatMap((id) => Option.toArray(FiberMap.getUnsafe(loops, id)))
+        for (const id of ids) forget(id)
+        return Fiber.interruptAll(ended)
+      })
+  })
 
   const begin = Effect.fnUntraced(function* (subscription: Subscription, topic: Topic) {
     const { id } = subscription
@@ -225,9 +205,7 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
     if (seat === undefined) return yield* taken
     if (subscription.type === "exclusive") {
       const { lives } = serving
-      // None of `attend` is under way meanwhile that has not heard of it.
-      const entered = attendance.withPermits(1)(store.enter(run, { id, consumers: 1, lives }, LASTS))
-      const [first] = (yield* entered)?.nodes ?? []
+      const [first] = (yield* leasing.enter({ id, consumers: 1, lives }))?.nodes ?? []
       if (first !== undefined && first.run !== run) return yield* taken
     }
     Queue.offerUnsafe(news, undefined)
@@ -292,7 +270,7 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
     every("the schemas of topics with subscriptions were not looked at", Effect.sleep(ATTEND), schemas.look)
   )
   yield* Effect.forkScoped(
-    every("subscriptions were not attended", Effect.raceFirst(Effect.sleep(ATTEND), Queue.take(news)), attend)
+    every("subscriptions were not attended", Effect.raceFirst(Effect.sleep(ATTEND), Queue.take(news)), leasing.attend)
   )
   return Consuming.of({ join })
 })

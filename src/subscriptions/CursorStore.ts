@@ -6,9 +6,12 @@
  *   SN2  Of what one holder writes the newest stays, in whatever order it arrives.
  *   SN3  A dead letter is written with the state in which it is done: both, or neither; and once, however often it is written.
  *   SN4  A share is nobody else's while its holder attends; it goes on where the last holder was. Times are by the store's clock.
+ *   SN5  A run that goes on writes that it does, whatever it has: nothing a share, nothing a subscription, until any of that changes. Who has shares is
+ *        told again when that is another than it was at a stamp.
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Unkeepable } from "../errors/Unkeepable.ts"
 import type { Letter } from "./DeadLetter.ts"
 import type { SavedCursor } from "./SavedCursor.ts"
 import type { Slice } from "./Share.ts"
@@ -19,6 +22,10 @@ export interface Attending {
   readonly consumers: number
   /** Numbers of those that say which they are over all of their connections. */
   readonly lives: ReadonlyArray<number>
+  /** True: it can't follow the topic's log, so whoever can has the shares. */
+  readonly isBehind?: boolean
+  /** Of what it knows of the shares; left out: of nothing. SN5 */
+  readonly stamp?: string
 }
 
 /** How a subscription stands. */
@@ -26,14 +33,16 @@ export interface Standing {
   readonly subscription: Subscription
   /** Milliseconds since 1970, by the store's clock. */
   readonly now: number
+  readonly stamp: string
   /** Who has consumers of it, the one first that has had them for longest. */
   readonly nodes: ReadonlyArray<{
     readonly run: string
     readonly consumers: number
     readonly lives: ReadonlyArray<number>
+    readonly isBehind?: true
   }>
-  /** "": nobody has it. */
-  readonly shares: ReadonlyArray<{ readonly share: number; readonly run: string; readonly token: bigint }>
+  /** Left out: as at the stamp that was given. Of one, "" as its run: nobody has it. SN5 */
+  readonly shares?: ReadonlyArray<{ readonly share: number; readonly run: string; readonly token: bigint }>
 }
 
 export interface Claimed {
@@ -68,14 +77,14 @@ export class CursorStore extends Context.Service<
   {
     /**
      * This run has consumers of these, and goes on holding what it holds of them; of those that it does not name it has no consumers, and what it
-     * holds of them it holds no longer than that. Those that are not there are left out of the answer. SN4
+     * holds of them it holds no longer than that. Those that are not there are left out of the answer. SN4, SN5
      */
     readonly attend: (
       run: string,
       attending: ReadonlyArray<Attending>,
       lastsMillis: number
     ) => Effect.Effect<ReadonlyArray<Standing>, HeraldError>
-    /** As `attend`, of this one alone: nothing happens to what it has of others, nor to the shares that it holds. */
+    /** As `attend`, of this one alone: nothing that it has of others ends, nor any share that it holds. */
     readonly enter: (
       run: string,
       attending: Attending,
@@ -87,8 +96,8 @@ export class CursorStore extends Context.Service<
       shares: ReadonlyArray<{ readonly id: string; readonly share: number }>,
       lastsMillis: number
     ) => Effect.Effect<ReadonlyArray<Claimed>, HeraldError>
-    /** One transaction, which may be written twice. SN1, SN2, SN3 */
-    readonly flush: (cursors: ReadonlyArray<Flush>) => Effect.Effect<Flushed, HeraldError>
+    /** One transaction, which may be written twice. Fails `Unkeepable` when one of them can never be written; then none is. SN1, SN2, SN3 */
+    readonly flush: (cursors: ReadonlyArray<Flush>) => Effect.Effect<Flushed, HeraldError | Unkeepable>
     /** Gives them up, so that nobody has to wait. Does nothing to what is another's. */
     readonly give: (
       run: string,

@@ -1,14 +1,15 @@
 /**
  * Follows the log of topics that subscriptions of a node are on: how far its partitions go, and which shares are to be taken. Part of Consuming.
  *
- *   LQ1  A log is asked once for all of them, and what is free is claimed at once for all; nothing is claimed before it is known where its log ends.
+ *   LQ1  A log is asked once for all of them, and what is free is claimed for all, some at a time; nothing is claimed before it is known where its log
+ *        ends.
  *   LQ2  Each kind of log is followed for itself: one that fails or hangs holds up nothing of the others, and no lease.
  */
 import { Effect, Queue } from "effect"
 import { failure } from "../errors/HeraldError.ts"
 import type { Bounds } from "../topics/Piece.ts"
 import type { Log } from "../topics/TopicLog.ts"
-import type { CursorStore } from "./CursorStore.ts"
+import type { Claimed, CursorStore } from "./CursorStore.ts"
 import type { Fetching } from "./Fetching.ts"
 import type { Serving } from "./Serving.ts"
 import { isSingle } from "./Subscription.ts"
@@ -27,6 +28,8 @@ export interface FollowingOptions {
   readonly servings: () => ReadonlyArray<Serving>
   /** Milliseconds for which shares are held. */
   readonly lasts: number
+  /** Milliseconds. SO5 */
+  readonly now: () => number
   readonly isServed: (serving: Serving) => boolean
   /** By topic. */
   readonly wake: (topic: number) => void
@@ -36,28 +39,34 @@ export interface FollowingOptions {
 
 /** For one question; a lease lasts longer. LQ2 */
 const PATIENCE = "2 seconds"
+/** Shares of one claim: as many as a database is done with long before a lease is over. LQ1 */
+const PAGE = 512
 const noAnswer = failure("Timeout", "the log of topics did not say in time how far it goes")
 
 export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOptions) {
-  const { run, store, definitions, log, fetching, servings, lasts, isServed, wake, news } = options
+  const { run, store, definitions, log, fetching, servings, lasts, now, isServed, wake, news } = options
   const soon = yield* Queue.sliding<void>(1)
   let wanted: Wanted = new Map()
+  /** Milliseconds: when it was known last how far the log goes. */
+  let followed = now()
+  /** Begun so far, and whether one is under way. */
+  let [claims, isClaiming] = [0, false]
   /** Of what is served, where it ended. */
   let ends = new Map<string, string>()
 
   /** What was not heard of may be missed by a reader. FJ3 */
   const compare = (bounds: ReadonlyArray<Bounds>) => {
-    const now = new Map<string, string>()
+    const known = new Map<string, string>()
     const grown = new Set<number>()
     for (const { topic, partition, epoch, first, next } of bounds) {
       const name = `${topic}/${partition}`
       const end = `${epoch}/${first}/${next}`
-      now.set(name, end)
+      known.set(name, end)
       if (ends.get(name) === end) continue
       fetching.grown({ topic, partition })
       grown.add(topic)
     }
-    ends = now
+    ends = known
     for (const topic of grown) wake(topic)
   }
 
@@ -71,14 +80,33 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
     return isSingle(subscription.type) ? [0] : []
   })
 
+  const claim = (
+    shares: ReadonlyArray<{ readonly id: string; readonly share: number }>,
+    take: (claimed: Claimed) => void
+  ) =>
+    Effect.suspend(() => {
+      claims++
+      isClaiming = true
+      return Effect.ensuring(
+        Effect.map(store.claim(run, shares, lasts), (all) => all.forEach(take)),
+        Effect.sync(() => {
+          isClaiming = false
+        })
+      )
+    })
+
   const follow = Effect.gen(function* () {
     const [those, its] = [servings(), wanted] // Before its log is asked: what was free then has been with nobody since.
-    if (those.length === 0) return
+    if (those.length === 0) {
+      followed = now()
+      return
+    }
     const topics = [...new Set(those.map(({ subscription }) => subscription.topicId))]
     const bounds = yield* Effect.timeoutOrElse(log.bounds(topics), {
       duration: PATIENCE,
       orElse: () => noAnswer
     })
+    followed = now()
     const byTopic = Map.groupBy(bounds, ({ topic }) => topic)
     const shares: Array<{ readonly id: string; readonly share: number }> = []
     for (const serving of those) {
@@ -91,12 +119,12 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
       for (const share of [...again, ...free]) shares.push({ id, share })
     }
     compare(bounds)
-    if (shares.length === 0) return
     const byId = new Map(those.map((serving) => [serving.subscription.id, serving]))
-    for (const claimed of yield* store.claim(run, shares, lasts)) {
+    const take = (claimed: Claimed) => {
       const serving = byId.get(claimed.id)
       if (serving !== undefined && isServed(serving)) serving.claimed(claimed, serving.ends)
     }
+    for (let at = 0; at < shares.length; at += PAGE) yield* claim(shares.slice(at, at + PAGE), take)
   })
 
   return {
@@ -106,6 +134,12 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
       if (those.size > 0) Queue.offerUnsafe(soon, undefined)
     },
     soon: Queue.take(soon),
+    /** It could not be followed for longer than shares are held. */
+    isBehind: () => now() - followed > lasts,
+    /** As long as that stays the same, no claim was under way. */
+    claiming: () => (isClaiming ? undefined : claims),
     follow
   }
 })
+
+export type Following = Effect.Success<ReturnType<typeof makeFollowing>>

@@ -12,6 +12,8 @@ export interface Held {
   readonly cursors: Map<string, Cursor<Body>>
   /** Milliseconds: it is given up by then, whatever is under way. Undefined: it stays. */
   leaving: number | undefined
+  /** It is being given up: it stays no more, as what is written of it says that nothing is under way. */
+  going: boolean
 }
 
 /** Lets go of the last ones where there are too many, by `until`; takes those back that are leaving where there are too few. Returns how many are missing. */
@@ -23,7 +25,7 @@ export const keepTo = (
 ): number => {
   const all = [...held.values()]
   const staying = all.filter(({ leaving }) => leaving === undefined)
-  for (const one of all.filter(({ leaving }) => leaving !== undefined)) {
+  for (const one of all.filter(({ leaving, going }) => leaving !== undefined && !going)) {
     if (staying.length >= quota) break
     one.leaving = undefined
     for (const cursor of one.cursors.values()) cursor.draining = false

@@ -86,6 +86,17 @@ export class Saving {
     return { version, flushes, cursors, marks: new Map(cursors.map((cursor) => [cursor, cursor.mark])) }
   }
 
+  /** It is not sure whether it was written as given up, and it goes on: nothing of it goes out before it is written anew. WO4 */
+  unsure({ flushes, cursors }: Gathered): void {
+    for (const [place, cursor] of cursors.entries()) {
+      const { saved } = flushes[place]!
+      const mark = saved.clean ? saved.floor : saved.mark
+      if (!this.#machine.cursors.has(cursor) || mark >= cursor.durableMark) continue
+      cursor.durableMark = mark
+      cursor.version = ++this.#machine.version
+    }
+  }
+
   /** All of it was written. */
   kept({ version, flushes, cursors, marks }: Gathered): void {
     for (const [place, cursor] of cursors.entries()) {

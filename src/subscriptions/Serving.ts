@@ -14,6 +14,7 @@ import type { Cursor } from "./Cursor.ts"
 import type { Claimed, Standing } from "./CursorStore.ts"
 import { Dispatch } from "./Dispatch.ts"
 import type { Body, Gathered } from "./Gathered.ts"
+import { Hands } from "./Hands.ts"
 import { cursorOf, type Held, keepTo, standingOf } from "./Held.ts"
 import type { Read } from "./Item.ts"
 import { letterRoom } from "./Letters.ts"
@@ -54,6 +55,7 @@ export class Serving {
   shown = ""
   /** That it has in all, whoever holds them. */
   shares = 0
+  readonly hands = new Hands()
   /** Of the topic, where each partition ended when it was looked at last. */
   ends: ReadonlyMap<number, number> = new Map()
   /** Milliseconds. */
@@ -121,7 +123,8 @@ export class Serving {
     return wanted
   }
 
-  #stand({ subscription, nodes, shares, now: at }: Standing, run: string, now: number): ReadonlyArray<number> {
+  #stand(standing: Standing, run: string, now: number): ReadonlyArray<number> {
+    const { subscription, nodes, now: at } = standing
     const { status, reason } = subscription
     const pausedUntil = subscription.pausedUntil === null ? null : subscription.pausedUntil - at + now
     this.#now = now
@@ -134,19 +137,13 @@ export class Serving {
       if (!untold) Object.assign(this.machine, { status, reason, pausedUntil })
       this.become(subscription)
     }
-    for (const { share, run: holder, token } of shares) {
-      const held = this.held.get(share)
-      // What was claimed since it was looked up has a newer token.
-      if (held !== undefined && (token > held.token || (holder !== run && token === held.token))) this.lose(share)
-    }
-    const quota = quotasOf(shares.length, nodes, shares[0]?.run || undefined).get(run) ?? 0
+    for (const share of this.hands.hear(standing, run, this.held)) this.lose(share)
+    const quota = quotasOf(this.hands.count, nodes, this.hands.holder).get(run) ?? 0
     const until = now + subscription.ackTimeoutMillis
-    const missing = keepTo(quota, this.held, until, (cursor) => this.machine.drain(cursor))
-    this.shares = shares.length
+    this.hands.missing = keepTo(quota, this.held, until, (cursor) => this.machine.drain(cursor))
+    this.shares = this.hands.count
     this.#bound()
-    // Its own, where the answer to a claim was lost.
-    const free = shares.filter(({ share, run: by }) => (by === "" || by === run) && !this.held.has(share))
-    return free.slice(0, missing).map(({ share }) => share)
+    return this.hands.wanted(this.held)
   }
 
   /** What is said of it, as it is by now: told to the machine where that has heard of an older version, whoever brings it. SI4 */
@@ -169,7 +166,7 @@ export class Serving {
   /** `ends`: of each partition, where its log ends. */
   claimed({ share, token, epoch, cursors }: Claimed, ends: ReadonlyMap<number, number>): void {
     if (epoch !== this.subscription.epoch) return
-    const held = this.held.get(share) ?? { token, cursors: new Map(), leaving: undefined }
+    const held = this.held.get(share) ?? { token, cursors: new Map(), leaving: undefined, going: false }
     held.token = token
     this.held.set(share, held)
     for (const { slice, saved } of cursors) {

@@ -3,9 +3,13 @@
  *
  *   WO1  A write is of those that have changed, as many as fit into `MOST`; between two of them is the more rest the larger they are.
  *   WO2  One subscription of which nothing can be written holds up no other: it is written apart, and given up when that is no use either.
+ *   WO3  Where nothing at all can be written it is the store: all is kept, and tried again.
+ *   WO4  What is written as given up is given up: it stays with nobody here, and where that is not sure nothing of it goes out before it is written anew.
  */
 import { Cause, Effect, Exit, Semaphore } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
+import { Unkeepable } from "../errors/Unkeepable.ts"
+import { saidOf } from "../telemetry/Every.ts"
 import type { CursorStore, Flush } from "./CursorStore.ts"
 import type { Gathered } from "./Gathered.ts"
 import type { Serving } from "./Serving.ts"
@@ -34,9 +38,17 @@ const bytesOf = ([, { flushes }]: Part): number => flushes.reduce((sum, flush) =
 /** The store is away, or refuses everything for now. */
 const isAway = ({ name }: HeraldError): boolean => ["DatabaseUnavailable", "DatabaseReadOnly", "Timeout"].includes(name)
 
+/** What the store failed with; undefined: no store could take it, as it is a defect of ours or what was to be written is wrong. WO3 */
+const errorOf = (cause: Cause.Cause<HeraldError | Unkeepable>): HeraldError | undefined => {
+  const error = cause.reasons.find(Cause.isFailReason)?.error
+  return error instanceof Unkeepable ? undefined : error
+}
+
 export const makeWriting = Effect.fnUntraced(function* ({ run, store, wake }: WritingOptions) {
   const writing = yield* Semaphore.make(1)
   const dirty = new Set<Serving>()
+  /** The store refuses whatever it is given. WO3 */
+  let refuses = false
 
   /** What is told to machines is in the order of what was written. */
   const write = (parts: ReadonlyArray<Part>) =>
@@ -66,42 +78,72 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, wake }: Wr
       )
     })
 
-  /** WO2 */
-  const apart = (parts: ReadonlyArray<Part>): Effect.Effect<void, HeraldError> =>
-    Effect.catchCause(write(parts), (cause) => {
-      if (Cause.hasInterrupts(cause)) return Effect.failCause(cause)
-      const failed = cause.reasons.find(Cause.isFailReason)
-      if (failed !== undefined && isAway(failed.error)) return Effect.fail(failed.error)
-      return parts.length === 1
-        ? drop(parts[0]![0], cause)
-        : Effect.forEach(parts, (part) => apart([part]), { discard: true })
+  /** WO3 */
+  const refused = (error: HeraldError) =>
+    Effect.suspend(() => {
+      const isNews = !refuses
+      refuses = true
+      const said = Effect.logWarning("how far subscriptions are can't be written, and is tried again", saidOf(error))
+      return Effect.andThen(isNews ? said : Effect.void, error)
     })
+
+  /** WO2, WO3 */
+  const apart = Effect.fnUntraced(function* (parts: ReadonlyArray<Part>): Effect.fn.Return<void, HeraldError> {
+    const failed: Array<readonly [Serving, Cause.Cause<HeraldError | Unkeepable>]> = []
+    /** False where that was no use. */
+    const tried = Effect.fnUntraced(function* (those: ReadonlyArray<Part>): Effect.fn.Return<boolean, HeraldError> {
+      const exit = yield* Effect.exit(write(those))
+      if (Exit.isSuccess(exit)) return true
+      const error = errorOf(exit.cause)
+      if (Cause.hasInterrupts(exit.cause)) return yield* Effect.interrupt
+      if (error !== undefined && isAway(error)) return yield* error
+      if (those.length === 1) failed.push([those[0]![0], exit.cause])
+      return false
+    })
+    let passed = yield* tried(parts)
+    if (!passed && parts.length > 1)
+      for (const part of parts) passed = ((yield* tried([part])) && part[1].flushes.length > 0) || passed
+    if (passed) refuses = false
+    let kept: HeraldError | undefined
+    for (const [serving, cause] of failed) {
+      const error = errorOf(cause)
+      if (passed || error === undefined) yield* drop(serving, cause)
+      else kept ??= error
+    }
+    if (kept !== undefined) yield* refused(kept)
+  })
 
   /** Returns the milliseconds of rest until the next. WO1 */
   const flush = writing.withPermits(1)(
-    Effect.gen(function* () {
-      const parts: Array<Part> = []
-      let bytes = 0
-      for (const serving of [...dirty]) {
-        if (bytes >= MOST) break
-        dirty.delete(serving)
-        if (!serving.isDirty) continue
-        const made = yield* Effect.exit(Effect.sync((): Part => [serving, serving.gather()]))
-        if (Exit.isFailure(made)) yield* drop(serving, made.cause)
-        else {
-          parts.push(made.value)
-          bytes += bytesOf(made.value)
+    Effect.suspend(() => {
+      const taken: Array<Serving> = []
+      const work = Effect.gen(function* () {
+        const parts: Array<Part> = []
+        let bytes = 0
+        for (const serving of [...dirty]) {
+          if (bytes >= MOST) break
+          dirty.delete(serving)
+          taken.push(serving)
+          if (!serving.isDirty) continue
+          const made = yield* Effect.exit(Effect.sync((): Part => [serving, serving.gather()]))
+          if (Exit.isFailure(made)) yield* drop(serving, made.cause)
+          else {
+            parts.push(made.value)
+            bytes += bytesOf(made.value)
+          }
         }
-      }
-      const again = Effect.sync(() => {
-        for (const [serving] of parts) dirty.add(serving)
+        yield* apart(parts)
+        return REST + bytes / PACE
       })
-      yield* Effect.onError(apart(parts), () => again)
-      return REST + bytes / PACE
+      return Effect.onError(work, () =>
+        Effect.sync(() => {
+          for (const serving of taken) dirty.add(serving)
+        })
+      )
     })
   )
 
-  /** Gives these shares of each up; clean, where nothing of them is under way. */
+  /** Gives these shares of each up; clean, where nothing of them is under way. WO4 */
   const giveUp = (those: ReadonlyArray<readonly [Serving, ReadonlyArray<number>]>) =>
     writing.withPermits(1)(
       Effect.gen(function* () {
@@ -111,23 +153,34 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, wake }: Wr
             return held === undefined ? [] : [{ serving, id: serving.subscription.id, share, token: held.token, held }]
           })
         )
-        let parts: Array<Part> = []
-        let bytes = 0
-        for (const [serving, shares] of those) {
-          const part: Part = [serving, serving.gather(new Set(shares.filter((share) => serving.isIdle(share))))]
-          parts.push(part)
-          bytes += bytesOf(part)
-          if (bytes < MOST) continue
-          yield* write(parts)
-          parts = []
-          bytes = 0
-        }
-        yield* write(parts)
+        for (const { held } of all) held.going = true
+        const gathered: Array<Part> = []
+        const writes = Effect.gen(function* () {
+          let parts: Array<Part> = []
+          let bytes = 0
+          for (const [serving, shares] of those) {
+            const part: Part = [serving, serving.gather(new Set(shares.filter((share) => serving.isIdle(share))))]
+            gathered.push(part)
+            parts.push(part)
+            bytes += bytesOf(part)
+            if (bytes < MOST) continue
+            yield* apart(parts)
+            parts = []
+            bytes = 0
+          }
+          yield* apart(parts)
+        })
+        yield* Effect.onError(writes, () =>
+          Effect.sync(() => {
+            for (const { held } of all) held.going = false
+            for (const [serving, one] of gathered) serving.saving.unsure(one)
+          })
+        )
+        for (const { serving, share, held } of all) if (serving.held.get(share) === held) serving.lose(share)
         yield* store.give(
           run,
           all.map(({ id, share, token }) => ({ id, share, token }))
         )
-        for (const { serving, share, held } of all) if (serving.held.get(share) === held) serving.lose(share)
       })
     )
 

@@ -61,7 +61,7 @@ export const cursorsContract = (test: Test) => {
         { run: a, consumers: 1, lives: [] }
       ])
       assert.deepStrictEqual(
-        one!.shares.map(({ share, run }) => [share, run]),
+        one!.shares!.map(({ share, run }) => [share, run]),
         [[0, ""]]
       )
       assert.strictEqual(one!.subscription.id, id)
@@ -71,11 +71,11 @@ export const cursorsContract = (test: Test) => {
       assert.isEmpty(yield* cursors.claim(b, [{ id, share: 0 }], 60_000))
       const [two] = yield* cursors.attend(b, [{ id, consumers: 0, lives: [] }], 60_000)
       assert.deepStrictEqual(two!.nodes, [{ run: a, consumers: 1, lives: [] }])
-      assert.deepStrictEqual(two!.shares, [{ share: 0, run: a, token: claimed!.token }])
+      assert.deepStrictEqual(two!.shares!, [{ share: 0, run: a, token: claimed!.token }])
       yield* cursors.attend(a, [], 1)
       yield* Effect.sleep("20 millis")
       const [three] = yield* cursors.attend(b, [{ id, consumers: 0, lives: [] }], 60_000)
-      assert.deepStrictEqual([three!.nodes, three!.shares[0]!.run], [[], ""])
+      assert.deepStrictEqual([three!.nodes, three!.shares![0]!.run], [[], ""])
     }))
 
   test("SN4 who enters is known at once, and neither prolongs nor ends anything of its others", () =>
@@ -88,7 +88,7 @@ export const cursorsContract = (test: Test) => {
       const entered = yield* cursors.enter(a, { id: one.id, consumers: 1, lives: [4] }, 60_000)
       assert.deepStrictEqual(entered!.nodes, [{ run: a, consumers: 1, lives: [4] }])
       assert.deepStrictEqual(
-        entered!.shares.map(({ share, run }) => [share, run]),
+        entered!.shares!.map(({ share, run }) => [share, run]),
         [[0, ""]]
       )
       yield* Effect.sleep("5 millis")
@@ -98,7 +98,7 @@ export const cursorsContract = (test: Test) => {
         [a, b]
       )
       const [standing] = yield* cursors.attend(b, [{ id: two.id, consumers: 0, lives: [] }], 60_000)
-      assert.deepStrictEqual([standing!.nodes[0]!.run, standing!.shares[0]!.run], [a, a])
+      assert.deepStrictEqual([standing!.nodes[0]!.run, standing!.shares![0]!.run], [a, a])
       assert.isUndefined(yield* cursors.enter(a, { id: "0", consumers: 1, lives: [] }, 60_000))
     }))
 
@@ -144,6 +144,84 @@ export const cursorsContract = (test: Test) => {
       // Its own claim ends what it had, too.
       yield* cursors.claim("a", [both[1]!], 60_000)
       assert.deepStrictEqual(yield* cursors.flush([flush(old[1]!, { version: 9 })]), { lost: [0], full: [] })
+    }))
+
+  test("SN5 what a run has stays its own while it goes on, and who has shares is told again when that has changed", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const cursors = yield* CursorStore
+      const { id, topicName } = yield* make("shared")
+      const [a, b] = [`a.${topicName}`, `b.${topicName}`]
+      const stands = (run: string, stamp: string | undefined, lasts = 60_000) =>
+        Effect.map(
+          cursors.attend(run, [{ id, consumers: 1, lives: [], ...(stamp !== undefined && { stamp }) }], lasts),
+          ([standing]) => standing!
+        )
+      let stamp = ""
+      /** By whom each is held, where that is told. */
+      const told = (run: string) =>
+        Effect.map(stands(run, stamp), (standing) => {
+          stamp = standing.stamp
+          return standing.shares && [...new Set(standing.shares.map((one) => one.run))].sort()
+        })
+      assert.deepStrictEqual(yield* told(b), [""])
+      assert.isUndefined(yield* told(b))
+      yield* stands(a, undefined)
+      const shares = [0, 1].map((share) => ({ id, share }))
+      const claimed = yield* cursors.claim(a, shares, 60_000)
+      assert.deepStrictEqual(yield* told(b), ["", a])
+      yield* stands(a, undefined)
+      yield* cursors.flush([flush(claimed[0]!)])
+      assert.isUndefined(yield* told(b))
+      yield* cursors.give(a, [{ ...shares[0]!, token: claimed[0]!.token + 1n }])
+      assert.isUndefined(yield* told(b))
+      yield* cursors.give(a, [{ ...shares[0]!, token: claimed[0]!.token }])
+      assert.deepStrictEqual(yield* told(b), ["", a])
+      // One that it has, and serves no more, ends by itself.
+      yield* cursors.attend(a, [], 400)
+      yield* stands(a, undefined)
+      yield* Effect.sleep("450 millis")
+      assert.isUndefined(yield* told(b))
+      yield* cursors.attend(a, [], 400)
+      yield* cursors.attend(a, [], 60_000)
+      yield* told(b)
+      yield* Effect.sleep("450 millis")
+      assert.deepStrictEqual(yield* told(b), [""])
+      // Its lease ends.
+      yield* stands(a, undefined)
+      yield* cursors.claim(a, shares, 1)
+      assert.deepStrictEqual(yield* told(b), ["", a])
+      yield* stands(a, undefined, 400)
+      assert.isUndefined(yield* told(b))
+      yield* Effect.sleep("450 millis")
+      assert.deepStrictEqual(yield* told(b), [""])
+      assert.isUndefined(yield* told(b))
+      // It has what nobody took meanwhile.
+      yield* stands(a, undefined)
+      assert.deepStrictEqual(yield* told(b), ["", a])
+      yield* store.extend({ id, type: "shared", slices: 8 }, [{ partition: 2, logEpoch: 1, offset: 0 }])
+      assert.deepStrictEqual(yield* told(b), ["", a])
+      yield* store.seek(topicName, "s", [])
+      assert.deepStrictEqual(yield* told(b), [""])
+    }))
+
+  test("SN5 who can't follow the log says so, and waits behind nobody whose lease ended before", () =>
+    Effect.gen(function* () {
+      const cursors = yield* CursorStore
+      const { id, topicName } = yield* make("shared")
+      const [a, b] = [`a.${topicName}`, `b.${topicName}`]
+      const attending = { id, consumers: 1, lives: [] }
+      yield* cursors.attend(a, [attending], 30)
+      yield* Effect.sleep("50 millis")
+      yield* cursors.attend(b, [attending], 60_000)
+      yield* Effect.sleep("5 millis")
+      const [standing] = yield* cursors.attend(a, [{ ...attending, isBehind: true }], 60_000)
+      assert.deepStrictEqual(standing!.nodes, [
+        { run: b, consumers: 1, lives: [] },
+        { run: a, consumers: 1, lives: [], isBehind: true }
+      ])
+      const [next] = yield* cursors.attend(a, [attending], 60_000)
+      assert.deepStrictEqual(next!.nodes[1], { run: a, consumers: 1, lives: [] })
     }))
 
   test("SN1 of many that claim at once one gets each, and that one alone writes", () =>

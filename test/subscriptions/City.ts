@@ -26,6 +26,10 @@ export class City {
   /** What fails before it is done, and what is done and not answered. */
   readonly away = new Set<Asked>()
   readonly mute = new Set<Asked>()
+  /** Milliseconds until what is done is answered. */
+  readonly late = new Map<Asked, number>()
+  /** Subscriptions of which it was told so far who has their shares. */
+  told = 0
   /** By name. */
   readonly topics = new Map<string, Topic>()
   /** What filters are: by the schema, unless a test has another. */
@@ -69,7 +73,8 @@ export class City {
       this.asked[what]++
       const gone = failure("DatabaseUnavailable", "away")
       if (this.away.has(what)) return gone
-      return this.mute.has(what) ? Effect.andThen(work, gone) : work
+      if (this.mute.has(what)) return Effect.andThen(work, gone)
+      return Effect.tap(work, () => Effect.sleep(this.late.get(what) ?? 0))
     })
 
   readonly node = Effect.fnUntraced({ self: this }, function* (this: City, run: string) {
@@ -78,7 +83,11 @@ export class City {
       CursorStore,
       Effect.map(CursorStore, (store) =>
         CursorStore.of({
-          attend: (...of) => this.#counted("attend", store.attend(...of)),
+          attend: (...of) =>
+            Effect.map(this.#counted("attend", store.attend(...of)), (all) => {
+              this.told += all.filter(({ shares }) => shares !== undefined).length
+              return all
+            }),
           enter: (...of) => this.#counted("enter", store.enter(...of)),
           claim: (...of) => this.#counted("claim", store.claim(...of)),
           flush: (...of) => this.#counted("flush", store.flush(...of)),
@@ -123,7 +132,7 @@ export class City {
   /** Shares of a subscription by the run that has them, as another run sees it. */
   readonly holders = (id: string) =>
     Effect.flatMap(CursorStore, (store) => store.attend("onlooker", [{ id, consumers: 0, lives: [] }], 1)).pipe(
-      Effect.map(([standing]) => [...new Set(standing!.shares.map(({ run }) => run))]),
+      Effect.map(([standing]) => [...new Set(standing!.shares!.map(({ run }) => run))]),
       Effect.provide(this.stores)
     )
 }

@@ -281,6 +281,9 @@ describe("Consuming", () => {
         ["b", 1]
       ]
     )
+    const behind = nodes.map((one) => ({ ...one, isBehind: true }))
+    assert.deepStrictEqual([...quotasOf(1, [...behind, { run: "z", consumers: 1 }], "c")], [["z", 1]]) // QA3
+    assert.deepStrictEqual([...quotasOf(16, behind, undefined)], [...quotasOf(16, nodes, undefined)])
     assert.deepStrictEqual([...quotasOf(1, nodes, "c")], [["c", 1]])
     assert.deepStrictEqual([...quotasOf(1, nodes, "gone")], [["a", 1]])
     assert.deepStrictEqual([...quotasOf(4, [], "a")], [])

@@ -24,9 +24,9 @@ const hosted = Effect.fnUntraced(function* (
   return host
 })
 
-const standing = (host: Host, shares: Standing["shares"]): Standing => ({
+const standing = (host: Host, shares: NonNullable<Standing["shares"]>): Standing => ({
   subscription: host.serving.subscription,
-  now: host.now,
+  ...{ now: host.now, stamp: "" },
   nodes: [{ run: "me", consumers: 1, lives: [] }],
   shares
 })

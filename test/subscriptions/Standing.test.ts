@@ -5,7 +5,7 @@ import { Serving } from "../../src/subscriptions/Serving.ts"
 import { subscriptionOf } from "./Defined.ts"
 
 const standing = (subscription: Standing["subscription"]): Standing => ({
-  ...{ subscription, now: 0, nodes: [], shares: [] }
+  ...{ subscription, now: 0, stamp: "", nodes: [], shares: [] }
 })
 
 describe("a subscription as it stands", () => {

@@ -1,8 +1,9 @@
 /** What a node writes of its subscriptions at once, and what becomes of one of which nothing can be written. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
-import { failure } from "../../src/errors/HeraldError.ts"
-import type { CursorStore, Flush } from "../../src/subscriptions/CursorStore.ts"
+import { Deferred, Effect, Exit, Fiber } from "effect"
+import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
+import { Unkeepable } from "../../src/errors/Unkeepable.ts"
+import type { CursorStore, Flush, Flushed } from "../../src/subscriptions/CursorStore.ts"
 import { Fetching } from "../../src/subscriptions/Fetching.ts"
 import { makeWriting } from "../../src/subscriptions/Writing.ts"
 import type { Log } from "../../src/topics/TopicLog.ts"
@@ -57,6 +58,119 @@ describe("Writing", () => {
         [1, 0, 0, 1]
       )
     })
+  )
+
+  it.effect("WO3 where all fail in the same way it is the store: they keep what they have, and are written later", () =>
+    Effect.gen(function* () {
+      for (const ids of [["1"], ["1", "2", "3"]]) {
+        const hosts = yield* Effect.forEach(ids, (id) => hosted(id))
+        let refuses = true
+        const bad = failure("Internal", "nobody may write")
+        const { made, given } = written(() => (refuses ? bad : Effect.succeed(nothingLost)))
+        const { dirty, flush } = yield* made
+        for (const { serving } of hosts) dirty.add(serving)
+        for (let n = 0; n < 3; n++) assert.strictEqual((yield* Effect.flip(flush)).name, "Internal")
+        assert.deepStrictEqual(given, [])
+        assert.isTrue(hosts.every((host) => host.serving.held.size === 1 && receiptsOf(host.sent("a")).length === 0))
+        refuses = false
+        yield* flush
+        assert.deepStrictEqual(
+          hosts.map((host) => receiptsOf(host.sent("a")).join()),
+          ids.map((id) => `durable ${id}`)
+        )
+        assert.strictEqual(dirty.size, 0)
+      }
+    })
+  )
+
+  it.effect(
+    "WO2 WO3 what no store could take is given up, also when it is alone; with a store that refuses the rest that waits",
+    () =>
+      Effect.gen(function* () {
+        const [one, two] = [yield* hosted("1"), yield* hosted("2")]
+        const never = new Unkeepable({ message: "that can't be" })
+        const { made, given } = written((all) =>
+          all.some(({ id }) => id === "1") ? Effect.fail(never) : failure("Internal", "nobody may write")
+        )
+        const { dirty, flush } = yield* made
+        for (const { serving } of [one, two]) dirty.add(serving)
+        assert.strictEqual((yield* Effect.flip(flush)).name, "Internal")
+        assert.deepStrictEqual([given, one.serving.held.size, two.serving.held.size], [["1"], 0, 1])
+        const alone = yield* hosted("1")
+        dirty.clear()
+        dirty.add(alone.serving)
+        yield* flush
+        assert.strictEqual(alone.serving.held.size, 0)
+      })
+  )
+
+  it.effect("WO2 what was gathered is written later when one that can't be saved can't be given up either", () =>
+    Effect.gen(function* () {
+      const hosts = yield* Effect.forEach(["1", "2"], (id) => hosted(id))
+      const writes: Array<ReadonlyArray<string>> = []
+      let away = true
+      const store = {
+        flush: (all: ReadonlyArray<Flush>) =>
+          Effect.sync(() => {
+            writes.push(all.map(({ id }) => id))
+            return nothingLost
+          }),
+        give: () => Effect.suspend(() => (away ? failure("DatabaseUnavailable", "away") : Effect.void))
+      } as unknown as CursorStore["Service"]
+      const { dirty, flush } = yield* makeWriting({ run: "a", store, wake: () => {} })
+      const [broken] = [...hosts[1]!.serving.machine.cursors]
+      broken!.save = () => {
+        throw new Error("it can't be saved")
+      }
+      for (const { serving } of hosts) dirty.add(serving)
+      assert.strictEqual((yield* Effect.flip(flush)).name, "DatabaseUnavailable")
+      away = false
+      yield* flush
+      assert.deepStrictEqual(writes, [["1"]])
+      assert.deepStrictEqual(receiptsOf(hosts[0]!.sent("a")), ["durable 1"])
+    })
+  )
+
+  it.effect(
+    "WO4 what is about to be given up stays no more; where its write fails, nothing goes out before it is written anew",
+    () =>
+      Effect.gen(function* () {
+        const host = yield* hosted("1")
+        host.answer("a", "accept", 1, 2)
+        host.answer("a", "accept", 2, 3)
+        const { serving } = host
+        const [held] = serving.held.values()
+        const [cursor] = serving.machine.cursors
+        const stand = (consumers: number) => {
+          const nodes = consumers === 0 ? [] : [{ run: "a", consumers, lives: [] }]
+          const shares = [{ share: 0, run: "a", token: 1n }]
+          serving.stand({ subscription: serving.subscription, now: 0, stamp: "", nodes, shares }, "a", host.now)
+        }
+        stand(0)
+        assert.isTrue(held!.leaving !== undefined && serving.isIdle(0))
+        const asked = yield* Deferred.make<void>()
+        const answer = yield* Deferred.make<Flushed, HeraldError>()
+        const { made, given } = written(() =>
+          Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(answer))
+        )
+        const { giveUp } = yield* made
+        const giving = yield* Effect.forkChild(giveUp([[serving, [0]]]))
+        yield* Deferred.await(asked)
+        stand(1)
+        assert.isTrue(held!.leaving !== undefined, "it is going")
+        const before = cursor!.durableMark
+        yield* Deferred.fail(answer, failure("DatabaseUnavailable", "who knows whether it was written"))
+        assert.isTrue(Exit.isFailure(yield* Fiber.await(giving)))
+        assert.deepStrictEqual(given, [])
+        stand(1)
+        assert.isUndefined(held!.leaving)
+        host.log.append(0, [[null, "e3"]])
+        host.fetching.grown(undefined)
+        assert.deepStrictEqual([before > 3, yield* host.run(3, false)], [true, []])
+        assert.isTrue(serving.isDirty)
+        host.keep()
+        assert.deepStrictEqual(yield* host.run(3, false), ["a:3"])
+      })
   )
 
   it.effect("WO2 while the store is away all wait, and are written when it is back", () =>

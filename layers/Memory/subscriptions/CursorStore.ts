@@ -2,7 +2,7 @@
 import { Clock, Effect, Layer } from "effect"
 import { type Attending, type Claimed, CursorStore, type Standing } from "../../../src/subscriptions/CursorStore.ts"
 import { State } from "../State.ts"
-import { letterKey, SubscriptionTables } from "./SubscriptionTables.ts"
+import { letterKey, type ShareRow, SubscriptionTables } from "./SubscriptionTables.ts"
 
 export const layer = Layer.effect(
   CursorStore,
@@ -12,38 +12,72 @@ export const layer = Layer.effect(
     const tables = state.tables(SubscriptionTables)
     const now = () => clock.currentTimeMillisUnsafe()
 
-    const attend = (run: string, { id, consumers, lives }: Attending, until: number) => {
+    /** A row stays as it is where nothing of it changes. */
+    const attend = (run: string, { id, consumers, lives, isBehind = false }: Attending) => {
       const rows = tables.all.get(id)
-      if (rows === undefined || consumers === 0) return
+      if (rows === undefined) return
       const before = rows.nodes.get(run)
-      const since = before !== undefined && before.until > now() ? before.since : now()
-      rows.nodes.set(run, { consumers, lives, since, until })
-      rows.subscription = { ...rows.subscription, lastActivity: now() }
+      const since = before !== undefined && before.consumers > 0 ? before.since : now()
+      rows.nodes.set(run, { consumers, lives, isBehind, since })
+      if (before === undefined)
+        for (const held of rows.shares.values()) if (held.run === run) held.until = Number.POSITIVE_INFINITY
+      if (consumers > 0) rows.subscription = { ...rows.subscription, lastActivity: now() }
     }
 
-    const standing = (id: string): ReadonlyArray<Standing> => {
+    /** Its lease lasts until then. */
+    const goOn = (run: string, until: number) => {
+      if (tables.runs.has(run) && !tables.isAlive(run, now()))
+        for (const { nodes } of tables.all.values()) {
+          const its = nodes.get(run)
+          if (its !== undefined) its.since = now()
+        }
+      tables.runs.set(run, until)
+    }
+
+    const longer = (run: string, until: number) => Math.max(until, tables.runs.get(run) ?? until)
+
+    /** What of this run is of none of these ends by then. */
+    const endOthers = (run: string, named: ReadonlySet<string>, until: number) => {
+      for (const [id, rows] of tables.all) {
+        if (named.has(id)) continue
+        rows.nodes.delete(run)
+        for (const held of rows.shares.values()) if (held.run === run) held.until = Math.min(held.until, until)
+      }
+    }
+
+    const standing = (id: string, seen: string | undefined): ReadonlyArray<Standing> => {
       const rows = tables.all.get(id)
       if (rows === undefined) return []
-      const nodes = [...rows.nodes].filter(([, { until }]) => until > now())
-      nodes.sort(([a, one], [b, two]) => one.since - two.since || (a < b ? -1 : 1))
+      const alive = [...rows.nodes].filter(([run]) => tables.isAlive(run, now()))
+      alive.sort(([a, one], [b, two]) => one.since - two.since || (a < b ? -1 : 1))
+      const nodes = alive.filter(([, { consumers }]) => consumers > 0)
+      const ended = [...rows.shares.values()].filter(({ until }) => until <= now()).length
+      const stamp = [rows.hands, ended, ...alive.map(([run]) => run).sort()].join("/")
       const shares = [...rows.shares].sort(([a], [b]) => a - b)
+      const holder = ({ run, until }: ShareRow) => (until > now() && tables.isAlive(run, now()) ? run : "")
       return [
         {
-          subscription: rows.subscription,
-          now: now(),
-          nodes: nodes.map(([run, { consumers, lives }]) => ({ run, consumers, lives })),
-          shares: shares.map(([share, { run, token, until }]) => ({ share, run: until > now() ? run : "", token }))
+          ...{ subscription: rows.subscription, now: now(), stamp },
+          nodes: nodes.map(([run, { consumers, lives, isBehind }]) => ({
+            ...{ run, consumers, lives },
+            ...(isBehind && { isBehind })
+          })),
+          ...(stamp !== seen && {
+            shares: shares.map(([share, held]) => ({ share, run: holder(held), token: held.token }))
+          })
         }
       ]
     }
 
-    const claim = (run: string, id: string, share: number, until: number): ReadonlyArray<Claimed> => {
+    const claim = (run: string, id: string, share: number, lasts: number): ReadonlyArray<Claimed> => {
       const rows = tables.all.get(id)
       const held = rows?.shares.get(share)
-      if (rows === undefined || held === undefined || (held.until > now() && held.run !== run)) return []
+      if (rows === undefined || held === undefined) return []
+      if (held.run !== run && held.until > now() && tables.isAlive(held.run, now())) return []
       const next = held.token + 1n
       const token = next > BigInt(Math.floor(now())) ? next : BigInt(Math.floor(now()))
-      Object.assign(held, { run, token, until })
+      Object.assign(held, { run, token, until: rows.nodes.has(run) ? Number.POSITIVE_INFINITY : now() + lasts })
+      rows.hands++
       const cursors = [...rows.cursors.values()].filter((row) => row.share === share)
       cursors.sort((a, b) => a.slice.partition - b.slice.partition || a.slice.from - b.slice.from)
       for (const row of cursors) Object.assign(row, { token, version: 0 })
@@ -54,24 +88,23 @@ export const layer = Layer.effect(
     return CursorStore.of({
       attend: (run, attending, lasts) =>
         Effect.sync(() => {
-          const consumers = new Map(attending.map((one) => [one.id, one.consumers]))
-          for (const [id, rows] of tables.all) {
-            if ((consumers.get(id) ?? 0) === 0) rows.nodes.delete(run)
-            const until = now() + lasts
-            for (const held of rows.shares.values())
-              if (held.run === run) held.until = consumers.has(id) ? until : Math.min(held.until, until)
-          }
-          for (const one of attending) attend(run, one, now() + lasts)
-          const ids = [...consumers.keys()].sort((a, b) => Number(a) - Number(b))
-          return ids.flatMap(standing)
+          goOn(run, now() + lasts)
+          const seen = new Map(attending.map(({ id, stamp }) => [id, stamp]))
+          endOthers(run, new Set(seen.keys()), now() + lasts)
+          for (const one of attending) attend(run, one)
+          return [...seen].sort(([a], [b]) => Number(a) - Number(b)).flatMap((one) => standing(...one))
         }),
       enter: (run, one, lasts) =>
         Effect.sync(() => {
-          attend(run, one, now() + lasts)
-          return standing(one.id)[0]
+          goOn(run, longer(run, now() + lasts))
+          attend(run, one)
+          return standing(one.id, one.stamp)[0]
         }),
       claim: (run, shares, lasts) =>
-        Effect.sync(() => shares.flatMap(({ id, share }) => claim(run, id, share, now() + lasts))),
+        Effect.sync(() => {
+          tables.runs.set(run, longer(run, now() + lasts))
+          return shares.flatMap(({ id, share }) => claim(run, id, share, lasts))
+        }),
       flush: (cursors) =>
         Effect.sync(() => {
           const more = new Map<string, number>()
@@ -90,9 +123,11 @@ export const layer = Layer.effect(
       give: (run, shares) =>
         Effect.sync(() => {
           for (const { id, share, token } of shares) {
-            const held = tables.all.get(id)?.shares.get(share)
-            if (held?.run === run && held.token === token)
-              Object.assign(held, { run: "", token: token + 1n, until: now() })
+            const rows = tables.all.get(id)
+            const held = rows?.shares.get(share)
+            if (rows === undefined || held?.run !== run || held.token !== token) continue
+            Object.assign(held, { run: "", token: token + 1n, until: Number.POSITIVE_INFINITY })
+            rows.hands++
           }
         })
     })

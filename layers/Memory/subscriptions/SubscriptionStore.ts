@@ -57,7 +57,7 @@ export const layer = Layer.effect(
             ...{ createdAt: now(), createdBy: by, lastActivity: now() }
           }
           const maps = { cursors: new Map(), shares: new Map(), nodes: new Map(), letters: new Map() }
-          const rows: Rows = { subscription, ...maps }
+          const rows: Rows = { subscription, ...maps, hands: 0 }
           tables.place(rows, placesOf(subscription, begins))
           tables.all.set(subscription.id, rows)
           noted("subscription.create", note, subscription, { id: subscription.id, type: subscription.type })
@@ -105,7 +105,7 @@ export const layer = Layer.effect(
           const { epoch } = rows.subscription
           rows.subscription = { ...rows.subscription, epoch: epoch + 1, lastActivity: now() }
           for (const share of rows.shares.values())
-            Object.assign(share, { run: "", token: share.token + 1n, until: Number.NEGATIVE_INFINITY })
+            Object.assign(share, { run: "", token: share.token + 1n, until: Number.POSITIVE_INFINITY })
           const places = placesOf(rows.subscription, begins)
           tables.place(rows, places)
           for (const row of rows.cursors.values()) row.token = 0n
@@ -151,9 +151,9 @@ export const layer = Layer.effect(
       counts: (id) =>
         Effect.sync(() => {
           const rows = tables.all.get(id)
-          const nodes = [...(rows?.nodes.values() ?? [])].filter(({ until }) => until > now())
+          const nodes = [...(rows?.nodes ?? [])].filter(([run]) => tables.isAlive(run, now()))
           return {
-            consumers: nodes.reduce((sum, { consumers }) => sum + consumers, 0),
+            consumers: nodes.reduce((sum, [, { consumers }]) => sum + consumers, 0),
             deadLetters: rows?.letters.size ?? 0
           }
         }),

@@ -18,7 +18,16 @@ export interface CursorRow {
 export interface ShareRow {
   run: string
   token: bigint
+  /** It is the run's while its lease lasts, and no longer than that. */
   until: number
+}
+
+/** A run that serves it, while its lease lasts. */
+export interface NodeRow {
+  consumers: number
+  lives: ReadonlyArray<number>
+  isBehind: boolean
+  since: number
 }
 
 export interface LetterRow extends DeadLetter {
@@ -31,7 +40,9 @@ export interface Rows {
   subscription: Subscription
   readonly cursors: Map<string, CursorRow>
   readonly shares: Map<number, ShareRow>
-  readonly nodes: Map<string, { consumers: number; lives: ReadonlyArray<number>; since: number; until: number }>
+  readonly nodes: Map<string, NodeRow>
+  /** Changes of which run has which of its shares. */
+  hands: number
   readonly letters: Map<string, LetterRow>
 }
 
@@ -44,6 +55,8 @@ export const cursorKey = ({ partition, from }: Slice): string => `${partition}/$
 export class SubscriptionTables {
   /** By id. */
   readonly all = new Map<string, Rows>()
+  /** Until when the lease of each lasts. */
+  readonly runs = new Map<string, number>()
   ids = 0
   letterIds = 0
 
@@ -55,12 +68,17 @@ export class SubscriptionTables {
 
   /** Those that are there are left as they are. */
   place(rows: Rows, places: ReadonlyArray<CursorPlace>): void {
+    rows.hands++
     for (const { partition, from, to, share, logEpoch, offset } of places) {
-      if (!rows.shares.has(share)) rows.shares.set(share, { run: "", token: 0n, until: Number.NEGATIVE_INFINITY })
+      if (!rows.shares.has(share)) rows.shares.set(share, { run: "", token: 0n, until: Number.POSITIVE_INFINITY })
       const slice = { partition, from, to }
       if (rows.cursors.has(cursorKey(slice))) continue
       rows.cursors.set(cursorKey(slice), { slice, share, token: 0n, version: 0, saved: beginAt(logEpoch, offset) })
     }
+  }
+
+  isAlive(run: string, now: number): boolean {
+    return (this.runs.get(run) ?? Number.NEGATIVE_INFINITY) > now
   }
 
   isFull({ letters }: Rows, more: number): boolean {

@@ -9,7 +9,7 @@ import {
 } from "../../../src/subscriptions/CursorStore.ts"
 import { DEAD_LETTERS } from "../../../src/subscriptions/DeadLetter.ts"
 import { failedOf, failedText } from "../../../src/subscriptions/SavedCursor.ts"
-import { guarded } from "../connection/Failure.ts"
+import { guarded, refusing } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 import { millis } from "../leases/Fence.ts"
 
@@ -17,7 +17,9 @@ const base64 = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64")
 
 type StandingRow = Omit<Standing, "shares"> & {
-  readonly shares: ReadonlyArray<{ readonly share: number; readonly run: string; readonly token: string }>
+  readonly shares?: ReadonlyArray<number>
+  readonly runs?: ReadonlyArray<string>
+  readonly tokens?: ReadonlyArray<string>
 }
 
 interface CursorRow {
@@ -46,6 +48,11 @@ const claimedOf = ({ token, cursors, ...row }: ClaimedRow): Claimed => ({
   }))
 })
 
+const attendedText = (attending: ReadonlyArray<Attending>): string =>
+  JSON.stringify(
+    attending.map(({ id, consumers, lives, isBehind = false, stamp }) => [id, consumers, lives, isBehind, stamp])
+  )
+
 const encode = (flushes: ReadonlyArray<Flush>) => {
   const cursors = flushes.map(({ id, slice: { partition, from }, token, version, saved }) => ({
     ...{ id, partition, from, token: String(token), version, ...saved },
@@ -66,12 +73,14 @@ export const layer = Layer.effect(
     const attend = (run: string, attending: ReadonlyArray<Attending>, lasts: number, alone: boolean) =>
       Effect.map(
         guarded("attend subscriptions")(sql<{ standings: ReadonlyArray<StandingRow> }>`
-          select herald_subscriptions_attend(${run}, ${JSON.stringify(attending.map(({ id, consumers, lives }) => [id, consumers, lives]))}::text::jsonb,
+          select herald_subscriptions_attend(${run}, ${attendedText(attending)}::text::jsonb,
             ${millis(lasts)}::interval, ${alone}) as standings`),
         ([row]) =>
-          row!.standings.map((standing) => ({
+          row!.standings.map(({ shares, runs, tokens, ...standing }) => ({
             ...standing,
-            shares: standing.shares.map((share) => ({ ...share, token: BigInt(share.token) }))
+            ...(shares && {
+              shares: shares.map((share, n) => ({ share, run: runs![n]!, token: BigInt(tokens![n]!) }))
+            })
           }))
       )
     return CursorStore.of({
@@ -86,7 +95,7 @@ export const layer = Layer.effect(
         ),
       flush: (flushes) => {
         const { cursors, letters } = encode(flushes)
-        return Effect.map(
+        return Effect.mapBoth(
           guarded("write how far subscriptions are")(writes<{
             flushed: {
               lost: ReadonlyArray<Pick<CursorRow, "partition" | "from"> & { id: string }>
@@ -94,13 +103,16 @@ export const layer = Layer.effect(
             }
           }>`
             select herald_cursors_flush(${cursors}::text::jsonb, ${letters}::text::jsonb, ${DEAD_LETTERS}::int) as flushed`),
-          ([row]) => {
-            const { lost, full } = row!.flushed
-            const names = new Set(lost.map(nameOf))
-            const places = flushes.flatMap(({ id, slice }, place) =>
-              names.has(nameOf({ id, ...slice })) ? [place] : []
-            )
-            return { lost: places, full }
+          {
+            onFailure: refusing,
+            onSuccess: ([row]) => {
+              const { lost, full } = row!.flushed
+              const names = new Set(lost.map(nameOf))
+              const places = flushes.flatMap(({ id, slice }, place) =>
+                names.has(nameOf({ id, ...slice })) ? [place] : []
+              )
+              return { lost: places, full }
+            }
           }
         )
       },

@@ -152,8 +152,8 @@ export const layer = Layer.effect(
       counts: (id) =>
         Effect.map(
           guarded("count consumers and dead letters")(sql<SubscriptionCounts>`
-            select (select coalesce(sum(consumers), 0)::float8 from subscription_nodes
-                where subscription_id = ${id}::text::bigint and until > clock_timestamp()) as consumers,
+            select (select coalesce(sum(n.consumers), 0)::float8 from subscription_nodes n join subscription_runs r on r.run = n.run
+                where n.subscription_id = ${id}::text::bigint and r.until > clock_timestamp()) as consumers,
               (select count(*)::float8 from dead_letters where subscription_id = ${id}::text::bigint) as "deadLetters"`),
           ([row]) => row!
         ),
