@@ -307,7 +307,7 @@ end $$;
 create function herald_market_over(oldest bigint, among integer[]) returns table (id integer, topic bigint, part integer) language sql stable as $$
   with quiet as materialized (
     select i.id, i.topic, i.part from market_instruments i
-    where (among is null or i.id = any (among))
+    where i.id = any (coalesce(among, array(select all_of.id from market_instruments all_of))) -- by the index, however many are asked for
       and (not exists (select from topics t where t.id = i.topic)
         or (coalesce((select max((l.mark).ts) from market_latest l where l.instrument = i.id), 0) < oldest
           and coalesce((select (q.mark).ts from market_quotes q where q.instrument = i.id), 0) < oldest))

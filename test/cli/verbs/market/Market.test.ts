@@ -12,7 +12,7 @@ const bar = (at: number, price: string, more: object = {}) => ({
 const page = (bars: ReadonlyArray<object>, cursor: string | null = null) => ({
   body: {
     ...{ symbol: "BTC/USD", exchange: null, interval: "1m", data: bars, count: bars.length },
-    ...{ has_more: cursor !== null, cursor }
+    ...{ has_more: cursor !== null, cursor, topics: ["market-data/normalized/us"], left_out: [] }
   }
 })
 const PATH = "GET /v1/market-data/BTC%2FUSD/history"
