@@ -55,7 +55,7 @@ interface Source {
 }
 
 /** It was deleted since it was read which topics rules route from: others go on. ZK2 */
-const isGone = ({ name }: HeraldError): boolean => name === "NoSuchTopic"
+const isGone = ({ refused }: HeraldError): boolean => refused
 
 const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number }) {
   const placement = yield* Placement

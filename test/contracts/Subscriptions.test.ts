@@ -8,10 +8,12 @@ import { clientOptions, type Database, startDatabase } from "../support/Database
 import { kinds } from "../support/Twins.ts"
 import { letterBoxContract } from "./LetterBoxes.ts"
 import { cursorsContract } from "./SubscriptionCursors.ts"
+import { sharesContract } from "./SubscriptionShares.ts"
 import { subscriptionsContract } from "./Subscriptions.ts"
 
 describe("memory", () => {
   subscriptionsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  sharesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   cursorsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   letterBoxContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
 })
@@ -30,6 +32,7 @@ describe("PostgreSQL", () => {
   })
 
   subscriptionsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  sharesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   cursorsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   letterBoxContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
 })

@@ -287,17 +287,8 @@ describe("Consuming", () => {
     assert.deepStrictEqual([...quotasOf(1, nodes, "c")], [["c", 1]])
     assert.deepStrictEqual([...quotasOf(1, nodes, "gone")], [["a", 1]])
     assert.deepStrictEqual([...quotasOf(4, [], "a")], [])
-    const uneven = quotasOf(
-      7,
-      [
-        { run: "a", consumers: 1 },
-        { run: "b", consumers: 1 }
-      ],
-      undefined
-    )
-    assert.strictEqual(
-      [...uneven.values()].reduce((sum, one) => sum + one, 0),
-      7
-    )
+    const both = ["a", "b"].map((run) => ({ run, consumers: 1 }))
+    const uneven = quotasOf(7, both, undefined)
+    assert.strictEqual((uneven.get("a") ?? 0) + (uneven.get("b") ?? 0), 7)
   })
 })

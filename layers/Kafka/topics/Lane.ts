@@ -162,7 +162,7 @@ export class Lane {
       if (this.#queue.length === 0) return
       const begun = yield* Effect.result(this.#begin)
       if (begun._tag === "Failure") {
-        if (begun.failure.name !== "KafkaTopicExists") return yield* Effect.sleep(AGAIN)
+        if (!begun.failure.refused) return yield* Effect.sleep(AGAIN)
         return giveUp(this.#queue.splice(0), begun.failure) // KM3
       }
       const writer = begun.success

@@ -11,7 +11,7 @@ import { randomInt } from "node:crypto"
 import { setTimeout as sleep } from "node:timers/promises"
 import { Effect, Schedule } from "effect"
 import type { Admin, Kafka } from "kafkajs"
-import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import { failure, HeraldError } from "../../../src/errors/HeraldError.ts"
 import { BATCH_BYTES } from "../../../src/topics/Limits.ts"
 import { kafkaName, type Retention, type Topic } from "../../../src/topics/Topic.ts"
 import type { LogTopics } from "../../../src/topics/TopicLog.ts"
@@ -106,6 +106,7 @@ const settled = async (brokers: Brokers, name: string, partitions: number): Prom
 }
 
 const taken = (name: string) => failure("KafkaTopicExists", `Kafka has a topic ${name}`)
+const isTaken = (error: unknown): boolean => error instanceof HeraldError && error.refused
 
 export interface ManagingOptions {
   readonly kafka: Kafka
@@ -134,7 +135,7 @@ export const makeManaging = ({ kafka, brokers, own, changed, fork }: ManagingOpt
   const lookedFor = async (name: string, number: number, cause: unknown): Promise<string> => {
     for (const until = performance.now() + FOUND; performance.now() < until; await sleep(LOOK)) {
       const id = await numbered(name, number).catch((error) => {
-        if (Object(error).name === "KafkaTopicExists") throw error
+        if (isTaken(error)) throw error
         return undefined
       })
       if (id !== undefined) return id
@@ -171,7 +172,7 @@ export const makeManaging = ({ kafka, brokers, own, changed, fork }: ManagingOpt
       Effect.andThen(Effect.logWarning("Kafka made a topic for which nobody waits any more: it is removed", { topic })),
       Effect.retry({
         schedule: Schedule.spaced(LATER).pipe(Schedule.upTo({ times: LOOKS })),
-        while: (cause) => Object(cause).name !== "KafkaTopicExists"
+        while: (cause) => !isTaken(cause)
       }),
       Effect.ignore,
       Effect.ensuring(
