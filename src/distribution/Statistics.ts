@@ -3,14 +3,15 @@
  *
  *   GS5  Whoever may read a topic is told: at most `POINTS` points and `DELIVERIES` deliveries, whatever time it is of.
  *   GS6  A long time is read as much as a short one is: what is kept is bounded (STATISTICS_TIME), nobody asks for more, and a node reads for one who asks
- *        at a time. Of the others a bounded number waits, for so long, and of one principal a part of them.
+ *        at a time; principals take turns. Of the others a bounded number waits, for so long, and of one principal a part of them.
  */
-import { Clock, Context, Effect, Layer, Semaphore } from "effect"
+import { Clock, Context, Effect, Layer } from "effect"
 import { CurrentIdentity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { duration } from "../settings/Form.ts"
 import { Topics } from "../topics/Topics.ts"
+import { makeTurns } from "../work/Turns.ts"
 import { type Kept, StatisticsStore } from "./StatisticsStore.ts"
 
 /** GS5 */
@@ -52,7 +53,7 @@ const make = Effect.fnUntraced(function* ({ keepMillis }: StatisticsOptions) {
   const topics = yield* Topics
   const store = yield* StatisticsStore
   const places = new Places([WAITING, ITS])
-  const turn = yield* Semaphore.make(1)
+  const turns = makeTurns(1, 1)
 
   /** GS6 */
   const inTurn = <A>(read: Effect.Effect<A, HeraldError>): Effect.Effect<A, HeraldError> =>
@@ -60,8 +61,8 @@ const make = Effect.fnUntraced(function* ({ keepMillis }: StatisticsOptions) {
       const identity = yield* CurrentIdentity
       const place = places.take("", identity?.name)
       if (typeof place === "number") return yield* busy
-      return yield* turn
-        .withPermits(1)(read)
+      return yield* turns
+        .of(identity?.name ?? "")(read)
         .pipe(
           Effect.timeoutOrElse({ duration: PATIENCE, orElse: () => Effect.fail(busy) }),
           Effect.ensuring(Effect.sync(place))

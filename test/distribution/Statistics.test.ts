@@ -15,11 +15,13 @@ class Store {
   reading = 0
   most = 0
   answered = 0
+  readonly readers: Array<string> = []
   gate = Deferred.makeUnsafe<void>()
 
   get layer() {
     const read = Effect.acquireUseRelease(
-      Effect.sync(() => {
+      Effect.map(CurrentIdentity, (identity) => {
+        this.readers.push(identity?.name ?? "")
         this.most = Math.max(this.most, ++this.reading)
       }),
       () => Effect.as(Deferred.await(this.gate), nothing),
@@ -64,6 +66,7 @@ describe("Statistics", () => {
           32
         )
         assert.strictEqual(store.most, 1)
+        assert.deepStrictEqual(store.readers.slice(0, 3), ["eve", "ann", "p0"])
         assert.deepStrictEqual((yield* of("t", DAY).pipe(as("eve"))).points, []) // places are given back
       }).pipe(Effect.provide(store.layer))
     }

@@ -2,7 +2,7 @@
  * What the names of topics stand for in Kafka. It is bounded in entries, and as of at most a second ago.
  *
  *   KM3  Under a topic's name Kafka has what Herald made for it, by Kafka's id, or nothing is read there or written: each second in which it is used that is
- *        looked at. One that others made under its name is told of.
+ *        looked at, once for all who use it. One that others made under its name is told of.
  */
 import { Effect, Metric } from "effect"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
@@ -37,11 +37,15 @@ const entered = <A>(map: Map<number, A>, id: number, value: A): void => {
   map.set(id, value)
 }
 
+const asked = (brokers: NamesOptions["brokers"], name: string) => brokers.askAny(describe(name))
+
 export class Names {
   readonly #of: NamesOptions
   readonly #topics = new Map<number, { readonly topic: LogTopic | undefined; readonly at: number }>()
   readonly #seen = new Map<number, { readonly as: string; readonly at: number }>()
   readonly #theirs = new Set<number>()
+  /** Questions that are under way, and since when. */
+  readonly #asked = new Map<string, { readonly at: number; readonly found: ReturnType<typeof asked> }>()
 
   constructor(of: NamesOptions) {
     this.#of = of
@@ -66,14 +70,17 @@ export class Names {
   /** The same, and Kafka has it. Fails besides `KafkaTopicExists`. KM3 */
   ours(id: number): Effect.Effect<LogTopic | undefined, HeraldError> {
     return Effect.gen({ self: this }, function* () {
-      const { brokers, now } = this.#of
+      const { now } = this.#of
       const topic = yield* this.topic(id)
-      if (topic === undefined) return undefined
+      if (topic === undefined) {
+        if (this.#theirs.delete(id)) yield* this.#counted
+        return undefined
+      }
       const seen = this.#seen.get(id)
       if (seen !== undefined && seen.as === topic.madeAs && now() - seen.at < FRESH) return topic
-      const at = now()
       const name = kafkaName(topic.name)
-      const found = yield* Effect.tryPromise({ try: () => brokers.askAny(describe(name)), catch: away })
+      const { at, found: question } = this.#ask(name)
+      const found = yield* Effect.tryPromise({ try: () => question, catch: away })
       if (found === undefined) return topic // whatever is asked of it is refused
       if (found.id !== topic.madeAs) {
         this.forget(id) // another node may have made it anew
@@ -88,13 +95,25 @@ export class Names {
     })
   }
 
+  #ask(name: string) {
+    const before = this.#asked.get(name)
+    if (before !== undefined) return before
+    const { brokers, now } = this.#of
+    const one = { at: now(), found: asked(brokers, name) }
+    this.#asked.set(name, one)
+    const over = () => void this.#asked.delete(name)
+    one.found.then(over, over)
+    return one
+  }
+
   get #counted() {
     return Metric.update(theirsGauge, this.#theirs.size)
   }
 
   #refused(id: number, name: string): Effect.Effect<never, HeraldError> {
     return Effect.gen({ self: this }, function* () {
-      this.#seen.delete(id)
+      const seen = this.#seen.get(id)
+      if (seen !== undefined) entered(this.#seen, id, { as: seen.as, at: Number.NEGATIVE_INFINITY })
       if (!this.#theirs.has(id) && this.#theirs.size < MOST) {
         this.#theirs.add(id)
         yield* this.#counted
