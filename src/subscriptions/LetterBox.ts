@@ -19,6 +19,11 @@ export interface Bundle {
   readonly topic: string
 }
 
+export type BundleId = Pick<Bundle, "subscriptionId" | "topic">
+
+/** Before all of them. */
+export const firstBundle: BundleId = { subscriptionId: "0", topic: "" }
+
 /** Among the events of the producer that appends them. */
 export interface Numbered {
   /** The topic's id. */
@@ -36,11 +41,11 @@ export interface WaitingLetter extends DeadLetter {
 export class LetterBox extends Context.Service<
   LetterBox,
   {
-    /** Those of which something waits and is not set aside, in the order of subscriptions, behind one: "0" for the first. */
-    readonly bundles: (after: string, limit: number) => Effect.Effect<ReadonlyArray<Bundle>, HeraldError>
+    /** Those of which something waits and is not set aside, in the order of subscriptions and of topics, behind one. */
+    readonly bundles: (after: BundleId, limit: number) => Effect.Effect<ReadonlyArray<Bundle>, HeraldError>
     /** The oldest that wait; of at most `maxBytes` of events, but for the first. */
     readonly waiting: (
-      bundle: Pick<Bundle, "subscriptionId" | "topic">,
+      bundle: BundleId,
       options: { readonly limit: number; readonly maxBytes: number }
     ) => Effect.Effect<ReadonlyArray<WaitingLetter>, HeraldError>
     /** Writes down where they are about to be. False: another claim took the lease, and nothing was written. QI1 */

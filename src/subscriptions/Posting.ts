@@ -23,7 +23,7 @@ import { systemProducer } from "../topics/Owned.ts"
 import type { Topic } from "../topics/Topic.ts"
 import type { Log } from "../topics/TopicLog.ts"
 import { TopicStore } from "../topics/TopicStore.ts"
-import { type Bundle, LetterBox, type WaitingLetter } from "./LetterBox.ts"
+import { type Bundle, firstBundle, LetterBox, type WaitingLetter } from "./LetterBox.ts"
 
 const PAUSE = "2 seconds"
 /** Of a step. */
@@ -178,7 +178,7 @@ const make = Effect.fnUntraced(function* ({ run }: { readonly run: string }) {
 
   const turn = Effect.fnUntraced(function* (lease: Lease) {
     let stuck = 0
-    for (let after = "0"; ; ) {
+    for (let after = firstBundle; ; ) {
       const bundles: ReadonlyArray<Bundle> = yield* box.bundles(after, BUNDLES)
       for (const bundle of bundles) {
         const { topicName: topic, subscriptionName: subscription } = bundle
@@ -188,7 +188,7 @@ const make = Effect.fnUntraced(function* ({ run }: { readonly run: string }) {
         if (!went) stuck++
       }
       if (bundles.length < BUNDLES) break
-      after = bundles.at(-1)!.subscriptionId
+      after = bundles.at(-1)!
     }
     yield* Metric.update(stuckGauge, stuck)
   })

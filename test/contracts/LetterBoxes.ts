@@ -30,7 +30,7 @@ export const letterBoxContract = (test: Test) => {
       )
       yield* (yield* CursorStore).flush([flush(claimed!, { letters })])
 
-      const bundles = yield* box.bundles(String(Number(id) - 1), 1_000)
+      const bundles = yield* box.bundles({ subscriptionId: id, topic: "" }, 1_000)
       const named = { subscriptionId: id, topicName, subscriptionName: "s" }
       assert.deepStrictEqual(
         bundles.filter((one) => one.subscriptionId === id),
@@ -40,9 +40,12 @@ export const letterBoxContract = (test: Test) => {
         ]
       )
       assert.deepStrictEqual(
-        (yield* box.bundles(id, 1_000)).filter((one) => one.subscriptionId === id),
+        (yield* box.bundles({ subscriptionId: id, topic: "~" }, 1_000)).filter((one) => one.subscriptionId === id),
         []
       )
+      // Behind the end of a page, too, where that is within a subscription.
+      const [next] = yield* box.bundles({ subscriptionId: id, topic: "dead" }, 1)
+      assert.deepStrictEqual(next, { ...named, topic: "other" })
       const of = { subscriptionId: id, topic: "dead" }
       const all = { limit: 100, maxBytes: 1_000_000 }
       const waiting = yield* box.waiting(of, all)
@@ -114,7 +117,7 @@ export const letterBoxContract = (test: Test) => {
       assert.strictEqual(first!.refused, "")
       yield* box.refuse([{ id: first!.id, why: "it ' does not fit" }])
       assert.isEmpty(yield* box.waiting(of, { limit: 9, maxBytes: 9_999 }))
-      const bundles = yield* box.bundles(String(Number(id) - 1), 1_000)
+      const bundles = yield* box.bundles({ subscriptionId: id, topic: "" }, 1_000)
       assert.deepStrictEqual(
         bundles.filter((one) => one.subscriptionId === id).map(({ topic }) => topic),
         ["other"]

@@ -21,14 +21,16 @@ export const layer = Layer.effect(
     return LetterBox.of({
       bundles: (after, limit) =>
         Effect.sync(() => {
-          const rows = [...tables.all].filter(([id]) => Number(id) > Number(after))
+          const first = Number(after.subscriptionId)
+          const rows = [...tables.all].filter(([id]) => Number(id) >= first)
           rows.sort(([a], [b]) => Number(a) - Number(b))
           return rows
             .flatMap(([subscriptionId, { subscription, letters }]) => {
               const { topicName, subscriptionName } = subscription
               const topics = new Set([...letters.values()].flatMap((row) => (waits(row) ? [row.topic] : [])))
-              return [...topics].map((topic) => ({ subscriptionId, topicName, subscriptionName, topic }))
+              return [...topics].sort().map((topic) => ({ subscriptionId, topicName, subscriptionName, topic }))
             })
+            .filter(({ subscriptionId, topic }) => Number(subscriptionId) > first || topic > after.topic)
             .slice(0, limit)
         }),
       waiting: ({ subscriptionId, topic }, { limit, maxBytes }) =>

@@ -17,8 +17,10 @@ export const layer = Layer.effect(
       bundles: (after, limit) =>
         guarded("find dead letters that wait")(sql<Bundle>`
           select s.id::text as "subscriptionId", s.topic_name as "topicName", s.subscription_name as "subscriptionName", d.topic
-          from (select distinct subscription_id, dead_letter_topic as topic from dead_letters
-            where not posted and refused = '' and subscription_id > ${after}::text::bigint order by 1, 2 limit ${limit}) d
+          from (select distinct subscription_id, dead_letter_topic collate "C" as topic from dead_letters
+            where not posted and refused = '' and subscription_id >= ${after.subscriptionId}::text::bigint
+              and (subscription_id, dead_letter_topic collate "C") > (${after.subscriptionId}::text::bigint, ${after.topic})
+            order by 1, 2 limit ${limit}) d
           join subscriptions s on s.id = d.subscription_id order by s.id, d.topic`),
       waiting: ({ subscriptionId, topic }, { limit, maxBytes }) =>
         Effect.map(
