@@ -225,25 +225,3 @@ describe("tables", () => {
     assert.strictEqual(colours.red("x"), "\u001b[31mx\u001b[39m")
   })
 })
-
-describe("a table that fits", () => {
-  const rows = [
-    { key: "a.very.long.key.of.a.team", why: "because of a reason that takes longer to tell than a line has room for" },
-    { key: "b", why: "日本語の理由はとても長い".repeat(4) }
-  ]
-  const columns = [
-    { title: "KEY", value: (row: (typeof rows)[number]) => row.key },
-    { title: "WHY", value: (row: (typeof rows)[number]) => row.why }
-  ]
-  const cells = (text: string) => Array.from(text).reduce((sum, one) => sum + (one.charCodeAt(0) > 0x2e80 ? 2 : 1), 0)
-
-  it("has no line longer than the terminal's, and says where something was cut", () => {
-    for (const room of [20, 40, 60, 80]) {
-      const lines = table(rows, columns, undefined, room).split("\n")
-      for (const line of lines) assert.isAtMost(cells(line), room, line)
-      assert.isTrue(lines.slice(1).every((line) => line.includes("…")))
-    }
-    assert.include(table(rows, columns), rows[1]!.why)
-    assert.notInclude(table(rows, columns, undefined, 200), "…")
-  })
-})

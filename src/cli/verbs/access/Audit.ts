@@ -8,7 +8,7 @@ import { CliFailure, render } from "../../CliFailure.ts"
 import { invocation, onlyEnv, optionalText, yes } from "../../Globals.ts"
 import type { Paint } from "../../Paint.ts"
 import { Shell } from "../../Shell.ts"
-import { table, time } from "../../Table.ts"
+import { TEXT, table, time } from "../../Table.ts"
 
 const PAGE = 1_000
 
@@ -23,11 +23,11 @@ const asTable = (entries: ReadonlyArray<AuditEntry>, paint: Paint, room: number)
     entries,
     [
       { title: "ID", value: (entry) => String(entry.id), right: true },
-      { title: "WHEN", value: (entry) => time(entry.createdAt) },
+      { title: "WHEN", value: (entry) => time(entry.createdAt), timed: true },
       { title: "WHO", value: (entry) => entry.performedBy, paint: () => paint.bold },
       { title: "WHAT", value: (entry) => entry.action },
       { title: "WHERE", value: (entry) => entry.configId || "-" },
-      { title: "DETAILS", value: detail, paint: () => paint.dim }
+      { title: "DETAILS", value: detail, paint: () => paint.dim, text: TEXT }
     ],
     paint,
     room

@@ -179,7 +179,7 @@ const list = Command.make(
           { title: "PRINCIPAL", value: (key) => key.name },
           { title: "ROLE", value: (key) => key.role },
           { title: "ENVIRONMENTS", value: (key) => key.environments.join(",") },
-          { title: "CREATED", value: (key) => time(key.createdAt) },
+          { title: "CREATED", value: (key) => time(key.createdAt), timed: true },
           { title: "BY", value: (key) => key.createdBy },
           {
             title: "STATE",

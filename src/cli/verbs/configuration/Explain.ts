@@ -10,7 +10,7 @@ import { CliFailure, known } from "../../CliFailure.ts"
 import { env, invocation, labels } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { meaning, offer } from "../../Near.ts"
-import { facts, table } from "../../Table.ts"
+import { facts, TEXT, table } from "../../Table.ts"
 
 /** https://grpc.io/docs/guides/status-codes/ */
 const grpcNames = [
@@ -65,7 +65,7 @@ const explainCode = Effect.fn("Explain.code")(function* (argument: string) {
         rows,
         [
           { title: "CODE", value: (row) => row.code, paint: () => paint.bold },
-          { title: "TITLE", value: (row) => row.title },
+          { title: "TITLE", value: (row) => row.title, text: TEXT },
           { title: "GRPC", value: (row) => row.grpc },
           { title: "HTTP", value: (row) => String(row.http), right: true },
           { title: "EXIT", value: (row) => String(row.exit), right: true }

@@ -9,7 +9,7 @@ import { env, invocation } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { meaning } from "../../Near.ts"
 import { Shell } from "../../Shell.ts"
-import { clip, table, time } from "../../Table.ts"
+import { clip, TEXT, table, time } from "../../Table.ts"
 
 const PAGE = 1_000
 
@@ -50,10 +50,10 @@ export const history = Command.make(
         [
           { title: "VERSION", value: (row) => String(row.version), right: true, paint: () => paint.bold },
           { title: "REVISION", value: (row) => String(row.revision), right: true },
-          { title: "WHEN", value: (row) => time(row.updatedAt) },
+          { title: "WHEN", value: (row) => time(row.updatedAt), timed: true },
           { title: "WHO", value: (row) => row.updatedBy },
           { title: "TYPE", value: (row) => row.type },
-          { title: "MESSAGE", value: (row) => clip(row.message, 40) },
+          { title: "MESSAGE", value: (row) => clip(row.message, 40), text: TEXT },
           ...candidacy(versions, paint),
           {
             title: "VALUE",

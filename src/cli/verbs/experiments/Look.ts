@@ -12,7 +12,7 @@ import { CliFailure } from "../../CliFailure.ts"
 import { env, type Invocation, invocation, optionalText, yes } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { Shell } from "../../Shell.ts"
-import { clip, table, time } from "../../Table.ts"
+import { clip, TEXT, table, time } from "../../Table.ts"
 import { watch } from "../../Watch.ts"
 import { results as shown, signed, whole } from "./Told.ts"
 
@@ -111,9 +111,13 @@ export const list = Command.make(
               },
               { title: "FLAG", value: (row) => row.flag },
               { title: "LAYER", value: (row) => row.layer ?? "" },
-              { title: "STARTED", value: (row) => time(row.startedAt) },
+              { title: "STARTED", value: (row) => time(row.startedAt), timed: true },
               { title: "WINNER", value: (row) => (row.state === "running" ? "" : (row.winner ?? "none")) },
-              { title: "WHY", value: (row) => clip(row.state === "running" ? row.hypothesis : row.conclusion, 60) }
+              {
+                title: "WHY",
+                value: (row) => clip(row.state === "running" ? row.hypothesis : row.conclusion, 60),
+                text: TEXT
+              }
             ],
             paint,
             here.room
@@ -169,11 +173,15 @@ export const history = Command.make(
         found,
         [
           { title: "VERSION", value: (row) => String(row.version), right: true },
-          { title: "AT", value: (row) => time(row.endedAt ?? row.startedAt) },
+          { title: "AT", value: (row) => time(row.endedAt ?? row.startedAt), timed: true },
           { title: "", value: (row) => (row.state === "running" ? "started" : "stopped") },
           { title: "BY", value: (row) => (row.state === "running" ? row.startedBy : row.endedBy) },
-          { title: "RESULT", value: primaryOf },
-          { title: "WHY", value: (row) => clip(row.state === "running" ? row.hypothesis : row.conclusion, 60) }
+          { title: "RESULT", value: primaryOf, text: TEXT },
+          {
+            title: "WHY",
+            value: (row) => clip(row.state === "running" ? row.hypothesis : row.conclusion, 60),
+            text: TEXT
+          }
         ],
         paint,
         here.room

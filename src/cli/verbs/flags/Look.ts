@@ -9,7 +9,7 @@ import { candidacy } from "../../Candidacy.ts"
 import { showDifference } from "../../DiffView.ts"
 import { env, invocation, optionalInt, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
-import { clip, table, time } from "../../Table.ts"
+import { clip, TEXT, table, time } from "../../Table.ts"
 import { comingOf } from "../schedules/Scheduling.ts"
 import { pathOf } from "./Changing.ts"
 import { inCode, placesOf } from "./Refs.ts"
@@ -64,10 +64,10 @@ export const list = Command.make(
                 value: (row) => gist(row.definition).state,
                 paint: (row) => (gist(row.definition).state === "on" ? paint.green : paint.dim)
               },
-              { title: "SERVES", value: (row) => clip(gist(row.definition).serves, 40) },
+              { title: "SERVES", value: (row) => clip(gist(row.definition).serves, 40), text: TEXT },
               { title: "VERSION", value: (row) => String(row.version), right: true },
               { title: "EVALUATED", value: (row) => (uses === undefined ? "" : evaluated(uses.get(row.flag), now)) },
-              { title: "CHANGED", value: (row) => time(row.updatedAt) },
+              { title: "CHANGED", value: (row) => time(row.updatedAt), timed: true },
               { title: "BY", value: (row) => row.updatedBy }
             ],
             paint,
@@ -148,12 +148,12 @@ export const history = Command.make(
         [
           { title: "VERSION", value: (row) => String(row.version), right: true, paint: () => paint.bold },
           { title: "REVISION", value: (row) => String(row.revision), right: true },
-          { title: "WHEN", value: (row) => time(row.updatedAt) },
+          { title: "WHEN", value: (row) => time(row.updatedAt), timed: true },
           { title: "WHO", value: (row) => row.updatedBy },
           { title: "STATE", value: (row) => gist(row.definition).state },
-          { title: "SERVES", value: (row) => clip(gist(row.definition).serves, 40) },
+          { title: "SERVES", value: (row) => clip(gist(row.definition).serves, 40), text: TEXT },
           ...candidacy(versions, paint),
-          { title: "MESSAGE", value: (row) => clip(row.message, 40) }
+          { title: "MESSAGE", value: (row) => clip(row.message, 40), text: TEXT }
         ],
         paint,
         here.room

@@ -3,7 +3,7 @@ import type { Evaluated, PublishedFlag, StoredFlag } from "../../../edge/http/fl
 import { printable } from "../../../text/Printable.ts"
 import { wholeContent } from "../../DiffView.ts"
 import type { Paint } from "../../Paint.ts"
-import { facts, table, time } from "../../Table.ts"
+import { facts, TEXT, table, time } from "../../Table.ts"
 
 interface Warned {
   readonly warnings: PublishedFlag["warnings"]
@@ -80,9 +80,9 @@ export const decided = (answer: Evaluated, paint: Paint, room: number): string =
           steps,
           [
             { title: "STEP", value: (step) => step.at },
-            { title: "ASKED", value: (step) => step.asked },
+            { title: "ASKED", value: (step) => step.asked, text: TEXT },
             { title: "GAVE", value: (step) => step.gave, paint: () => paint.bold },
-            { title: "BECAUSE OF", value: (step) => step.because ?? "" }
+            { title: "BECAUSE OF", value: (step) => step.because ?? "", text: TEXT }
           ],
           paint,
           room

@@ -2,7 +2,7 @@
 import type { Client } from "../../../edge/http/fleet/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
 import type { Paint } from "../../Paint.ts"
-import { ago, type Column, cutLine, table } from "../../Table.ts"
+import { ago, type Column, table } from "../../Table.ts"
 
 interface Row {
   readonly client: Client
@@ -132,20 +132,14 @@ export const clientsTable = (found: ReadonlyArray<Client>, told: Told, paint: Pa
       right: true,
       paint: (row) => (behind(row) ? paint.yellow : paint.green)
     },
-    { title: "TROUBLE", value: trouble, paint: () => paint.red }
+    { title: "TROUBLE", value: trouble, paint: () => paint.red, text: Number.POSITIVE_INFINITY }
   ]
   const rows = rowsOf(clients)
   // What is the same for everybody, or empty, gives its room to the rest.
   const narrow = told.room < WIDE ? columns.filter(({ title }) => title !== "OWNER" && title !== "SENT") : columns
   const kept = rows.some((row) => trouble(row) !== "") ? narrow : narrow.filter(({ title }) => title !== "TROUBLE")
   const head = headOf(told.counted ?? countedHere(clients), clients, paint)
-  if (kept.length === columns.length || kept.at(-1)?.title !== "TROUBLE")
-    return `${head}\n${table(rows, kept, paint, told.room)}`
-  // A reason is what is looked for: on a narrow terminal it has a line of its own.
-  const [titles = "", ...lines] = table(rows, kept.slice(0, -1), paint, told.room).split("\n")
-  const reasons = rows.map((row) => printable(trouble(row)))
-  const below = (reason: string) => (reason === "" ? "" : `\n  ${paint.red(cutLine(reason, told.room - 2))}`)
-  return [head, titles, ...lines.map((line, at) => line + below(reasons[at] ?? ""))].join("\n")
+  return `${head}\n${table(rows, kept, paint, told.room)}`
 }
 
 /** Characters of a line that has room for every column. */

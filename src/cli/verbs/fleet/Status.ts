@@ -7,7 +7,7 @@ import { printable } from "../../../text/Printable.ts"
 import { type Invocation, invocation, onlyEnv, optionalText, yes } from "../../Globals.ts"
 import type { Paint } from "../../Paint.ts"
 import { Shell } from "../../Shell.ts"
-import { ago, cutLine, table } from "../../Table.ts"
+import { ago, cutLine, TEXT, table } from "../../Table.ts"
 import { watch } from "../../Watch.ts"
 import { type Health, healthOf } from "../node/Health.ts"
 import { colourOf, gist, stageOf, wordOf } from "../rollouts/Told.ts"
@@ -142,6 +142,7 @@ const asTable = (status: Status, now: number, room: number, paint: Paint, unknow
               {
                 title: "OTHERS",
                 value: others,
+                text: TEXT,
                 paint: ({ key }) => (key !== undefined && key.rejected + key.problem > 0 ? paint.red : paint.yellow)
               }
             ],

@@ -50,7 +50,7 @@ export const barsOf = (bars: ReadonlyArray<Bar>, paint: Paint, room: number): st
   table(
     bars,
     [
-      { title: "FROM", value: (row) => time(row.start_time) },
+      { title: "FROM", value: (row) => time(row.start_time), timed: true },
       { title: "OPEN", value: (row) => row.open ?? "-", right: true },
       { title: "HIGH", value: (row) => row.high ?? "-", right: true },
       { title: "LOW", value: (row) => row.low ?? "-", right: true },
@@ -58,7 +58,7 @@ export const barsOf = (bars: ReadonlyArray<Bar>, paint: Paint, room: number): st
       { title: "VOLUME", value: (row) => row.volume, right: true },
       { title: "VWAP", value: (row) => row.vwap ?? "-", right: true },
       { title: "TRADES", value: (row) => String(row.trades), right: true },
-      { title: "STATE", value: stateOf, paint: (row) => (row.final ? undefined : paint.yellow) }
+      { title: "STATE", value: stateOf, text: 10, paint: (row) => (row.final ? undefined : paint.yellow) }
     ],
     paint,
     room

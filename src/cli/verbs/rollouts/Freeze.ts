@@ -7,7 +7,7 @@ import { printable } from "../../../text/Printable.ts"
 import { type CliFailure, usage } from "../../CliFailure.ts"
 import { invocation, optionalText, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
-import { table, time } from "../../Table.ts"
+import { TEXT, table, time } from "../../Table.ts"
 import { change, changing, type FreezeText, read } from "./PolicyDocument.ts"
 
 /** A moment, or so long from now, as it is stored. */
@@ -43,9 +43,9 @@ export const freeze = Command.make(
             : table(
                 coming,
                 [
-                  { title: "FROM", value: (row) => time(row.from) },
-                  { title: "UNTIL", value: (row) => time(row.until) },
-                  { title: "WHY", value: (row) => row.message ?? "" }
+                  { title: "FROM", value: (row) => time(row.from), timed: true },
+                  { title: "UNTIL", value: (row) => time(row.until), timed: true },
+                  { title: "WHY", value: (row) => row.message ?? "", text: TEXT }
                 ],
                 paint,
                 here.room

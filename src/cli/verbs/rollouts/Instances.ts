@@ -9,7 +9,7 @@ import { conditions } from "../../../rollouts/Evidence.ts"
 import { printable } from "../../../text/Printable.ts"
 import { env, invocation, optionalInt } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
-import { ago, table } from "../../Table.ts"
+import { ago, TEXT, table } from "../../Table.ts"
 import { pathOf } from "./Live.ts"
 import { isOver, wordOf } from "./Told.ts"
 
@@ -68,7 +68,7 @@ export const instances = Command.make(
                       : paint.yellow
               },
               { title: "SINCE", value: (row) => ago(row.at, now) },
-              { title: "WHY", value: (row) => row.reason }
+              { title: "WHY", value: (row) => row.reason, text: TEXT }
             ],
             paint,
             here.room

@@ -11,7 +11,7 @@ import { printable } from "../../../text/Printable.ts"
 import { usage } from "../../CliFailure.ts"
 import { env, invocation, optionalText } from "../../Globals.ts"
 import { readFile } from "../../Input.ts"
-import { table } from "../../Table.ts"
+import { TEXT, table } from "../../Table.ts"
 import { documentOf } from "../configuration/ReleaseFile.ts"
 import { planFlags, planOf } from "./Asking.ts"
 import { change, changing, read } from "./PolicyDocument.ts"
@@ -78,16 +78,19 @@ const list = Command.make(
                 { title: "PLAN", value: (row) => row.name, paint: () => paint.bold },
                 {
                   title: "STAGES",
-                  value: ({ plan }) => (plan instanceof HeraldError ? "?" : plan.stages.map(stageText).join(", "))
+                  value: ({ plan }) => (plan instanceof HeraldError ? "?" : plan.stages.map(stageText).join(", ")),
+                  text: TEXT
                 },
                 {
                   title: "GATES",
                   value: ({ plan }) =>
-                    plan instanceof HeraldError ? "?" : plan.gates.map(({ text }) => text).join("; ")
+                    plan instanceof HeraldError ? "?" : plan.gates.map(({ text }) => text).join("; "),
+                  text: TEXT
                 },
                 {
                   title: "REQUIRED FOR",
-                  value: (row) => required.flatMap(({ keys, plan }) => (plan === row.name ? [keys] : [])).join(", ")
+                  value: (row) => required.flatMap(({ keys, plan }) => (plan === row.name ? [keys] : [])).join(", "),
+                  text: TEXT
                 }
               ],
               paint,
@@ -122,7 +125,7 @@ const show = Command.make(
           plan.stages.map((stage, nth) => ({ stage, nth })),
           [
             { title: "STAGE", value: ({ nth }) => String(nth + 1), right: true },
-            { title: "WHO", value: ({ stage }) => stageText(stage) },
+            { title: "WHO", value: ({ stage }) => stageText(stage), text: TEXT },
             { title: "BAKES", value: ({ stage }) => spanText(stage.bakeMillis) },
             { title: "THEN", value: ({ stage }) => (stage.approval ? "a person promotes it" : "") }
           ],

@@ -11,7 +11,7 @@ import { showsBlocks } from "../../Bar.ts"
 import { usage } from "../../CliFailure.ts"
 import { env, idempotencyKey, invocation, message, optionalText, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
-import { ago, table, time } from "../../Table.ts"
+import { ago, TEXT, table, time } from "../../Table.ts"
 import { timeoutOf } from "./Asking.ts"
 import { freeze } from "./Freeze.ts"
 import { instances } from "./Instances.ts"
@@ -59,10 +59,10 @@ const list = Command.make(
               { title: "ID", value: (row) => row.id, paint: () => paint.bold },
               { title: "STATE", value: wordOf, paint: (row) => colourOf(row.state, paint) },
               { title: "STAGE", value: (row) => `${row.stage}/${row.stages.length}` },
-              { title: "CHANGES", value: gist },
+              { title: "CHANGES", value: gist, text: TEXT },
               { title: "BY", value: (row) => row.startedBy },
               { title: "SINCE", value: (row) => ago(row.at, now) },
-              { title: "WHY", value: (row) => row.reason }
+              { title: "WHY", value: (row) => row.reason, text: TEXT }
             ],
             paint,
             here.room
@@ -185,12 +185,12 @@ const history = Command.make(
       table(
         found,
         [
-          { title: "WHEN", value: (row) => time(row.at) },
+          { title: "WHEN", value: (row) => time(row.at), timed: true },
           { title: "STATE", value: wordOf, paint: (row) => colourOf(row.state, paint) },
           { title: "STAGE", value: (row) => (row.stage === 0 ? "" : stageOf(row).replace(/^stage /, "")) },
           { title: "BY", value: (row) => row.by },
-          { title: "WHY", value: (row) => row.reason },
-          { title: "COHORT", value: (row) => countsOf(row.counts) }
+          { title: "WHY", value: (row) => row.reason, text: TEXT },
+          { title: "COHORT", value: (row) => countsOf(row.counts), text: TEXT }
         ],
         paint,
         here.room

@@ -5,7 +5,7 @@ import { spanText } from "../../../text/Amounts.ts"
 import { printable } from "../../../text/Printable.ts"
 import { bar } from "../../Bar.ts"
 import type { Paint } from "../../Paint.ts"
-import { ago, cutLine, table, time } from "../../Table.ts"
+import { ago, cutLine, TEXT, table, time } from "../../Table.ts"
 import { validated } from "../configuration/Outcome.ts"
 
 type State = Rollout["state"]
@@ -95,13 +95,13 @@ const stagesOf = (found: Rollout, view: View, paint: Paint): string => {
     rows,
     [
       { title: "STAGE", value: ({ nth }) => String(nth + 1), right: true },
-      { title: "WHO", value: ({ stage }) => stage.text + (stage.approval ? ", then a person" : "") },
+      { title: "WHO", value: ({ stage }) => stage.text + (stage.approval ? ", then a person" : ""), text: 12 },
       {
         title: "STATE",
         value: ({ nth }) => inStage(found, nth),
         paint: ({ nth }) => (nth + 1 === found.stage ? colourOf(found.state, paint) : paint.green)
       },
-      { title: "TIME", value: ({ nth }) => leftOf(found, nth, view) }
+      { title: "TIME", value: ({ nth }) => leftOf(found, nth, view), text: 12 }
     ],
     paint,
     view.room
@@ -143,7 +143,8 @@ const gatesOf = (readings: Look["readings"], { room, low }: View, paint: Paint):
     [
       {
         title: "GATE",
-        value: ({ one, first }) => (first ? cutLine(named(one), Number.isFinite(most) ? most : 0) : "")
+        value: ({ one, first }) => (first ? named(one) : ""),
+        text: 12
       },
       {
         title: "IS",
@@ -151,7 +152,7 @@ const gatesOf = (readings: Look["readings"], { room, low }: View, paint: Paint):
         paint: ({ one: { verdict, dryRun } }) =>
           verdict === "good" ? paint.green : verdict === "bad" && !dryRun ? paint.red : paint.yellow
       },
-      { title: "READING", value: ({ text }) => text }
+      { title: "READING", value: ({ text }) => text, text: 12 }
     ],
     paint,
     room
@@ -265,7 +266,7 @@ export const previewed = (answer: RolloutPreview, raised: string | undefined, pa
       answer.reach.map((one, nth) => ({ ...one, nth })),
       [
         { title: "STAGE", value: ({ nth }) => String(nth + 1), right: true },
-        { title: "WHO", value: ({ stage }) => stage },
+        { title: "WHO", value: ({ stage }) => stage, text: TEXT },
         raised === undefined
           ? { title: "CONNECTED NOW", value: ({ named, within }) => `${within} of ${named} that it names` }
           : { title: "GETS", value: ({ stage }) => `${raised}, by targeting key: ${stage} of all contexts` }

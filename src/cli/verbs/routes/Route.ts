@@ -9,7 +9,7 @@ import { usage } from "../../CliFailure.ts"
 import { idempotencyKey, invocation, message, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import type { Paint } from "../../Paint.ts"
-import { facts, table, time } from "../../Table.ts"
+import { facts, TEXT, table, time } from "../../Table.ts"
 import { test } from "./Test.ts"
 
 const name = Argument.String("name").pipe(Argument.withDescription("The rule's name (herald route list)"))
@@ -105,11 +105,12 @@ const list = Command.make(
               { title: "PRIORITY", value: (row) => `${row.priority}${row.final ? " final" : ""}`, right: true },
               { title: "FROM", value: (row) => row.source },
               { title: "TO", value: (row) => row.target },
-              { title: "WHEN", value: (row) => (row.condition === "" ? "-" : row.condition) },
+              { title: "WHEN", value: (row) => (row.condition === "" ? "-" : row.condition), text: TEXT },
               { title: "KEY", value: (row) => (row.key === "" ? "-" : row.key) },
               {
                 title: "STATE",
                 value: (row) => stateOf(row),
+                text: TEXT,
                 paint: (row) =>
                   row.status === "active" ? undefined : row.status === "error" ? paint.red : paint.yellow
               }

@@ -8,7 +8,7 @@ import { printable } from "../../../text/Printable.ts"
 import { invocation, optionalText } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { readValue } from "../../Input.ts"
-import { table } from "../../Table.ts"
+import { TEXT, table } from "../../Table.ts"
 
 const given = (fields: Readonly<Record<string, unknown>>) =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
@@ -51,7 +51,7 @@ export const test = Command.make(
               },
               { title: "TO", value: (row) => (row.partition === null ? "-" : `${row.target}:${row.partition}`) },
               { title: "KEY", value: (row) => row.key ?? "-" },
-              { title: "WHY", value: (row) => row.why }
+              { title: "WHY", value: (row) => row.why, text: TEXT }
             ],
             paint,
             here.room

@@ -10,7 +10,7 @@ import { printable } from "../../../text/Printable.ts"
 import { usage } from "../../CliFailure.ts"
 import { env, idempotencyKey, invocation, message, optionalText } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
-import { clip, table, time } from "../../Table.ts"
+import { clip, TEXT, table, time } from "../../Table.ts"
 import { validated } from "../configuration/Outcome.ts"
 import { gist, whole } from "./Told.ts"
 
@@ -51,16 +51,16 @@ const list = Command.make(
             found,
             [
               { title: "ID", value: (row) => row.id, paint: () => paint.bold },
-              { title: "DUE", value: (row) => time(row.dueAt) },
+              { title: "DUE", value: (row) => time(row.dueAt), timed: true },
               {
                 title: "STATE",
                 value: (row) => row.state,
                 paint: (row) =>
                   row.state === "pending" ? paint.yellow : row.state === "committed" ? paint.green : paint.red
               },
-              { title: "CHANGES", value: gist },
+              { title: "CHANGES", value: gist, text: TEXT },
               { title: "BY", value: (row) => row.madeBy },
-              { title: "WHY", value: (row) => clip(row.reason === "" ? row.message : row.reason, 60) }
+              { title: "WHY", value: (row) => clip(row.reason === "" ? row.message : row.reason, 60), text: TEXT }
             ],
             paint,
             here.room

@@ -9,7 +9,7 @@ import { showDifference } from "../../DiffView.ts"
 import { env, type Invocation, invocation, optionalInt, yes } from "../../Globals.ts"
 import { segment as part } from "../../Http.ts"
 import { Shell } from "../../Shell.ts"
-import { clip, table, time } from "../../Table.ts"
+import { clip, TEXT, table, time } from "../../Table.ts"
 import { gist, one } from "./Told.ts"
 
 export const pathOf = (segment: string, rest = ""): string => `/v1/segments/${part(segment)}${rest}`
@@ -51,9 +51,9 @@ export const list = Command.make(
             segments,
             [
               { title: "SEGMENT", value: (row) => row.segment, paint: () => paint.bold },
-              { title: "IN IT", value: (row) => gist(row.definition) },
+              { title: "IN IT", value: (row) => gist(row.definition), text: TEXT },
               { title: "VERSION", value: (row) => String(row.version), right: true },
-              { title: "CHANGED", value: (row) => time(row.updatedAt) },
+              { title: "CHANGED", value: (row) => time(row.updatedAt), timed: true },
               { title: "BY", value: (row) => row.updatedBy }
             ],
             paint,
@@ -119,10 +119,10 @@ export const history = Command.make(
         [
           { title: "VERSION", value: (row) => String(row.version), right: true, paint: () => paint.bold },
           { title: "REVISION", value: (row) => String(row.revision), right: true },
-          { title: "WHEN", value: (row) => time(row.updatedAt) },
+          { title: "WHEN", value: (row) => time(row.updatedAt), timed: true },
           { title: "WHO", value: (row) => row.updatedBy },
-          { title: "IN IT", value: (row) => gist(row.definition) },
-          { title: "MESSAGE", value: (row) => clip(row.message, 40) }
+          { title: "IN IT", value: (row) => gist(row.definition), text: TEXT },
+          { title: "MESSAGE", value: (row) => clip(row.message, 40), text: TEXT }
         ],
         paint,
         here.room

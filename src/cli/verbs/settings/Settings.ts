@@ -8,7 +8,7 @@ import { data, invocation, optionalText } from "../../Globals.ts"
 import { readFile } from "../../Input.ts"
 import type { Paint } from "../../Paint.ts"
 import { Shell } from "../../Shell.ts"
-import { table } from "../../Table.ts"
+import { TEXT, table } from "../../Table.ts"
 
 const asTable = (rows: ReadonlyArray<Found>, paint: Paint, room: number): string =>
   table(
@@ -16,7 +16,7 @@ const asTable = (rows: ReadonlyArray<Found>, paint: Paint, room: number): string
     [
       { title: "SETTING", value: (row) => row.setting, paint: () => paint.bold },
       { title: "ENVIRONMENT", value: (row) => row.environment, paint: () => paint.dim },
-      { title: "VALUE", value: (row) => row.shown },
+      { title: "VALUE", value: (row) => row.shown, text: TEXT },
       { title: "FROM", value: (row) => (row.at === "" ? row.from : `${row.from} ${row.at}`) }
     ],
     paint,

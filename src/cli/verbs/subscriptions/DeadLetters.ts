@@ -19,7 +19,7 @@ import { printable } from "../../../text/Printable.ts"
 import { type CliFailure, known, usage } from "../../CliFailure.ts"
 import { invocation, optionalInt, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
-import { ago, table } from "../../Table.ts"
+import { ago, TEXT, table } from "../../Table.ts"
 import { chosen, howMany, kinds, lettersOf, meantBy, requestsOf } from "./Letters.ts"
 import { letterOf, pathOf, subscription, topic } from "./Told.ts"
 
@@ -50,7 +50,7 @@ const list = Command.make(
               { title: "WHY", value: (row) => row.reason, paint: () => paint.red },
               { title: "ATTEMPTS", value: (row) => String(row.attempts), right: true },
               { title: "CAME", value: (row) => ago(row.at, now) },
-              { title: "SAID LAST", value: (row) => row.cause, paint: () => paint.dim }
+              { title: "SAID LAST", value: (row) => row.cause, paint: () => paint.dim, text: TEXT }
             ],
             paint,
             here.room

@@ -11,7 +11,7 @@ import { printable } from "../../../text/Printable.ts"
 import { usage } from "../../CliFailure.ts"
 import { idempotencyKey, invocation, message, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
-import { ago, table } from "../../Table.ts"
+import { ago, TEXT, table } from "../../Table.ts"
 import {
   factsOf,
   given,
@@ -120,7 +120,7 @@ const list = Command.make(
               { title: "STATUS", value: statusText, paint: (row) => paintOf(row, paint) },
               { title: "GROUP", value: (row) => row.consumerGroup },
               { title: "LAST ACTIVE", value: (row) => ago(row.lastActivityAt, now) },
-              { title: "REASON", value: (row) => row.reason, paint: () => paint.dim }
+              { title: "REASON", value: (row) => row.reason, paint: () => paint.dim, text: TEXT }
             ],
             paint,
             here.room

@@ -8,7 +8,7 @@ import { printable } from "../../../text/Printable.ts"
 import { usage } from "../../CliFailure.ts"
 import { segment } from "../../Http.ts"
 import type { Paint } from "../../Paint.ts"
-import { facts, table, time } from "../../Table.ts"
+import { facts, TEXT, table, time } from "../../Table.ts"
 
 export const topic = Argument.String("topic").pipe(Argument.withDescription("The topic (herald topic list)"))
 export const subscription = Argument.String("subscription").pipe(
@@ -106,9 +106,9 @@ export const retryingOf = ({ retrying }: RetryingList, paint: Paint, room: numbe
         [
           { title: "EVENT", value: (row) => row.eventId },
           { title: "ATTEMPTS", value: (row) => String(row.attempts), right: true },
-          { title: "DUE", value: (row) => time(row.dueAt) },
+          { title: "DUE", value: (row) => time(row.dueAt), timed: true },
           { title: "NEXT IS LAST", value: (row) => (row.lastAttempt ? "yes" : "") },
-          { title: "SAID LAST", value: (row) => row.cause, paint: () => paint.dim }
+          { title: "SAID LAST", value: (row) => row.cause, paint: () => paint.dim, text: TEXT }
         ],
         paint,
         room

@@ -12,7 +12,7 @@ import { usage } from "../../CliFailure.ts"
 import { idempotencyKey, invocation, message, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { readSchema } from "../../Input.ts"
 import { Shell } from "../../Shell.ts"
-import { ago, table } from "../../Table.ts"
+import { ago, TEXT, table } from "../../Table.ts"
 import { publish } from "./Publish.ts"
 import { tail } from "./Tail.ts"
 import { factsOf, pathOf, statsOf, topic } from "./Told.ts"
@@ -114,7 +114,7 @@ const list = Command.make(
                 paint: (row) => (row.enabled ? undefined : paint.yellow)
               },
               { title: "CREATED", value: (row) => ago(row.createdAt, now) },
-              { title: "DESCRIPTION", value: (row) => row.description, paint: () => paint.dim }
+              { title: "DESCRIPTION", value: (row) => row.description, paint: () => paint.dim, text: TEXT }
             ],
             paint,
             here.room

@@ -2,7 +2,7 @@
 import type { TopicStatistics } from "../../../edge/http/topics/StatisticsWire.ts"
 import { printable } from "../../../text/Printable.ts"
 import type { Paint } from "../../Paint.ts"
-import { facts, table, time } from "../../Table.ts"
+import { facts, TEXT, table, time } from "../../Table.ts"
 
 const millis = (value: number | null): string => (value === null ? "-" : `${Number(value.toPrecision(3))} ms`)
 const percent = (share: number): string => `${Number((100 * share).toPrecision(3))} %`
@@ -30,7 +30,7 @@ export const usedOf = (
       : table(
           points,
           [
-            { title: "FROM", value: (row) => time(row.start) },
+            { title: "FROM", value: (row) => time(row.start), timed: true },
             { title: "EVENTS/S", value: (row) => String(Number(row.throughputPerSecond.toPrecision(3))), right: true },
             { title: "P50", value: (row) => millis(row.latencyP50Millis), right: true },
             { title: "P99", value: (row) => millis(row.latencyP99Millis), right: true },
@@ -48,7 +48,7 @@ export const usedOf = (
           table(
             deliveries,
             [
-              { title: "AT", value: (row) => time(row.at) },
+              { title: "AT", value: (row) => time(row.at), timed: true },
               { title: "SUBSCRIPTION", value: (row) => row.subscription },
               { title: "MESSAGE", value: (row) => row.messageId },
               {
@@ -58,7 +58,7 @@ export const usedOf = (
               },
               { title: "RETRIES", value: (row) => String(row.retryCount), right: true },
               { title: "TOOK", value: (row) => millis(row.latencyMillis), right: true },
-              { title: "ERROR", value: (row) => row.error }
+              { title: "ERROR", value: (row) => row.error, text: TEXT }
             ],
             paint,
             room
