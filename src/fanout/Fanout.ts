@@ -125,7 +125,7 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
   /** BX42 */
   const reselect = Effect.fnUntraced(function* (open: Open) {
     const { hall, selections } = open
-    const left = byFilter(hall.broadcast.readers().flatMap((reader) => held.get(reader) ?? []))
+    const left = byFilter([...held.values()].filter((its) => its.hall === hall))
     while (left.length > 0) {
       const made = yield* lookingSlices.through(() => heldAnew(left, selections))
       yield* Effect.callback<void>((resume) => {

@@ -10,7 +10,7 @@ import { Clock, Effect, Exit, Latch, Scope } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { Figures } from "../filters/Figures.ts"
 import { afterEvery } from "../telemetry/Every.ts"
-import { KnownTopics } from "../topics/KnownTopics.ts"
+import { KnownTopics, noSuchTopic } from "../topics/KnownTopics.ts"
 import type { Topic } from "../topics/Topic.ts"
 import type { Log } from "../topics/TopicLog.ts"
 import type { BroadcastOptions } from "./Broadcast.ts"
@@ -92,7 +92,8 @@ export const makeHalls = Effect.fnUntraced(function* (options: HallsOptions) {
       } else halls.get(grown.topic)?.hall.tails.get(grown.partition)?.hint()
     })
 
-  const selectionsOf = (topic: Topic) => new Selections(topic, (figures) => options.looked(topic, figures))
+  const selectionsOf = (topic: Topic, before?: Selections) =>
+    new Selections(topic, (figures) => options.looked(topic, figures), before)
 
   const make = Effect.fnUntraced(function* (topic: Topic, log: Log) {
     const its = yield* Scope.fork(scope)
@@ -112,7 +113,7 @@ export const makeHalls = Effect.fnUntraced(function* (options: HallsOptions) {
     const { hall, selections, settled } = its
     if (topic.id !== hall.topic.id || topic.schemaVersion === selections.schemaVersion) return
     if (topic.version < its.version || !settled.isOpen()) return
-    its.selections = selectionsOf(topic)
+    its.selections = selectionsOf(topic, selections)
     its.version = topic.version
     if (!hall.broadcast.isSelecting) return
     settled.closeUnsafe()
@@ -125,8 +126,8 @@ export const makeHalls = Effect.fnUntraced(function* (options: HallsOptions) {
     run(Effect.forkIn(renewed, its.scope))
   }
 
-  /** The topic's, with the filters of its schema. BX39 */
-  const of = Effect.fnUntraced(function* (topic: Topic, log: Log) {
+  /** The topic's, with the filters of its schema: one that is read, also where another one was given up meanwhile. Fails `NoSuchTopic`. BX26, BX39 */
+  const of = Effect.fnUntraced(function* (topic: Topic, log: Log): Effect.fn.Return<Open, HeraldError> {
     let its = halls.get(topic.id)
     if (its === undefined) {
       const made = yield* make(topic, log)
@@ -137,6 +138,10 @@ export const makeHalls = Effect.fnUntraced(function* (options: HallsOptions) {
     renew(its, topic)
     while (!its.settled.isOpen()) {
       yield* its.settled.await
+      if (halls.get(topic.id) !== its) {
+        const { id } = yield* known.find(topic.name)
+        return id === topic.id ? yield* of(topic, log) : yield* noSuchTopic(topic.name)
+      }
       renew(its, topic)
     }
     return its

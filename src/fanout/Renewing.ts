@@ -3,6 +3,7 @@
  *
  *   BX42 It is done filter by filter, with turns for others between two readers, and each has what it had until it has the new one: of the old and the new
  *        ones together no more is held than of either, and `MOVED` bytes and one filter. Who comes meanwhile waits.
+ *        It is done in the order in which they came, and no bound ends who was in: a filter stands by the variables by which it stood.
  */
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { HeldSelection, Selections, Wish } from "./Selections.ts"
@@ -19,7 +20,7 @@ export interface Holding {
 
 export type Anew<A> = readonly [A, HeldSelection | HeraldError]
 
-/** Holds anew as much as is to be put in place together; nothing: all is done. `left` gets shorter. BX42 */
+/** Holds anew as much as is to be put in place together; nothing: all is done. `left`, as `byFilter` gives it, gets shorter. BX42 */
 export function* heldAnew<A extends Holding>(
   left: Array<ReadonlyArray<A>>,
   selections: Selections
@@ -31,13 +32,12 @@ export function* heldAnew<A extends Holding>(
     if (its === undefined) break
     for (const one of its) {
       yield
-      if (one.selections !== selections) made.push([one, selections.hold(one.wish)])
+      if (one.selections !== selections) made.push([one, selections.hold(one.wish, true)])
     }
   }
   return made
 }
 
-/** Those with the same filter together: the old one is given up once nobody holds it. BX42 */
-export const byFilter = <A extends Holding>(all: Iterable<A>): Array<ReadonlyArray<A>> => [
-  ...Map.groupBy(all, ({ wish }) => wish.filter).values()
-]
+/** Those with the same filter together: the old one is given up once nobody holds it. `all`: as they came; whose filter came first is the last. BX42 */
+export const byFilter = <A extends Holding>(all: Iterable<A>): Array<ReadonlyArray<A>> =>
+  [...Map.groupBy(all, ({ wish }) => wish.filter).values()].reverse()

@@ -61,32 +61,33 @@ export class Selections implements Looker {
   #last: Batch | undefined
   #taken = new Map<object, Array<Picked>>()
 
-  /** `looked`: told what became of events by all filters. */
+  /** `looked`: told what became of events by all filters. `before`: those of another schema, in whose place these are. BX42 */
   constructor(
     { name, schema, schemaVersion }: Pick<Topic, "name" | "schema" | "schemaVersion">,
-    looked: Counted = () => {}
+    looked: Counted = () => {},
+    before?: Selections
   ) {
     this.#looked = looked
     this.schemaVersion = schemaVersion
     this.#topic = name
     this.#variables = variablesIn(schema)
-    this.#filters = new Filters(this.#variables)
+    this.#filters = new Filters(this.#variables, undefined, before === undefined ? undefined : before.#filters)
   }
 
-  /** Fails `InvalidFilter`, `TooManyFilters`, `InvalidInput`. */
-  hold({ filter, fields, delta, owner }: Wish): HeldSelection | HeraldError {
+  /** Fails `InvalidFilter`, `TooManyFilters`, `InvalidInput`. `wasIn`: by another schema; no bound ends that. BX42 */
+  hold({ filter, fields, delta, owner }: Wish, wasIn = false): HeldSelection | HeraldError {
     if (filter === "" && fields.length === 0 && !delta) return ALL
     const projection = fields.length === 0 ? undefined : projectionOf(fields)
     if (projection !== undefined && Result.isFailure(projection)) return failure("InvalidInput", projection.failure)
     const wanted = projection?.success
-    const held = filter === "" ? undefined : this.#filters.hold(filter, owner)
+    const held = filter === "" ? undefined : this.#filters.hold(filter, owner, undefined, wasIn)
     if (held !== undefined && Result.isFailure(held)) {
       const why = held.failure
       return "full" in why ? failure("TooManyFilters", why.full) : failure("InvalidFilter", why.problem.message)
     }
     const { success: only } = held ?? {}
     const key = filter === "" && wanted === undefined ? "" : JSON.stringify([filter, wanted?.id ?? ""])
-    const made = this.#make(`${key} ${delta}`, only, Number(wanted !== undefined) + Number(delta), owner)
+    const made = this.#make(`${key} ${delta}`, only, Number(wanted !== undefined) + Number(delta), owner, wasIn)
     const release = () => {
       made?.()
       if (only !== undefined) this.#filters.release(only)
@@ -107,11 +108,11 @@ export class Selections implements Looker {
   }
 
   /** BX35. Undefined: there is no room. */
-  #make(key: string, held: Held | undefined, things: number, owner: string): (() => void) | undefined {
+  #make(key: string, held: Held | undefined, things: number, owner: string, wasIn: boolean): (() => void) | undefined {
     if (things === 0) return () => {}
     let making = this.#makings.get(key)
     if (making === undefined) {
-      const end = this.#filters.reserve(held, things * MADE, owner)
+      const end = this.#filters.reserve(held, things * MADE, owner, wasIn)
       if (end === undefined) return undefined
       this.#makings.set(key, (making = { holders: 0, end }))
     }

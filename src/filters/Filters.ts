@@ -4,7 +4,7 @@
  *   IX3  What an event matches is what each filter says of it, whichever way it was found.
  *   IX4  A filter is evaluated for an event only if the event has a value that the filter asks for, where it asks for one.
  *   IX5  Filters are bounded in number, in bytes, in fields that they name, and in what one event can make them do. Who comes when it is full is
- *        refused; nobody loses what he has. One principal has four fifths of each bound at most.
+ *        refused; nobody loses what he has, also not by another schema. One principal has four fifths of each bound at most.
  *   IX6  A filter is here while somebody holds it, and no longer.
  *   IX9  Of each filter it is counted what became of the events that came, also of those that it was not found for: an event without the value by which it
  *        would have been found lacks it.
@@ -41,6 +41,7 @@ export interface FilterBounds {
 }
 
 export const BOUNDS: FilterBounds = { entries: 100_000, bytes: 67_108_864 }
+const NO_BOUNDS: FilterBounds = { entries: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
 /** Fields that all of them may name together, with those within others. IX5 */
 export const NAMED = 1_000
 
@@ -79,7 +80,7 @@ export class Filters {
   readonly #variables: Variables
   readonly #bounds: FilterBounds
   readonly #entries = new Map<string, Entry>()
-  readonly #index = new Index<Entry>()
+  readonly #index: Index<Entry>
   readonly #matched: Array<Held> = []
   readonly #shares = new Map<string, { entries: number; bytes: number }>()
   #bytes = 0
@@ -94,9 +95,11 @@ export class Filters {
   /** Filters that went since what is wanted was put together. */
   #gone = 0
 
-  constructor(variables: Variables, bounds: FilterBounds = BOUNDS) {
+  /** `before`: where those are held who are in already. */
+  constructor(variables: Variables, bounds: FilterBounds = BOUNDS, before?: Filters) {
     this.#variables = variables
     this.#bounds = bounds
+    this.#index = new Index(before === undefined ? undefined : before.#index)
   }
 
   /** Different ones. */
@@ -111,15 +114,15 @@ export class Filters {
 
   /**
    * One more holds a filter of this text; `release` when it doesn't any more. `owner`: the principal who comes with it, if it is one. `read`: the
-   * filter, where it is at hand. IX5
+   * filter, where it is at hand. `wasIn`: he had it by another schema, which no bound takes from him. IX5
    */
-  hold(text: string, owner?: string, read?: Filter): Result.Result<Held, NotHeld> {
+  hold(text: string, owner?: string, read?: Filter, wasIn = false): Result.Result<Held, NotHeld> {
     const there = this.#entries.get(text)
     if (there !== undefined) {
       there.holders++
       return Result.succeed(there)
     }
-    const { entries, bytes } = this.#bounds
+    const { entries, bytes } = wasIn ? NO_BOUNDS : this.#bounds
     if (this.#entries.size >= entries) return full(`${entries} different filters`)
     if (this.#bytes + text.length > bytes) return full(`${bytes} bytes of filters`)
     const made = read === undefined ? rememberedFilter(text, this.#variables) : Result.succeed(read)
@@ -129,9 +132,9 @@ export class Filters {
     const share = owner === undefined ? undefined : (this.#shares.get(owner) ?? { entries: 0, bytes: 0 })
     if (share !== undefined && (share.entries >= entries * SHARE || share.bytes + filter.bytes > bytes * SHARE))
       return full("as many different filters as one principal may have")
-    if (!this.#room(filter, owner)) return full(`filters that name ${NAMED} fields together`)
+    if (!wasIn && !this.#room(filter, owner)) return full(`filters that name ${NAMED} fields together`)
     const entry: Entry = { filter, owner, counts: noCounts(), holders: 1, bucket: [], since: [0, 0] }
-    const bucket = this.#index.add(entry)
+    const bucket = this.#index.add(entry, wasIn)
     if (bucket === undefined) return full("as many filters as one event can be looked at with")
     entry.bucket = bucket
     entry.since = [this.#events, bucket[0]?.under?.absent ?? 0]
@@ -155,8 +158,8 @@ export class Filters {
    * So many steps are taken besides for each event that a filter takes, or for all events: what is made of them. Gives what ends that; undefined: there is no
    * room. IX8
    */
-  reserve(held: Held | undefined, steps: number, owner?: string): (() => void) | undefined {
-    return this.#index.reserve((held as Entry | undefined)?.bucket, steps, owner)
+  reserve(held: Held | undefined, steps: number, owner?: string, wasIn = false): (() => void) | undefined {
+    return this.#index.reserve((held as Entry | undefined)?.bucket, steps, owner, wasIn)
   }
 
   #weigh({ filter, owner }: Entry, sign: 1 | -1): void {

@@ -3,7 +3,7 @@
  *
  *   IX7  A filter stands under one of its terms, the one by which fewest others are found with it; without a term it is found for every event.
  *   IX8  What stands under one value, and what is found for every event, is bounded by the steps that it takes, and by those of what is made of the events
- *        that are found. Nobody has more than four fifths of that alone.
+ *        that are found. Nobody has more than four fifths of that alone. What was in before the schema changed is bounded by what it was then.
  */
 import { type Filter, MOST_LOAD, type Values } from "./Filter.ts"
 import { type Term, type Value, valueOf } from "./Terms.ts"
@@ -68,28 +68,35 @@ const hasRoom = <A extends Standing>(
 export class Index<A extends Standing> {
   readonly #by = new Map<string, Under<A>>()
   readonly #rest = new Bucket<A>()
+  /** Where what was in before is to find its variables. */
+  readonly #kept: ReadonlySet<string>
   /** How often a filter was not found as an event had no value for its variable. */
   absent = 0
 
-  /** Where it stands now; undefined: there is no room. IX7, IX8 */
-  add(thing: A): ReadonlyArray<Bucket<A>> | undefined {
+  /** `before`: where those stood that are in already. */
+  constructor(before?: Index<A>) {
+    this.#kept = new Set(before === undefined ? [] : before.#by.keys())
+  }
+
+  /** Where it stands now; undefined: there is no room. `wasIn`: there is room for it. IX7, IX8 */
+  add(thing: A, wasIn = false): ReadonlyArray<Bucket<A>> | undefined {
     const { filter, owner } = thing
     const load = loadOf(filter)
     let [best, least]: [Term | undefined, number] = [undefined, Number.POSITIVE_INFINITY]
     for (const term of filter.terms) {
       const values = this.#by.get(term.variable)?.values
-      if (values === undefined && this.#by.size >= INDEXED) continue
+      if (values === undefined && !this.#takes(term.variable, wasIn)) continue
       let most = 0
       let fits = true
       for (const value of term.values) {
         const bucket = values?.get(value)
         most = Math.max(most, bucket?.load ?? 0)
-        fits &&= hasRoom(bucket, load, BY_VALUE, owner)
+        fits &&= wasIn || hasRoom(bucket, load, BY_VALUE, owner)
       }
       if (fits && most < least) [best, least] = [term, most]
     }
     if (best === undefined)
-      return hasRoom(this.#rest, load, EVERY_EVENT, owner) ? [into(this.#rest, thing, load)] : undefined
+      return wasIn || hasRoom(this.#rest, load, EVERY_EVENT, owner) ? [into(this.#rest, thing, load)] : undefined
     let under = this.#by.get(best.variable)
     if (under === undefined) this.#by.set(best.variable, (under = { values: new Map(), size: 0, absent: 0 }))
     under.size++
@@ -102,15 +109,22 @@ export class Index<A extends Standing> {
     return buckets
   }
 
+  /** Whether there may be one variable more. Who comes waits until all who were in are here. */
+  #takes(variable: string, wasIn: boolean): boolean {
+    if (!wasIn) return this.#by.size < INDEXED
+    return this.#kept.has(variable) || this.#kept.union(this.#by).size < INDEXED
+  }
+
   /** So many steps more for what is made of what is found there, or for every event; gives them back when called. Undefined: there is no room. IX8 */
   reserve(
     buckets: ReadonlyArray<Bucket<A>> | undefined,
     load: number,
-    owner: string | undefined
+    owner: string | undefined,
+    wasIn = false
   ): (() => void) | undefined {
     const all = buckets ?? [this.#rest]
     for (const bucket of all)
-      if (!hasRoom(bucket, load, bucket === this.#rest ? EVERY_EVENT : BY_VALUE, owner)) return undefined
+      if (!wasIn && !hasRoom(bucket, load, bucket === this.#rest ? EVERY_EVENT : BY_VALUE, owner)) return undefined
     const reserve = (by: number) => {
       for (const bucket of all) {
         bucket.load += by

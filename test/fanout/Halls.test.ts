@@ -1,9 +1,13 @@
 /** Topics that change, and logs that are away, under their readers. */
-import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { assert, describe, it, vi } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { makeHalls } from "../../src/fanout/Halls.ts"
+import { HeardLogs } from "../../src/fanout/HeardLogs.ts"
+import type { HeldSelection } from "../../src/fanout/Selections.ts"
+import { Filter } from "../../src/filters/Filter.ts"
 import { KnownTopics } from "../../src/topics/KnownTopics.ts"
 import { eventsOf, TestLog } from "../support/TestLog.ts"
-import { append, type Heard, on, open, refused, texts, until } from "./Heard.ts"
+import { append, Heard, on, open, refused, texts, until } from "./Heard.ts"
 
 const schema = (total: string, more: object = {}) => JSON.stringify({ properties: { total: { type: total }, ...more } })
 
@@ -85,6 +89,83 @@ describe("topics that are read", () => {
         assert.deepStrictEqual([plain.error, other.error, late.error?.name], [undefined, undefined, "InvalidFilter"])
       }),
       { readers: 1_000 }
+    )
+  )
+
+  it.live("BX42 a field more in the schema makes no filter be looked at for more events than before", () =>
+    on(
+      Effect.fnUntraced(function* (test) {
+        const topic = test.create("t", 1)
+        const change = Effect.fnUntraced(function* (schemaVersion: number) {
+          test.topics.set("t", { ...topic, schemaVersion, version: schemaVersion })
+          ;(yield* KnownTopics).changed("t", test.topics.get("t"))
+        })
+        yield* change(1)
+        const several = (count: number, filter: (n: number) => string) =>
+          Effect.forEach(
+            Array.from({ length: count }, (_, n) => n),
+            (n) => open({ filter: filter(n) })
+          )
+        const early = yield* several(8, (n) => `v${n} == 1`)
+        yield* open({ filter: "late == 1" })
+        early[0]!.close()
+        const all = yield* several(50, (n) => `symbol == "S${n}" && n > 1`)
+        yield* several(8, (n) => `w${n} == 1`)
+        yield* until("all to be live", () => all.every(({ kinds }) => kinds.includes("live")))
+        const evaluate = vi.spyOn(Filter.prototype, "evaluate")
+        yield* append(topic.id, 0, '{"symbol":"S7","n":2}')
+        yield* texts(all[7]!, '{"symbol":"S7","n":2}')
+        const before = evaluate.mock.calls.length
+        yield* change(2)
+        yield* open({ filter: "symbol == 'another'" })
+        evaluate.mockClear()
+        yield* append(topic.id, 0, '{"symbol":"S7","n":3}')
+        yield* texts(all[7]!, '{"symbol":"S7","n":2}', '{"symbol":"S7","n":3}')
+        assert.deepStrictEqual([before, evaluate.mock.calls.length], [10, 10])
+      }),
+      { readers: 100 }
+    ).pipe(Effect.ensuring(Effect.sync(() => vi.restoreAllMocks())))
+  )
+
+  it.live("BX26 BX42 who waits for filters of another schema while the topic is deleted is told that", () =>
+    on((test) =>
+      Effect.gen(function* () {
+        const [known, log] = [yield* KnownTopics, (yield* HeardLogs).of("postgres")!]
+        const topic = test.create("t", 1)
+        const ended: Array<string> = []
+        const nothing = () => {}
+        const halls = yield* makeHalls({
+          ...{ ringBytes: 65_536, ringsBytes: 65_536, looked: nothing, reselect: () => Effect.never },
+          end: (_, { name }) => ended.push(name),
+          broadcast: () => ({ delivered: nothing, sent: nothing, leftOut: nothing, broke: nothing })
+        })
+        const { hall, selections } = yield* halls.of(topic, log)
+        const { selection } = selections.hold({
+          filter: "n > 1",
+          fields: [],
+          delta: false,
+          owner: "ann"
+        }) as HeldSelection
+        const from = { partitions: [0], whole: true, at: [0], epochs: [5], until: [0] }
+        const how = { overflow: "block", unpacks: false, selectionKey: "n", selection } as const
+        hall.broadcast.join(new Heard().sink, { ...from, ...how })
+        const waits = (schemaVersion: number) =>
+          Effect.forkChild(halls.of({ ...topic, schemaVersion, version: schemaVersion }, log), {
+            startImmediately: true
+          })
+        const [first, second] = [yield* waits(1), yield* waits(1)]
+        assert.deepStrictEqual([first.pollUnsafe(), second.pollUnsafe()], [undefined, undefined])
+        test.remove("t")
+        known.changed("t", undefined)
+        yield* until("those who read to be told", () => ended.length === 1)
+        for (const one of [first, second]) {
+          const told = Effect.match(Fiber.join(one), { onSuccess: () => "let in", onFailure: ({ name }) => name })
+          assert.strictEqual(yield* told, "NoSuchTopic")
+        }
+        // One that is there by now in its place is another one.
+        const again = test.create("t", 1)
+        assert.notStrictEqual((yield* halls.of({ ...again, id: 2 }, log)).hall, hall)
+      }).pipe(Effect.scoped)
     )
   )
 

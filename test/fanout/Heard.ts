@@ -31,7 +31,7 @@ const wish: ReadWish = {
 }
 
 export const on = (
-  body: (test: TestLog) => Effect.Effect<void, HeraldError, Fanout | TopicLog | KnownTopics>,
+  body: (test: TestLog) => Effect.Effect<void, HeraldError, Fanout | TopicLog | KnownTopics | HeardLogs>,
   options: { readers?: number; ringBytes?: number; ephemeral?: Log } = {}
 ) => {
   const test = new TestLog()

@@ -1,11 +1,12 @@
 /** What is made of events for readers, and what bounds it. */
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import type { Batch } from "../../src/fanout/Batch.ts"
 import { Group } from "../../src/fanout/Group.ts"
 import { byFilter, heldAnew, MOVED } from "../../src/fanout/Renewing.ts"
 import { Ring } from "../../src/fanout/Ring.ts"
-import { type HeldSelection, MADE, Selections } from "../../src/fanout/Selections.ts"
-import { EVERY_EVENT } from "../../src/filters/Index.ts"
+import { type HeldSelection, MADE, Selections, type Wish } from "../../src/fanout/Selections.ts"
+import { Filter } from "../../src/filters/Filter.ts"
+import { EVERY_EVENT, INDEXED } from "../../src/filters/Index.ts"
 import { finish } from "../support/Finish.ts"
 import { eventsOf } from "../support/TestLog.ts"
 
@@ -17,12 +18,27 @@ const batch = (): Batch => {
   ring.close()
   return ring.toSend!
 }
-const wish = { filter: "", fields: [], delta: false, owner: "eve" }
+const wish: Wish = { filter: "", fields: [], delta: false, owner: "eve" }
 
-const most = (
-  selections: Selections,
-  of: (n: number) => Partial<typeof wish> | { readonly fields: ReadonlyArray<string> }
-) => {
+const heldBy = (selections: Selections, own: Partial<Wish>): HeldSelection => {
+  const one = selections.hold({ ...wish, ...own })
+  return one instanceof Error ? assert.fail(one.message) : one
+}
+/** Of a batch of `COUNT` events. */
+const evaluations = (selections: Selections): number => {
+  const evaluate = vi.spyOn(Filter.prototype, "evaluate")
+  finish(selections.looking(batch()))
+  const { length } = evaluate.mock.calls
+  evaluate.mockRestore()
+  return length
+}
+/** In the order in which they were held. */
+const renewed = (readers: ReadonlyArray<{ wish: Wish; selections: Selections }>, anew: Selections) => {
+  const left = byFilter(readers)
+  return Array.from({ length: readers.length }, () => (left.length > 0 ? finish(heldAnew(left, anew)) : [])).flat()
+}
+
+const most = (selections: Selections, of: (n: number) => Partial<Wish>) => {
   const held: Array<HeldSelection> = []
   for (let n = 0; n < 10_000; n++) {
     const one = selections.hold({ ...wish, ...of(n) })
@@ -115,5 +131,59 @@ describe("selections", () => {
     assert.isAbove(parts, 2)
     assert.deepStrictEqual([old.bytes, anew.bytes], [0, most])
     assert.isTrue(readers.every(({ selections }) => selections === anew))
+  })
+
+  it("BX42 IX7 each stands where it stood before, in the order of coming, though others who were in between have left", () => {
+    const topic = { name: "t", schema: null, schemaVersion: 1 }
+    const old = new Selections(topic)
+    const readers: Array<{ wish: Wish; selections: Selections; selected: HeldSelection }> = []
+    const come = (filter: string, owner = "eve") => {
+      const own = { ...wish, filter, owner }
+      readers.push({ wish: own, selections: old, selected: heldBy(old, own) })
+    }
+    for (let n = 0; n < INDEXED; n++) come(`v${n} == 1`)
+    come("late == 1") // there is no variable left for it
+    readers.shift()!.selected.release()
+    const dear = Array.from({ length: 30 }, (_, n) => `note.contains("${n}")`).join(" || ")
+    for (let n = 0; n < 600; n++) come(`symbol == "S${n}" && (${dear})`, "ann")
+    for (let n = 0; n < INDEXED; n++) come(`w${n} == 1`, "bob")
+    const anew = new Selections({ ...topic, schemaVersion: 2 }, undefined, old)
+    const all = renewed(readers, anew)
+    const texts = (of: ReadonlyArray<{ wish: Wish }>) => of.map((one) => one.wish.filter)
+    assert.deepStrictEqual(texts(all.map(([its]) => its)), texts(readers))
+    assert.isTrue(all.every(([, held]) => !(held instanceof Error)))
+    assert.strictEqual(evaluations(anew), evaluations(old))
+  })
+
+  it("BX42 BX35 IX5 who was in is ended by no bound, and who comes behind that is", () => {
+    const heavy = Array.from({ length: 30 }, (_, n) => `note.contains("${n}")`).join(" || ")
+    for (const of of [(n: number) => ({ filter: `${heavy} || n == ${n}.0` }), (n: number) => ({ fields: [`f${n}`] })]) {
+      const topic = { name: "t", schema: null, schemaVersion: 1 }
+      const old = new Selections(topic)
+      const eves = most(old, (n) => ({ ...of(n), owner: "eve" }))
+      assert.isAbove(eves.length, 50)
+      const more = eves.length * 2
+      // What another one has already counts as that one's, and goes on when that one has left.
+      const shared = eves.map((_, n) => ({ ...wish, ...of(n), owner: "ann" }))
+      for (const own of shared) heldBy(old, own)
+      const own = most(old, (n) => ({ ...of(more + n), owner: "ann" }))
+      assert.isAbove(own.length, 10)
+      for (const { release } of eves) release()
+      const readers = [...shared, ...own.map((_, n) => ({ ...wish, ...of(more + n), owner: "ann" }))].map((wish) => ({
+        ...{ wish, selections: old }
+      }))
+      const anew = new Selections({ ...topic, schemaVersion: 2 }, undefined, old)
+      const all = renewed(readers, anew)
+      assert.lengthOf(all, readers.length)
+      assert.deepStrictEqual(
+        all.flatMap(([, held]) => (held instanceof Error ? [held.message] : [])),
+        []
+      )
+      for (const owner of ["ann", "bob"])
+        assert.lengthOf(
+          most(anew, (n) => ({ ...of(2 * more + n), owner })),
+          0
+        )
+    }
   })
 })
