@@ -49,8 +49,8 @@ create function herald_market_covers(pattern text, name text) returns boolean la
 $$;
 
 -- What topics that the patterns cover tell of a symbol, on one exchange or (null) on all: in the order in which they are trusted, those first that the first
--- patterns of `trust` cover, and among them whoever told of it first. At most so many, and of each so many exchanges. It steps from topic to topic, however
--- many others there are.
+-- patterns of `trust` cover, and among them by their names, whoever told of it first. At most so many, and of each so many exchanges. It steps from topic
+-- to topic, however many others there are.
 create function herald_market_told(of_symbol text, on_exchange text, patterns jsonb, trust jsonb, most integer, most_exchanges integer)
   returns table (topic text, exchanges text[], watermark bigint) language sql stable as $$
   with recursive telling as (
@@ -66,11 +66,11 @@ create function herald_market_told(of_symbol text, on_exchange text, patterns js
   )
   select n.name, h.exchanges, h.watermark
   from named n cross join lateral (
-    select (array_agg(distinct r.exchange order by r.exchange))[:most_exchanges] as exchanges, min(r.id) as first, min(r.watermark) as watermark
-    from (select i.id, i.exchange, c.watermark from market_instruments i join market_cursors c on c.topic = i.topic and c.part = i.part
+    select (array_agg(distinct r.exchange order by r.exchange))[:most_exchanges] as exchanges, min(r.watermark) as watermark
+    from (select i.exchange, c.watermark from market_instruments i join market_cursors c on c.topic = i.topic and c.part = i.part
       where i.symbol = of_symbol and i.topic = n.topic and (on_exchange is null or i.exchange = on_exchange)
       order by i.part, i.exchange limit 1000) r) h
-  where h.first is not null order by n.rank, h.first limit most
+  where h.exchanges is not null order by n.rank, n.name collate "C" limit most
 $$;
 
 create table market_latest (

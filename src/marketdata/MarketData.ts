@@ -13,13 +13,13 @@ import { mayTopic, topicsOf } from "../access/TopicRights.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { isTopicName } from "../keys/TopicName.ts"
 import { excerpt } from "../text/Excerpt.ts"
-import { type Calendar, type Interval, type Session, sessionAt, WIDTH } from "./Calendar.ts"
+import { type Interval, type Session, sessionAt, WIDTH } from "./Calendar.ts"
 import { coveredBy } from "./Covered.ts"
 import { type Latest, type LatestQuote, type LatestTrade, MarketStore } from "./MarketStore.ts"
 import { EXCHANGE, SYMBOL } from "./ReadTick.ts"
 import { acrossAll, type Candle, candlesOf, filled, isFinal, type SessionChoice, sessionsOf } from "./Series.ts"
 import { compare, type Instrument, millisOf } from "./Tick.ts"
-import { EXCHANGES, type LeftOut, trusted } from "./Trust.ts"
+import { type LeftOut, trusted } from "./Trust.ts"
 import { venueOf } from "./Venue.ts"
 
 /** Bars of one page. MU3 */
@@ -133,11 +133,8 @@ const make = Effect.fnUntraced(function* ({ staleMillis, topics: trust }: Market
     const tellings = yield* store.told({ symbol, topics, exchange, trust })
     if (tellings.length === 0) return yield* noSuchMarketData(symbol, exchange)
     const found = trusted(tellings, rankOf, { bars })
-    if (found.taken.length > 0) return { ...found, topics: found.taken.map(({ topic }) => topic) }
-    if (found.leftOut[0]!.why === "exchanges")
-      return yield* failure("InvalidInput", `${symbol} is traded on more than ${EXCHANGES} exchanges: name one of them`)
-    const names = tellings[0]!.exchanges.join(", ")
-    return yield* failure("InvalidInput", `${symbol} is traded on ${names}, which have other hours: name one of them`)
+    if (typeof found === "string") return yield* failure("InvalidInput", `${symbol} ${found}`)
+    return { ...found, topics: found.taken.map(({ topic }) => topic) }
   })
 
   const latest = Effect.fn("MarketData.latest")(function* (asked: Asked) {
@@ -157,8 +154,7 @@ const make = Effect.fnUntraced(function* ({ staleMillis, topics: trust }: Market
 
   const history = Effect.fn("MarketData.history")(function* (asked: AskedBars) {
     const { symbol, interval, limit, session, fill } = asked
-    const { taken, topics, exchanges, leftOut, ...of } = yield* toldFor(asked, true)
-    const calendar = of.calendar as Calendar
+    const { taken, topics, exchanges, leftOut, calendar } = yield* toldFor(asked, true)
     const now = yield* Clock.currentTimeMillis
     const until = Math.min(asked.until ?? now, now)
     const from = asked.from ?? until - limit * WIDTH[interval]

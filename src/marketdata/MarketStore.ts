@@ -22,7 +22,7 @@ import type { Decimal } from "./Decimal.ts"
 import type { Projection } from "./Projection.ts"
 import type { StoredBar } from "./Series.ts"
 import type { Instrument, Order, Side } from "./Tick.ts"
-import type { Telling } from "./Trust.ts"
+import { type Telling, TOPICS } from "./Trust.ts"
 
 /** Symbols of exchanges, of each partition that tells of them. MX3 */
 export const INSTRUMENTS = 200_000
@@ -30,8 +30,8 @@ export const INSTRUMENTS = 200_000
 export const SHARE = 50_000
 /** Bars of one answer. */
 export const MOST_BARS = 10_000
-/** Topics that tell of one symbol. */
-export const TELLING = 64
+/** Topics that tell of one symbol: of so many it is known that they are too many. */
+export const TELLING = TOPICS + 1
 
 export type Written =
   /** `left`: instruments that there was no room for. MX3 */
@@ -123,8 +123,8 @@ export class MarketStore extends Context.Service<
       before: ReadonlyArray<Instrument & { readonly session: Session; readonly start: number }>
     ) => Effect.Effect<ReadonlyArray<Closed>, HeraldError>
     /**
-     * Who tells of a symbol, on all exchanges or the one that is named: the topics first that the first patterns of `trust` cover, and among them whoever
-     * told of it first; at most `TELLING`.
+     * Who tells of a symbol, on all exchanges or the one that is named: the topics first that the first patterns of `trust` cover, and among them by
+     * their names, whoever told of it first; at most `TELLING`. MU4
      */
     readonly told: (
       of: Visible & { readonly exchange: string | undefined; readonly trust: ReadonlyArray<string> }

@@ -1,15 +1,20 @@
 /**
  * Of which topics an answer is that several tell of. Pure.
  *
- *   MU4  Nobody who publishes to one topic keeps readers of others from an answer, or from what others told: of the topics that tell of a symbol those count
- *        that the first pattern of MARKET_DATA_TOPICS covers of which there are any, each whole, as many as have `EXCHANGES` and, of bars, one calendar
- *        together; who told of it first has precedence. Which these are is told, and which were left out, and why.
+ *   MU4  Of the topics that tell of a symbol those count that the first pattern of MARKET_DATA_TOPICS covers of which there are any: all of them, whoever
+ *        told first and however many are of one mind, or none. Where they can't be put together (more than `TOPICS` of them, with more than `EXCHANGES`, or,
+ *        of bars, with several calendars), it is refused by their names, and whoever names a topic or an exchange has an answer. Which these are is told,
+ *        and which were left out as they are trusted less.
  */
 import type { Calendar } from "./Calendar.ts"
 import { venueOf } from "./Venue.ts"
 
+/** Topics that are put together. */
+export const TOPICS = 64
 /** Exchanges of one symbol that are put together. */
 export const EXCHANGES = 32
+/** Topics that a refusal names, of each side. */
+const NAMED = 4
 
 /** What a topic tells of a symbol. */
 export interface Telling {
@@ -21,8 +26,8 @@ export interface Telling {
   readonly watermark: bigint | undefined
 }
 
-/** trust: a topic that is trusted more tells of it. exchanges: there were too many with it. hours: its exchanges have others. */
-export type WhyNot = "trust" | "exchanges" | "hours"
+/** trust: a topic that is trusted more tells of it. */
+export type WhyNot = "trust"
 
 export interface LeftOut {
   readonly topic: string
@@ -30,43 +35,43 @@ export interface LeftOut {
 }
 
 export interface Trusted {
-  /** None: not even the first could be put together, and `leftOut` says why. */
   readonly taken: ReadonlyArray<Telling>
   readonly leftOut: ReadonlyArray<LeftOut>
   readonly exchanges: ReadonlyArray<string>
-  /** Of those that are taken. */
-  readonly calendar: Calendar | undefined
+  /** Of all of them, where bars are asked for. */
+  readonly calendar: Calendar
 }
 
-/** `tellings`: in the order in which they are trusted. `bars`: of one calendar, as days of two zones don't begin at once. */
+const named = (tellings: ReadonlyArray<Telling>): string => {
+  const names = tellings.map(({ topic }) => topic)
+  const more = names.length - NAMED
+  return more <= 0 ? names.join(", ") : `${names.slice(0, NAMED).join(", ")} and ${more} more`
+}
+
+/**
+ * `tellings`: at least one, in the order in which they are trusted, one more than `TOPICS` where there are more. `bars`: of one calendar, as days of two zones
+ * don't begin at once. A text: why they can't be put together, as a sentence about the symbol.
+ */
 export const trusted = (
   tellings: ReadonlyArray<Telling>,
   rankOf: (topic: string) => number,
   { bars }: { readonly bars: boolean }
-): Trusted => {
-  const best = rankOf(tellings[0]?.topic ?? "")
-  const taken: Array<Telling> = []
-  const leftOut: Array<LeftOut> = []
-  let exchanges: ReadonlySet<string> = new Set()
-  let calendar: Calendar | undefined
-  for (const one of tellings) {
-    const both = new Set([...exchanges, ...one.exchanges])
-    const calendars = new Set([...both].map((exchange) => venueOf(exchange).calendar))
-    const why: WhyNot | undefined =
-      rankOf(one.topic) > best
-        ? "trust"
-        : both.size > EXCHANGES
-          ? "exchanges"
-          : bars && calendars.size > 1
-            ? "hours"
-            : undefined
-    if (why !== undefined) {
-      leftOut.push({ topic: one.topic, why })
-      continue
-    }
-    taken.push(one)
-    exchanges = both
-    calendar = [...calendars][0]
+): Trusted | string => {
+  const best = rankOf(tellings[0]!.topic)
+  const taken = tellings.filter(({ topic }) => rankOf(topic) === best)
+  if (taken.length > TOPICS)
+    return `is traded on ${taken[0]!.exchanges[0]}, and more than ${TOPICS} topics tell of it (${named(taken)}): name one of them`
+  const exchanges = [...new Set(taken.flatMap((one) => one.exchanges))].sort()
+  if (exchanges.length > EXCHANGES)
+    return `is traded on more than ${EXCHANGES} exchanges (${named(taken)}): name one of them, or a topic`
+  const calendars = new Map(exchanges.map((exchange) => [venueOf(exchange).calendar, exchange] as const).reverse())
+  if (bars && calendars.size > 1) {
+    const sides = [...calendars].reverse().map(([calendar, exchange]) => {
+      const its = taken.filter((one) => one.exchanges.some((name) => venueOf(name).calendar === calendar))
+      return `${exchange} (${named(its)})`
+    })
+    return `is traded on ${sides.join(" and ")}, which have other hours: name an exchange, or a topic`
   }
-  return { taken, leftOut, exchanges: [...exchanges].sort(), calendar }
+  const leftOut = tellings.slice(taken.length).map(({ topic }) => ({ topic, why: "trust" }) as const)
+  return { taken, leftOut, exchanges, calendar: venueOf(exchanges[0]!).calendar }
 }

@@ -82,8 +82,8 @@ describe("MarketData", () => {
       assert.strictEqual(yield* as(eve, here), 2)
       assert.strictEqual(yield* as(system, here), 4)
       assert.strictEqual((yield* as(system, latest(NASDAQ))).trade.id, "e")
-      // Who may read both is told of hers what can be put together, and says which one is meant.
-      assert.deepStrictEqual(yield* as(system, told), before)
+      // Who may read both says which one is meant. MU4
+      assert.strictEqual(yield* named(as(system, told)), "InvalidInput")
       assert.strictEqual((yield* as(system, latest({ topic: "market-data/open/us" }))).trade.id, "b")
       assert.strictEqual(yield* named(latest({ topic: "market-data/eve" })), "NoMarketData")
     }),
@@ -125,30 +125,67 @@ describe("MarketData", () => {
   )
 
   test(
-    "MU4 nobody's exchanges or hours keep readers from what others told: whose they are is left out, and named with why",
+    "MU4 topics of one trust whose hours differ are refused by their names, whoever told first and however many: none has another's answer",
     Effect.gen(function* () {
       const [us, eve] = ["market-data/normalized/us", "market-data/normalized/eve"]
-      const both = Effect.all({ latest: latest(), history: history() })
-      yield* traded(us, [on(0, { id: "a" })])
-      yield* traded(eve, [on(1, { id: "e", exchange: "KRAKEN", price: 99n })])
-      const { latest: newest, history: its } = yield* both
-      assert.deepInclude(newest, { topics: [us, eve], leftOut: [] })
-      assert.deepInclude(its, { topics: [us], leftOut: [{ topic: eve, why: "hours" }] })
-      assert.deepStrictEqual(
-        its.candles.map(({ bar }) => bar.high),
-        [100n * SECOND]
-      )
-      yield* traded(
-        "market-data/normalized/more",
-        Array.from({ length: 33 }, (_, n) => on(2, { exchange: `A${n}` }))
-      )
-      assert.deepInclude(yield* latest(), {
-        topics: [us, eve],
-        leftOut: [{ topic: "market-data/normalized/more", why: "exchanges" }]
-      })
-      // Of one exchange, and of one topic, all is told.
-      assert.deepInclude(yield* latest({ exchange: "A7" }), { topics: ["market-data/normalized/more"], leftOut: [] })
-      assert.deepInclude(yield* history({ topic: eve }), { topics: [eve], leftOut: [] })
+      const hers = (of: string, more = "") =>
+        traded(`${eve}${more}`, [on(1, { id: "e", symbol: of, exchange: "BINANCE", price: 99n })])
+      const his = (of: string) => traded(us, [on(0, { id: "a", symbol: of })])
+      yield* Effect.andThen(hers("SQUAT"), his("SQUAT"))
+      yield* Effect.andThen(his("LATER"), hers("LATER"))
+      yield* Effect.andThen(hers("MANY"), his("MANY"))
+      for (let n = 0; n < 5; n++) yield* hers("MANY", `/${n}`)
+      const sides = (eves: string) => `BINANCE (${eves}) and NASDAQ (${us})`
+      for (const [symbol, eves] of [
+        ["SQUAT", eve],
+        ["LATER", eve],
+        ["MANY", `${eve}, ${eve}/0, ${eve}/1, ${eve}/2 and 2 more`]
+      ] as const) {
+        const refused = yield* Effect.flip(history({ symbol }))
+        assert.strictEqual(refused.name, "InvalidInput")
+        assert.include(refused.message, `${symbol} is traded on ${sides(eves)}, which have other hours`)
+        // Whoever says whom they mean has it, and prices have no hours.
+        assert.deepInclude(yield* history({ symbol, topic: us }), { topics: [us], leftOut: [] })
+        assert.deepInclude(yield* history({ symbol, exchange: "NASDAQ" }), { topics: [us], leftOut: [] })
+        assert.include((yield* latest({ symbol })).topics, us)
+      }
+    })
+  )
+
+  test(
+    "MU4 topics of one trust that have too many exchanges together, or are too many, are refused, whoever told first",
+    Effect.gen(function* () {
+      const [us, eve] = ["market-data/normalized/us", "market-data/normalized/eve"]
+      const hers = (of: string, count: number) =>
+        traded(
+          eve,
+          Array.from({ length: count }, (_, n) => on(2, { symbol: of, exchange: `A${n}` }))
+        )
+      const his = (of: string) => traded(us, [on(0, { id: "a", symbol: of })])
+      yield* Effect.andThen(hers("SQUAT", 32), his("SQUAT"))
+      yield* Effect.andThen(his("LATER"), hers("LATER", 40))
+      yield* Effect.andThen(hers("FITS", 31), his("FITS"))
+      for (const symbol of ["SQUAT", "LATER"]) {
+        const refused = yield* Effect.flip(latest({ symbol }))
+        assert.strictEqual(refused.name, "InvalidInput")
+        assert.include(refused.message, `${symbol} is traded on more than 32 exchanges (${eve}, ${us})`)
+        assert.deepInclude(yield* latest({ symbol, exchange: "A7" }), { topics: [eve], leftOut: [] })
+        assert.deepInclude(yield* latest({ symbol, topic: us }), { topics: [us], leftOut: [] })
+      }
+      assert.deepInclude(yield* latest({ symbol: "FITS" }), { topics: [eve, us], leftOut: [] })
+      for (let n = 0; n < 64; n++) {
+        const name = `${eve}/${n < 9 ? "0" : ""}${n}`
+        yield* traded(name, [on(1, { symbol: "MANY", price: 99n }), on(1, { symbol: "BELOW", price: 99n })])
+      }
+      yield* his("MANY")
+      yield* traded("market-data/community/z", [on(0, { symbol: "BELOW" })])
+      const tooMany = yield* Effect.flip(latest({ symbol: "MANY" }))
+      assert.strictEqual(tooMany.name, "InvalidInput")
+      assert.include(tooMany.message, "more than 64 topics tell of it")
+      // Those who are trusted less are not among them.
+      const below = yield* latest({ symbol: "BELOW" })
+      assert.lengthOf(below.topics, 64)
+      assert.deepStrictEqual(below.leftOut, [{ topic: "market-data/community/z", why: "trust" }])
     })
   )
 

@@ -50,7 +50,7 @@ const hear = (tables: MarketTables, feed: Feed, { bars, instead, newest, quotes 
   const its = feeds.filter(({ cursor }) => cursor.partition.topic === feed.cursor.partition.topic)
   const room = Math.max(0, Math.min(INSTRUMENTS - count(feeds), SHARE - count(its)))
   const sorted = [...heard].sort(byText(([, { symbol, exchange }]) => `${symbol} ${exchange}`))
-  for (const [name, one] of sorted.slice(0, room)) feed.instruments.set(name, { ...one, first: tables.heard++ })
+  for (const [name, one] of sorted.slice(0, room)) feed.instruments.set(name, one)
   return Math.max(0, heard.size - room)
 }
 
@@ -181,22 +181,24 @@ export const layer = Layer.effect(
         }),
       told: ({ symbol, topics, exchange, trust }) =>
         Effect.sync(() => {
-          const tellings = new Map<string, Telling & { readonly first: number }>()
+          const tellings = new Map<string, Telling>()
           for (const { name, cursor, instruments } of of(topics))
             for (const one of instruments.values()) {
               if (one.symbol !== symbol || (exchange !== undefined && one.exchange !== exchange)) continue
-              const { exchanges = [], watermark, first = one.first } = tellings.get(name) ?? {}
+              const { exchanges = [], watermark } = tellings.get(name) ?? {}
               const slowest = tellings.has(name) ? least(watermark ?? 0n, cursor.watermark) : cursor.watermark
               tellings.set(name, {
-                ...{ topic: name, exchanges: [...new Set([...exchanges, one.exchange])].sort() },
-                ...{ watermark: slowest || undefined, first: Math.min(first, one.first) }
+                topic: name,
+                exchanges: [...new Set([...exchanges, one.exchange])].sort(),
+                watermark: slowest || undefined
               })
             }
           const { rankOf } = coveredBy(trust)
           return [...tellings.values()]
-            .sort((a, b) => rankOf(a.topic) - rankOf(b.topic) || a.first - b.first)
+            .sort(byText(({ topic }) => topic))
+            .sort((a, b) => rankOf(a.topic) - rankOf(b.topic))
             .slice(0, TELLING)
-            .map(({ first: _, ...one }) => ({ ...one, exchanges: one.exchanges.slice(0, EXCHANGES + 1) }))
+            .map((one) => ({ ...one, exchanges: one.exchanges.slice(0, EXCHANGES + 1) }))
         }),
       latest: ({ symbol, topics }, exchanges) =>
         Effect.sync(() => {

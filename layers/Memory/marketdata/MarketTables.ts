@@ -7,8 +7,8 @@ import type { Instrument } from "../../../src/marketdata/Tick.ts"
 export interface Feed {
   readonly name: string
   cursor: Cursor
-  /** By "<exchange> <symbol>"; `first`: of all that were ever told, in which order. */
-  readonly instruments: Map<string, Instrument & { readonly first: number }>
+  /** By "<exchange> <symbol>". */
+  readonly instruments: Map<string, Instrument>
   /** By `idOf`. */
   readonly bars: Map<string, KeyedBar & { readonly revision: number }>
   /** By "<exchange> <symbol> <session>". */
@@ -20,6 +20,4 @@ export interface Feed {
 export class MarketTables {
   /** By `partitionKey`. */
   readonly feeds = new Map<string, Feed>()
-  /** Instruments that were ever told. */
-  heard = 0
 }

@@ -87,12 +87,9 @@ const SideShown = Schema.NullOr(Schema.Struct({ price: Decimal, size: Decimal })
 
 const OfTopics = {
   topics: Schema.Array(Schema.String).annotate({ description: "Of which topics this was put together." }),
-  left_out: Schema.Array(
-    Schema.Struct({ topic: Schema.String, why: Schema.Literals(["trust", "exchanges", "hours"]) })
-  ).annotate({
+  left_out: Schema.Array(Schema.Struct({ topic: Schema.String, why: Schema.Literal("trust") })).annotate({
     description:
-      "Topics that tell of the symbol, too. trust: one of an earlier pattern of MARKET_DATA_TOPICS does; exchanges: with theirs there would be too many; " +
-      "hours: their exchanges have others. `topic` asks for one."
+      "Topics that tell of the symbol, too. trust: one of an earlier pattern of MARKET_DATA_TOPICS does. `topic` asks for one."
   })
 }
 

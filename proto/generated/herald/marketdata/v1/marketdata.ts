@@ -372,10 +372,7 @@ export interface StreamHistoricalDataResponse {
 
 export interface LeftOut {
   topic: string;
-  /**
-   * trust: one of an earlier pattern of MARKET_DATA_TOPICS tells of it; exchanges: with theirs there would be too many; hours: their exchanges have
-   * others.
-   */
+  /** trust: one of an earlier pattern of MARKET_DATA_TOPICS tells of it. */
   why: string;
 }
 
