@@ -10,7 +10,7 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import { requireTopic } from "../access/RequireTopic.ts"
 import { mayTopic, topicsOf } from "../access/TopicRights.ts"
-import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { isTopicName } from "../keys/TopicName.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { type Interval, type Session, sessionAt, WIDTH } from "./Calendar.ts"
@@ -132,8 +132,8 @@ const make = Effect.fnUntraced(function* ({ staleMillis, topics: trust }: Market
       return yield* failure("InvalidInput", `${excerpt(exchange)} is no exchange`)
     const tellings = yield* store.told({ symbol, topics, exchange, trust })
     if (tellings.length === 0) return yield* noSuchMarketData(symbol, exchange)
-    const found = trusted(tellings, rankOf, { bars })
-    if (typeof found === "string") return yield* failure("InvalidInput", `${symbol} ${found}`)
+    const found = trusted(symbol, tellings, rankOf, { bars })
+    if (found instanceof HeraldError) return yield* found
     return { ...found, topics: found.taken.map(({ topic }) => topic) }
   })
 

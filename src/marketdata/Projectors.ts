@@ -78,7 +78,7 @@ const make = Effect.fnUntraced(function* ({ topics, keepMillis }: ProjectorsOpti
       const latch = Latch.makeUnsafe(true)
       const projecting = makeProjecting(log, market, {
         ...{ partition, name: topic.name, keepMillis },
-        amendments: amendments.of(topic.id)
+        amendments: amendments.of(topic)
       })
       const one: Owned = {
         ...{ partition, log, projecting, latch },
@@ -125,7 +125,7 @@ const make = Effect.fnUntraced(function* ({ topics, keepMillis }: ProjectorsOpti
         else wanted.set(partitionKey({ topic: topic.id, partition }), [topic, log, { topic: topic.id, partition }])
       }
     }
-    amendments.keep(new Set([...wanted.values()].map(([{ id }]) => id)))
+    amendments.keep(new Set([...wanted.values()].map(([{ name }]) => name)), yield* Clock.currentTimeMillis)
     for (const [id] of registered) if (!wanted.has(id)) yield* FiberMap.remove(registered, id)
     for (const [id, [topic, log, partition]] of wanted) {
       const turn = Effect.andThen(placement.single(`market-data/${id}`, work(topic, log, partition)), Effect.never)

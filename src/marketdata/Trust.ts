@@ -6,6 +6,7 @@
  *        of bars, with several calendars), it is refused by their names, and whoever names a topic or an exchange has an answer. Which these are is told,
  *        and which were left out as they are trusted less.
  */
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { Calendar } from "./Calendar.ts"
 import { venueOf } from "./Venue.ts"
 
@@ -50,28 +51,35 @@ const named = (tellings: ReadonlyArray<Telling>): string => {
 
 /**
  * `tellings`: at least one, in the order in which they are trusted, one more than `TOPICS` where there are more. `bars`: of one calendar, as days of two zones
- * don't begin at once. A text: why they can't be put together, as a sentence about the symbol.
+ * don't begin at once. Or that they can't be put together: `InvalidInput`.
  */
 export const trusted = (
+  symbol: string,
   tellings: ReadonlyArray<Telling>,
   rankOf: (topic: string) => number,
   { bars }: { readonly bars: boolean }
-): Trusted | string => {
+): Trusted | HeraldError => {
   const best = rankOf(tellings[0]!.topic)
   const taken = tellings.filter(({ topic }) => rankOf(topic) === best)
   if (taken.length > TOPICS)
-    return `is traded on ${taken[0]!.exchanges[0]}, and more than ${TOPICS} topics tell of it (${named(taken)}): name one of them`
+    return failure("InvalidInput", `more than ${TOPICS} topics tell of ${symbol} (${named(taken)}): name one of them`)
   const exchanges = [...new Set(taken.flatMap((one) => one.exchanges))].sort()
   if (exchanges.length > EXCHANGES)
-    return `is traded on more than ${EXCHANGES} exchanges (${named(taken)}): name one of them, or a topic`
-  const calendars = new Map(exchanges.map((exchange) => [venueOf(exchange).calendar, exchange] as const).reverse())
-  if (bars && calendars.size > 1) {
-    const sides = [...calendars].reverse().map(([calendar, exchange]) => {
-      const its = taken.filter((one) => one.exchanges.some((name) => venueOf(name).calendar === calendar))
-      return `${exchange} (${named(its)})`
-    })
-    return `is traded on ${sides.join(" and ")}, which have other hours: name an exchange, or a topic`
+    return failure(
+      "InvalidInput",
+      `${symbol} is traded on more than ${EXCHANGES} exchanges (${named(taken)}): name one of them, or a topic`
+    )
+  const calendarOf = (exchange: string) => venueOf(exchange).calendar
+  const firsts = exchanges.filter((one, at) => exchanges.findIndex((it) => calendarOf(it) === calendarOf(one)) === at)
+  if (bars && firsts.length > 1) {
+    const tellOf = (one: string) =>
+      taken.filter((its) => its.exchanges.some((it) => calendarOf(it) === calendarOf(one)))
+    const sides = firsts.map((one) => `${one} (${named(tellOf(one))})`).join(" and ")
+    return failure(
+      "InvalidInput",
+      `${symbol} is traded on ${sides}, which have other hours: name an exchange, or a topic`
+    )
   }
   const leftOut = tellings.slice(taken.length).map(({ topic }) => ({ topic, why: "trust" }) as const)
-  return { taken, leftOut, exchanges, calendar: venueOf(exchanges[0]!).calendar }
+  return { taken, leftOut, exchanges, calendar: calendarOf(exchanges[0]!) }
 }

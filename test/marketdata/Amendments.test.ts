@@ -1,11 +1,25 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { ALLOWED, AllAmendments, Allowance, AT_ONCE, READ, SHARE } from "../../src/marketdata/Amendments.ts"
+import {
+  ALLOWED,
+  AllAmendments,
+  Allowance,
+  AT_ONCE,
+  AT_ONCE_OF_OWNER,
+  GONE,
+  OF_NODE,
+  OF_OWNER,
+  READ,
+  REMEMBERED,
+  SHARE
+} from "../../src/marketdata/Amendments.ts"
 import type { Log } from "../../src/topics/TopicLog.ts"
 import { begin, cancelled, counted, layer, test, told } from "../support/MarketFeed.ts"
 import { newTopic } from "../support/Topics.ts"
 
+/** Microseconds. */
+const SLICE = 10_000
 /** Lets what can go on go on. */
 const settle = Effect.repeat(
   Effect.promise(() => new Promise((resolve) => setImmediate(resolve))),
@@ -34,8 +48,8 @@ describe("Amendments", () => {
         const { of, say, sayTo, written, id, name } = yield* begin
         const other = yield* newTopic()
         const all = new AllAmendments(60 * READ)
-        const one = of(0, { id, name }, {}, {}, { amendments: all.of(id) })
-        const beside = of(0, other, {}, {}, { amendments: all.of(other.id) })
+        const one = of(0, { id, name }, {}, {}, { amendments: all.of({ name, createdBy: "eve" }) })
+        const beside = of(0, other, {}, {}, { amendments: all.of({ name: other.name, createdBy: "ann" }) })
         yield* say(...Array.from({ length: 40 }, (_, n) => told(`a${n}`, 1, n)))
         yield* sayTo(0, other.id)(told("b", 1, 1))
         yield* written(one)
@@ -94,33 +108,89 @@ describe("Amendments", () => {
     })
   )
 
-  it.effect("MJ6 of a node so many topics make minutes anew at once, and the next one when one of them is done", () =>
-    Effect.gen(function* () {
-      const all = new AllAmendments()
-      const go = yield* Deferred.make<void>()
-      const begun: Array<number> = []
-      const fibers = yield* Effect.forEach(
-        Array.from({ length: AT_ONCE + 2 }, (_, n) => n),
-        (n) => {
+  it.effect(
+    "MJ6 of a node so many topics make minutes anew at once, fewer of one owner, and others come before the rest",
+    () =>
+      Effect.gen(function* () {
+        const all = new AllAmendments()
+        const [begun, go]: [Array<string>, Deferred.Deferred<void>] = [[], yield* Deferred.make<void>()]
+        const begin = (createdBy: string, name: string) => {
           const work = Effect.andThen(
-            Effect.sync(() => begun.push(n)),
-            n === 0 ? Deferred.await(go) : Effect.never
+            Effect.sync(() => begun.push(name)),
+            name === "eve0" ? Deferred.await(go) : Effect.never
           )
-          return Effect.forkChild(all.of(n).inTurn(work))
+          return Effect.forkChild(all.of({ name, createdBy }).inTurn(work))
         }
-      )
-      yield* settle
-      assert.lengthOf(begun, AT_ONCE)
-      yield* Deferred.succeed(go, undefined)
-      yield* settle
-      assert.lengthOf(begun, AT_ONCE + 1)
-      // What is forgotten begins anew.
-      const before = all.of(1)
-      all.keep(new Set([1]))
-      assert.strictEqual(all.of(1), before)
-      all.keep(new Set())
-      assert.notStrictEqual(all.of(1), before)
-      yield* Effect.forEach(fibers, Fiber.interrupt)
-    })
+        for (let n = 0; n < AT_ONCE + 2; n++) yield* begin("eve", `eve${n}`)
+        yield* settle
+        assert.lengthOf(begun, AT_ONCE_OF_OWNER)
+        yield* begin("ann", "ann0")
+        yield* settle
+        assert.deepStrictEqual(begun.splice(0), ["eve0", "eve1", "eve2", "ann0"])
+        for (let owner = 0; owner < AT_ONCE; owner++) yield* begin(`other${owner}`, `other${owner}`)
+        yield* settle
+        assert.lengthOf(begun.splice(0), AT_ONCE - 4)
+        yield* Deferred.succeed(go, undefined)
+        yield* settle
+        assert.deepStrictEqual(begun, ["other4"])
+      })
   )
+
+  it("MJ6 whoever has however many topics has an owner's part of what a node gives, and what is left of it is others'", () => {
+    const all = new AllAmendments()
+    const [at, named] = [1_000, (name: string, createdBy: string) => all.of({ name, createdBy }).allowance]
+    /** How much of it could be used up, in microseconds. */
+    const used = (createdBy: string, topics: number, now = at) => {
+      let micros = 0
+      for (let n = 0; n < topics; n++) {
+        const allowance = named(`${createdBy}/${n}`, createdBy)
+        for (let may = allowance.at(now) > 0; may; micros += SLICE) may = allowance.spend(SLICE)
+      }
+      return micros
+    }
+    assert.strictEqual(used("eve", 1), ALLOWED)
+    assert.strictEqual(used("eve", 100), OF_OWNER.allowed - ALLOWED)
+    // A node has no more than that at once, and from then on its share.
+    assert.strictEqual(used("ann", 1), OF_NODE.allowed - OF_OWNER.allowed)
+    assert.strictEqual(used("bob", 1), 0)
+    const whole = 8_000_000
+    assert.approximately(used("eve", 100, at + 8_000), whole * OF_OWNER.share, SLICE)
+    assert.approximately(used("bob", 100, at + 8_000), whole * (OF_NODE.share - OF_OWNER.share), SLICE)
+    assert.strictEqual(used("zoe", 1, at + 8_000), 0)
+    // Two of them leave something, and a topic something of its owner's.
+    assert.isBelow(2 * OF_OWNER.share, OF_NODE.share)
+    assert.isAbove(OF_OWNER.share, SHARE)
+  })
+
+  it("MJ6 a topic that is deleted and made anew goes on with what it had left, and so does who made it, for a while", () => {
+    const all = new AllAmendments()
+    const [MINUTE, eve] = [60_000, { name: "md/eve", createdBy: "eve" }]
+    const left = (of = eve, now = 0) => all.of(of).allowance.at(now)
+    all.keep(new Set(["md/eve", "md/ann"]), 0)
+    assert.strictEqual(left(), ALLOWED)
+    assert.isFalse(all.of(eve).allowance.spend(ALLOWED))
+    assert.isTrue(left({ name: "md/eve/2", createdBy: "eve" }) > 0)
+    all.of({ name: "md/eve/2", createdBy: "eve" }).allowance.spend(OF_OWNER.allowed - ALLOWED)
+    all.keep(new Set(["md/ann"]), 0)
+    assert.strictEqual(left(), 0)
+    // Nor with another name, nor as somebody else's of that name.
+    assert.strictEqual(left({ name: "md/eve/3", createdBy: "eve" }), 0)
+    assert.strictEqual(left({ name: "md/eve", createdBy: "bob" }), 0)
+    all.keep(new Set(["md/ann"]), 0)
+    all.keep(new Set(["md/ann"]), REMEMBERED - MINUTE)
+    assert.strictEqual(all.size, 3)
+    all.keep(new Set(["md/ann"]), REMEMBERED)
+    assert.strictEqual(all.size, 0)
+    assert.strictEqual(left(eve, REMEMBERED), ALLOWED)
+  })
+
+  it("MJ6 of those that are deleted it remembers so many, those that went last, and who made them", () => {
+    const all = new AllAmendments()
+    const made = (n: number) => ({ name: `md/${n}`, createdBy: "eve" })
+    all.of(made(-1)).allowance.spend(OF_OWNER.allowed)
+    for (let n = 0; n < GONE + 9; n++) all.of(made(n))
+    all.keep(new Set(), 1_000)
+    assert.strictEqual(all.size, GONE)
+    assert.isAtMost(all.of(made(GONE + 9)).allowance.at(1_000), 0)
+  })
 })

@@ -91,7 +91,7 @@ export const begin = Effect.gen(function* () {
       { ...store, ...keeps },
       {
         ...{ partition: { topic: topic.id, partition }, name: topic.name, keepMillis: 30 * DAY },
-        amendments: all.of(topic.id),
+        amendments: all.of({ name: topic.name, createdBy: "ann" }),
         ...more
       }
     )
