@@ -89,9 +89,9 @@ export class AllAmendments {
     this.#allowed = allowed
   }
 
-  /** Topics that are known, gone or not. */
+  /** Topics that are known, gone or not, and who made them. */
   get size(): number {
-    return this.#topics.size
+    return this.#topics.size + this.#owners.size
   }
 
   of({ name, createdBy }: Pick<Topic, "name" | "createdBy">): Amendments {

@@ -178,10 +178,15 @@ describe("Amendments", () => {
     assert.strictEqual(left({ name: "md/eve", createdBy: "bob" }), 0)
     all.keep(new Set(["md/ann"]), 0)
     all.keep(new Set(["md/ann"]), REMEMBERED - MINUTE)
-    assert.strictEqual(all.size, 3)
+    assert.strictEqual(all.size, 5)
+    // What comes back is not gone.
+    all.keep(new Set(["md/ann", "md/eve"]), REMEMBERED - MINUTE)
+    all.keep(new Set(["md/ann", "md/eve"]), REMEMBERED)
+    assert.strictEqual(all.size, 2)
     all.keep(new Set(["md/ann"]), REMEMBERED)
+    all.keep(new Set(["md/ann"]), 2 * REMEMBERED)
     assert.strictEqual(all.size, 0)
-    assert.strictEqual(left(eve, REMEMBERED), ALLOWED)
+    assert.strictEqual(left(eve, 2 * REMEMBERED), ALLOWED)
   })
 
   it("MJ6 of those that are deleted it remembers so many, those that went last, and who made them", () => {
@@ -190,7 +195,7 @@ describe("Amendments", () => {
     all.of(made(-1)).allowance.spend(OF_OWNER.allowed)
     for (let n = 0; n < GONE + 9; n++) all.of(made(n))
     all.keep(new Set(), 1_000)
-    assert.strictEqual(all.size, GONE)
+    assert.strictEqual(all.size, GONE + 1)
     assert.isAtMost(all.of(made(GONE + 9)).allowance.at(1_000), 0)
   })
 })
