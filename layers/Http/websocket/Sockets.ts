@@ -166,16 +166,26 @@ export class Sockets {
   #unknownPlace(address: string): (() => void) | HeraldError {
     const names = ["", this.#options.isExempt(address) ? undefined : address]
     let place = this.#unknown.take(...names)
-    const [oldest] = this.#strangers
-    if (place === 0 && oldest !== undefined && performance.now() - oldest[1].at >= this.#options.unknownFor) {
-      this.#strangers.delete(oldest[0])
-      oldest[1].leave()
-      oldest[0].cut("no_token")
+    const isFull = names[1] !== undefined && this.#unknown.count(1, names[1]) >= this.#options.unknownOfAddress
+    const silent = place === 0 && !isFull ? this.#silent() : undefined
+    if (silent !== undefined) {
+      this.#strangers.get(silent)?.leave()
+      this.#strangers.delete(silent)
+      silent.cut("no_token")
       place = this.#unknown.take(...names)
     }
     return typeof place === "number"
       ? failure("ServerFull", "too many WebSockets are open whose first message, which says who is there, has not come")
       : place
+  }
+
+  /** Who has said nothing for long enough: the oldest of the address that has most of those. */
+  #silent(): Connection | undefined {
+    const before = performance.now() - this.#options.unknownFor
+    const all = [...this.#strangers].flatMap(([one, { at }]) => (at <= before && one.heard() === 0 ? [one] : []))
+    let most: ReadonlyArray<Connection> = []
+    for (const its of Map.groupBy(all, ({ address }) => address).values()) if (its.length > most.length) most = its
+    return most[0]
   }
 
   #wrong({ protocol }: SocketRoute, { headers }: IncomingMessage): HeraldError | undefined {

@@ -5,7 +5,7 @@
  *   YS2  Who sends is told when too much waits, and those who wait are told in turn when there is room.
  *   YS3  Until it is said who is there a message has at most `FIRST_BYTES`; of those who are known no principal has more than its share of all, and few of an
  *        address are unknown at a time: beside a principal's share and those there are places for others, and who says nothing for a second makes room
- *        for who comes. A wrong token counts against its address.
+ *        for who comes, the oldest of the address with most of those; not for an address that has all that it may have. A wrong token counts against its address.
  */
 import { Context } from "effect"
 import type { HeraldError } from "../../errors/HeraldError.ts"

@@ -46,9 +46,10 @@ export const UPGRADE = {
 export const dial = async (
   port: number,
   headers: Record<string, string> = UPGRADE,
-  behind: Uint8Array = Buffer.alloc(0)
+  behind: Uint8Array = Buffer.alloc(0),
+  localAddress = "127.0.0.1"
 ) => {
-  const socket = connect(port, "127.0.0.1")
+  const socket = connect({ port, host: "127.0.0.1", localAddress })
   sockets.push(socket)
   const seen = { closed: false, text: "" }
   socket.on("error", () => {})

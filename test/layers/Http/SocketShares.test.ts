@@ -64,7 +64,7 @@ describe("shares of WebSockets", () => {
     for (const unknownFor of [60_000, 0]) {
       const open: Array<Socket> = []
       const over: Array<Socket> = []
-      const limits = { inAll: 6, ofPrincipal: 2, unknown: 3, unknownOfAddress: 3, unknownFor }
+      const limits = { inAll: 6, ofPrincipal: 2, unknown: 3, unknownOfAddress: 4, unknownFor }
       const port = await start(
         (socket) => {
           open.push(socket)
@@ -90,6 +90,38 @@ describe("shares of WebSockets", () => {
       }
       await stop()
     }
+  })
+
+  it("YS3 who has all that an address may have cuts no other one's, and those go first of whom there are most", async () => {
+    const open: Array<Socket> = []
+    const over: Array<Socket> = []
+    let spoken = 0
+    const limits = { inAll: 10, ofPrincipal: 2, unknown: 5, unknownOfAddress: 3, unknownFor: 0 }
+    const port = await start(
+      (socket) => {
+        open.push(socket)
+        socket.hear({ message: () => spoken++, leaving: () => {}, over: () => over.push(socket) })
+        socket.read()
+      },
+      { sockets: limits }
+    )
+    const come = async (from: string, first: Uint8Array = Buffer.alloc(0)) => {
+      const before = open.length
+      const dialled = await dial(port, UPGRADE, first, from)
+      await waitUntil("an answer", () => open.length > before || dialled.seen.text.includes("HTTP/1.1 503"))
+      return dialled.seen
+    }
+    await come("127.0.0.1")
+    await come("127.0.0.2", text("a token"))
+    await waitUntil("its token, which is being looked at", () => spoken === 1)
+    for (let n = 0; n < 2; n++) await come("127.0.0.2")
+    await come("127.0.0.3")
+    await waitUntil("all", () => open.length === 5)
+    assert.include((await come("127.0.0.2")).text, " 503 ")
+    assert.lengthOf(over, 0)
+    await come("127.0.0.4")
+    await waitUntil("one to go", () => over.length === 1)
+    assert.strictEqual(over[0], open[2])
   })
 
   it("HS6 YS3 a wrong token counts against its address", async () => {
