@@ -3,16 +3,23 @@
  *
  *   herald topic create payments
  *   herald subscription create payments ledger --type key_shared --from earliest
+ *   herald topic publish payments '{"account":"ann","cents":100}' --key ann
+ *   export HERALD_GRPC=127.0.0.1:50051 HERALD_TOKEN=$(cat .herald/admin-token)
+ *   LEDGER_URL=postgresql://localhost/ledger node exactly-once.ts
  */
 import process from "node:process"
 // @ts-expect-error: yours has @types/pg
 import pg from "pg"
 import { Topics, withTransaction } from "../../src/client/HeraldClient.ts" // yours: @herald/client
 
+if (!process.env["LEDGER_URL"]) throw new Error("LEDGER_URL is missing: the PostgreSQL in which balances are")
 const pool = new pg.Pool({ connectionString: process.env["LEDGER_URL"], max: 4 })
 await pool.query("create table if not exists balances (account text primary key, cents bigint not null)")
 
-const topics = new Topics({ address: process.env["HERALD_GRPC"]!, token: process.env["HERALD_TOKEN"] })
+const topics = new Topics({
+  address: process.env["HERALD_GRPC"] ?? "127.0.0.1:50051",
+  token: process.env["HERALD_TOKEN"]
+})
 const work = topics.topic("payments").consume(
   "ledger",
   withTransaction(pool, async (event, client) => {
@@ -22,7 +29,7 @@ const work = topics.topic("payments").consume(
       [account, cents]
     )
   }),
-  { concurrency: 4 }
+  { concurrency: 4, onReconnect: ({ message }) => console.error("not connected:", message) }
 )
 process.once("SIGTERM", () => void work.close().then(() => topics.close()))
 await work.done

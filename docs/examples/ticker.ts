@@ -2,7 +2,7 @@
  * A ticker: trades of some symbols as they come, over the WebSocket of market data. The same lines run in a browser.
  *
  *   herald demo market --symbols AAPL,BTC-USD
- *   node ticker.ts http://127.0.0.1:8080 AAPL
+ *   HERALD_TOKEN=$(cat .herald/admin-token) node ticker.ts http://127.0.0.1:8080 AAPL
  */
 import process from "node:process"
 
@@ -14,6 +14,7 @@ interface Said {
   }
 }
 
+process.stdout.on("error", () => process.exit(0)) // whoever reads what is printed went away, as `head` does
 const [address = "", ...symbols] = process.argv.slice(2)
 const socket = new WebSocket(`${address.replace(/^http/, "ws")}/api/v1/market-data/stream`)
 socket.onopen = () => {
@@ -25,4 +26,5 @@ socket.onmessage = ({ data }) => {
   if (type === "error") console.error(payload.problem?.detail)
   for (const { symbol, price, size } of payload.data ?? []) console.log(symbol, price, size)
 }
+socket.onerror = () => console.error("not connected: is Herald at", address)
 socket.onclose = ({ reason }) => console.error("closed", reason)

@@ -84,8 +84,16 @@ export const herald = Command.make("herald").pipe(
   Command.withGlobalFlags(globalFlags)
 ) as Command.Command<"herald", unknown, unknown, CliFailure, Shell>
 
+/** As the library says it, but for what it garbles. */
+const wrongText = (error: Error): string => {
+  const { option, value, expected } = error as Partial<CliError.InvalidValue>
+  return expected?.includes("key=value") === true
+    ? `--${option} ${value} has no name before a "=": give it as --${option} name=value`
+    : error.message
+}
+
 const invalid = (event: { readonly commandPath: ReadonlyArray<string>; readonly errors: ReadonlyArray<Error> }) =>
-  usage(event.errors.map((error) => error.message).join("\n"), `See: ${event.commandPath.join(" ")} --help`)
+  usage(event.errors.map(wrongText).join("\n"), `See: ${event.commandPath.join(" ")} --help`)
 
 const takesValue = new Set(globalFlags.map(({ id }) => `--${id}`).concat("-o"))
 

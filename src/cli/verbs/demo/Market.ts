@@ -3,17 +3,20 @@
  *
  *   DK1  As many events as `--rate` says are published, and fewer while the server does not keep up: at most `WAITING` wait for it.
  *   DK2  When it is ended, what is under way is waited for, and it is said how much was published. What is refused ends it, with the reason.
+ *   DK3  A topic that is there and is none of market data is published to only where a person says so.
  */
 import * as Context from "effect/Context"
 import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type { Topics } from "../../../client/topics/Topics.ts"
+import type { Topic } from "../../../edge/http/topics/Wire.ts"
 import { catalogue } from "../../../errors/Catalogue.ts"
 import { type MarketEvent, RandomMarket, USUAL } from "../../../marketdata/RandomMarket.ts"
 import { SYMBOL } from "../../../marketdata/ReadTick.ts"
 import { parseAddress } from "../../../net/Address.ts"
 import { printable } from "../../../text/Printable.ts"
+import { PARTITIONS } from "../../../topics/Topic.ts"
 import { type CliFailure, usage } from "../../CliFailure.ts"
 import { invocation, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { refusedBy } from "../../Refused.ts"
@@ -70,17 +73,37 @@ const nextOf = (topic: string, symbol: string) =>
         after: `Bars are made of topics below ${NORMALIZED} (MARKET_DATA_TOPICS). The events: herald topic tail ${topic} --from earliest --once`
       }
 
-/** The topic, made where there is none. */
-const made = Effect.fnUntraced(function* (topic: string, partitions: number | undefined) {
+const OURS = "A random market: herald demo market"
+
+/** The topic, made where there is none. DK3 */
+const made = Effect.fnUntraced(function* (topic: string, partitions: number | undefined, yes: boolean) {
   const here = yield* invocation
+  const shell = yield* Shell
   const body = {
     name: topic,
     partitions: partitions ?? 4,
     retention: "1d",
-    description: "A random market: herald demo market"
+    description: OURS
   }
   const asked = yield* Effect.result(here.call({ method: "GET", path: pathOf(topic) }))
-  if (asked._tag === "Success") return
+  if (asked._tag === "Success") {
+    const found = asked.success.body as Topic
+    if (partitions !== undefined && partitions !== found.partitions)
+      yield* shell.progress(
+        `${printable(topic)} is there, with ${found.partitions} partitions: --partitions does nothing`
+      )
+    if (yes || topic.startsWith(NORMALIZED) || found.description === OURS) return
+    const refused = usage(
+      `${printable(topic)} is there, and is no topic of market data: nothing was published`,
+      "Leave --topic out, or give a name that there is not; if trades are to be among its events, give --yes."
+    )
+    if (!shell.inputTerminal) return yield* refused
+    const answer = yield* shell.ask(
+      `${printable(topic)} is there, and is no topic of market data: random trades and quotes will be among its events for good.\nPublish to it? Type yes: `
+    )
+    if (answer.trim() !== "yes") return yield* refused
+    return
+  }
   if (asked.failure.code !== catalogue.NoSuchTopic.code) return yield* asked.failure
   yield* here.call({ method: "POST", path: "/v1/topics", body, once: true })
 })
@@ -155,9 +178,10 @@ export const market = Command.make(
     seed: optionalInt("seed", "The same seed makes the same market, at the same times; random unless given", "n"),
     partitions: optionalInt("partitions", "Of the topic, where it is made: 4 unless given", "n"),
     limit: optionalInt("limit", "End after so many events", "n"),
-    hours: yes("hours", "Trade shares only while New York does; coins always")
+    hours: yes("hours", "Trade shares only while New York does; coins always"),
+    yes: yes("yes", "Don't ask, although the topic is there and is none of market data")
   },
-  Effect.fn("Demo.market")(function* ({ topic, symbols: text, rate = RATE, seed, partitions, limit, hours }) {
+  Effect.fn("Demo.market")(function* ({ topic, symbols: text, rate = RATE, seed, partitions, limit, hours, yes }) {
     const shell = yield* Shell
     const here = yield* invocation
     const symbols = symbolsOf(text)
@@ -165,7 +189,9 @@ export const market = Command.make(
     if (rate < 1 || rate > MOST_RATE)
       return yield* usage(`--rate ${rate} is not 1 to ${MOST_RATE}`, "Give another rate.")
     const its = seed ?? (yield* shell.now) % 1_000_000
-    yield* made(topic, partitions)
+    if (partitions !== undefined && (partitions < 1 || partitions > PARTITIONS))
+      return yield* usage(`--partitions ${partitions} is not 1 to ${PARTITIONS}`, "Give another number.")
+    yield* made(topic, partitions, yes)
     const { see, after } = nextOf(topic, symbols[0] ?? "")
     yield* shell.progress(
       `publishing a random market to ${topic}, seed ${its}; Ctrl-C ends it. See it in another terminal: ${see}`

@@ -2,6 +2,7 @@
  * `herald market symbols|latest|history|stream`: what Herald makes of trades and quotes.
  *
  *   HW1  Prices and sizes are shown digit by digit. Where there is more than was asked for, it is said how to go on.
+ *   HW2  Bars without a time are the newest that there are, although nothing was traded of late: they end with the last trade.
  */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
@@ -130,10 +131,10 @@ const history = Command.make(
     symbol,
     start: optionalText(
       "start",
-      "From then on: a time, or how long ago, such as 90m; unless given as many bars as fit before --end",
+      "From then on: a time, or how long ago, such as 90m; unless given as many bars as fit before --end, or before the last trade",
       "time"
     ),
-    end: optionalText("end", "Until then, which is not in it; now unless given", "time"),
+    end: optionalText("end", "Until then, which is not in it; now, or the last trade, unless given", "time"),
     interval: oneOf("interval", INTERVALS, "Of one bar: 1m unless given"),
     limit: optionalInt("limit", `At most so many bars, 1 to ${MOST}; ${USUAL} unless given`, "n"),
     cursor: optionalText("cursor", "Go on where an answer ended", "text"),
@@ -151,22 +152,34 @@ const history = Command.make(
     const until = yield* timeOf("end", end)
     const from = yield* timeOf("start", start)
     const before = cursor === undefined && from === undefined && limit > PAGE
-    const first = before ? (until ?? (yield* shell.now)) - limit * WIDTH[interval] : from
-    let found: History | undefined
-    let at = cursor
-    do {
-      const had: number = found?.count ?? 0
-      const query = {
-        ...{ interval, limit: Math.min(PAGE, limit - had), cursor: at, ...rest },
-        ...{ start_time: at === undefined ? first : undefined, end_time: until }
-      }
-      const page = (yield* here.call({ method: "GET", path: pathOf(symbol, "history"), query })).body as History
-      found = { ...page, data: [...(found?.data ?? []), ...page.data], count: had + page.count }
-      at = page.cursor ?? undefined
-      if (limit > PAGE && shell.errorTerminal) yield* shell.live(`${found.count} bars`)
-    } while (at !== undefined && found.count < limit)
-    if (limit > PAGE && shell.errorTerminal) yield* shell.live("")
-    const all = found
+    const barsUntil = Effect.fnUntraced(function* (until: number | undefined) {
+      const first = before ? (until ?? (yield* shell.now)) - limit * WIDTH[interval] : from
+      let found: History | undefined
+      let at = cursor
+      do {
+        const had: number = found?.count ?? 0
+        const query = {
+          ...{ interval, limit: Math.min(PAGE, limit - had), cursor: at, ...rest },
+          ...{ start_time: at === undefined ? first : undefined, end_time: until }
+        }
+        const page = (yield* here.call({ method: "GET", path: pathOf(symbol, "history"), query })).body as History
+        found = { ...page, data: [...(found?.data ?? []), ...page.data], count: had + page.count }
+        at = page.cursor ?? undefined
+        if (limit > PAGE && shell.errorTerminal) yield* shell.live(`${found.count} bars`)
+      } while (at !== undefined && found.count < limit)
+      if (limit > PAGE && shell.errorTerminal) yield* shell.live("")
+      return found
+    })
+    let all = yield* barsUntil(until)
+    // On a Saturday the newest bars are Friday's. HW2
+    if (cursor === undefined && from === undefined && until === undefined && all.count < limit) {
+      const { exchange, topic, session } = rest
+      const query = { exchange, topic, session }
+      const newest = yield* Effect.option(here.call({ method: "GET", path: pathOf(symbol, "latest"), query }))
+      const traded = newest._tag === "None" ? Number.NaN : Date.parse((newest.value.body as Latest).timestamp)
+      const width = WIDTH[interval]
+      if (traded < (yield* shell.now) - width) all = yield* barsUntil((Math.floor(traded / width) + 1) * width)
+    }
     const next = goingOn(symbol, {
       interval,
       limit,

@@ -93,9 +93,11 @@ const show = Command.make(
 /** Some of them are not done: the first that says why is what is told. */
 const notDone = (failed: ReplayedLetters["failed"], replayed: number): CliFailure => {
   const { id, problem } = failed[0]!
-  const row = byCode(problem.code)
-  const more = failed.length === 1 ? "" : ` (${failed.length} of ${failed.length + replayed} were not)`
-  return known(row?.name ?? "Internal", `dead letter ${id} was not replayed: ${problem.detail}${more}`, problem.fix)
+  const what =
+    failed.length === 1
+      ? `dead letter ${id} was not replayed: ${problem.detail}`
+      : `${failed.length} of ${failed.length + replayed} dead letters were not replayed`
+  return known(byCode(problem.code)?.name ?? "Internal", what, problem.fix)
 }
 
 const replay = Command.make(
@@ -135,7 +137,8 @@ const replay = Command.make(
     yield* here.emit({ replayed, failed: left }, (paint) =>
       [
         `${paint.green("replayed")} ${replayed.length} of ${printable(subscription)}`,
-        ...left.map(
+        // One alone is told by the error.
+        ...(left.length === 1 ? [] : left).map(
           ({ id, problem }) => `${paint.red(`not ${id}:`)} ${printable(problem.detail)} ${paint.dim(problem.code)}`
         )
       ].join("\n")

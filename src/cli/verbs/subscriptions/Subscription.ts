@@ -11,7 +11,9 @@ import { printable } from "../../../text/Printable.ts"
 import { usage } from "../../CliFailure.ts"
 import { idempotencyKey, invocation, message, optionalInt, optionalText, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
+import { sinceText } from "../../Since.ts"
 import { ago, TEXT, table } from "../../Table.ts"
+import { seek } from "./Seek.ts"
 import {
   factsOf,
   given,
@@ -43,7 +45,11 @@ const create = Command.make(
       Flags.optional,
       Flags.map(Option.getOrUndefined)
     ),
-    from: optionalText("from", "latest unless given, earliest, a message id, or a time", "where"),
+    from: optionalText(
+      "from",
+      "latest unless given, earliest, a message id, a time, or how long ago, such as 5m",
+      "where"
+    ),
     filter: optionalText("filter", `Only events of which it is true, such as 'price > 100'`, "cel"),
     group: optionalText("group", "Names who consumes, for operators", "name"),
     maxAttempts: optionalInt("max-attempts", `How often an event is tried; ${defaults.maxAttempts} unless given`, "n"),
@@ -64,11 +70,13 @@ const create = Command.make(
   },
   Effect.fn("Subscription.create")(function* ({ topic, subscription: name, group, ackTimeout, backoff, ...rest }) {
     const here = yield* invocation
-    const { idempotencyKey, ...fields } = rest
+    const shell = yield* Shell
+    const { idempotencyKey, from: said, ...fields } = rest
+    const from = said === undefined ? undefined : sinceText(said, yield* shell.now)
     const ackTimeoutMillis = ackTimeout === undefined ? undefined : yield* spanned("ack-timeout", ackTimeout)
     const backoffMillis =
       backoff === undefined ? undefined : yield* Effect.forEach(backoff.split(","), (one) => spanned("backoff", one))
-    const body = { topic, name, ...given({ ...fields, consumerGroup: group, ackTimeoutMillis, backoffMillis }) }
+    const body = { topic, name, ...given({ ...fields, from, consumerGroup: group, ackTimeoutMillis, backoffMillis }) }
     const answer = yield* here.call({ method: "POST", path: "/v1/subscriptions", body, idempotencyKey })
     const made = answer.body as Subscription
     yield* here.emit(made, (paint) => `${paint.green("created")} ${nameOf(made, paint)}\n${factsOf(made, paint)}`)
@@ -192,38 +200,6 @@ const resume = changing(
   "resumed",
   "Resume a subscription, out of a pause or of an error whose cause is gone",
   "It hands out events again"
-)
-
-const seek = Command.make(
-  "seek",
-  {
-    topic,
-    subscription,
-    to: Argument.String("to").pipe(
-      Argument.withDescription(
-        "earliest, latest, a time, or a message id: then the other partitions stay where they are"
-      )
-    ),
-    message,
-    idempotencyKey
-  },
-  Effect.fn("Subscription.seek")(function* ({ topic, subscription, to, message, idempotencyKey }) {
-    const here = yield* invocation
-    const path = pathOf(topic, subscription, "/seek")
-    const { body } = yield* here.call({ method: "POST", path, body: { to, ...given({ message }) }, idempotencyKey })
-    yield* here.emit(
-      body,
-      (paint) => `${paint.green("moved")} ${nameOf(body as Subscription, paint)} to ${printable(to)}`
-    )
-  })
-).pipe(
-  Command.withDescription("Set a subscription's position anew; what was delivered before and not answered is refused"),
-  Command.withExamples([
-    {
-      command: "herald subscription seek orders billing 2026-11-27T06:00:00Z --message 'the bug is fixed'",
-      description: "Everything since then once more"
-    }
-  ])
 )
 
 const pause = Command.make(

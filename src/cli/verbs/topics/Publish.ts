@@ -2,6 +2,7 @@
  * `herald topic publish`: one event, or one a line.
  *
  *   XV1  Of many events it is seen how many are published, and where one of them fails it is said how many were before it.
+ *   XV2  A payload that begins like JSON and is none is published, and said to be so.
  */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
@@ -79,6 +80,17 @@ const eventsIn = (text: string, json: boolean, rest: Sent) =>
     ([line, at]) => (json ? eventOn(line, at, rest) : Effect.succeed(JSON.stringify({ ...rest, value: line })))
   )
 
+/** What was perhaps meant to be JSON: a consumer finds out otherwise. XV2 */
+const isBroken = (text: string): boolean => {
+  if (!/^\s*[{[]/.test(text)) return false
+  try {
+    JSON.parse(text)
+    return false
+  } catch {
+    return true
+  }
+}
+
 const opened = Effect.fnUntraced(function* (here: Invocation, name: string, producer: string, partition: number) {
   const { body } = yield* here.call({
     method: "POST",
@@ -150,10 +162,13 @@ export const publish = Command.make(
       ...(key === undefined ? {} : { key }),
       ...(Object.keys(header).length === 0 ? {} : { headers: header })
     }
-    const events =
-      lines === undefined
-        ? [JSON.stringify({ ...rest, value: yield* readValue(value!) })]
-        : yield* eventsIn(yield* readFile(lines), json, rest)
+    const text = lines === undefined ? yield* readValue(value!) : yield* readFile(lines)
+    const events = lines === undefined ? [JSON.stringify({ ...rest, value: text })] : yield* eventsIn(text, json, rest)
+    const broken = json ? 0 : (lines === undefined ? [text] : text.split(/\r?\n/)).filter(isBroken).length
+    if (broken > 0)
+      yield* shell.progress(
+        `note: ${lines === undefined ? "the value begins like JSON and is none" : `${broken} of ${events.length} lines begin like JSON and are none`}; published as text`
+      )
     if (events.length === 0) return yield* usage(`${lines} has no events`, "Give an event on each line.")
     const as = producer === undefined ? undefined : yield* opened(here, name, producer, partition ?? 0)
     const placed: Array<Published["placed"][number]> = []

@@ -2,9 +2,12 @@
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import type { Event, Events } from "../../../edge/http/topics/EventWire.ts"
+import { printable } from "../../../text/Printable.ts"
 import { render } from "../../CliFailure.ts"
 import { invocation, optionalInt, optionalText, yes } from "../../Globals.ts"
+import { disconnectedText } from "../../Refused.ts"
 import { Shell } from "../../Shell.ts"
+import { sinceText } from "../../Since.ts"
 import { followTopic } from "./Follow.ts"
 import { gapText } from "./Gaps.ts"
 import { jsonLine, line, pathOf, topic } from "./Told.ts"
@@ -25,7 +28,7 @@ export const tail = Command.make(
     topic,
     from: optionalText(
       "from",
-      "earliest, latest (unless given), a message id, or a time such as 2026-11-27T06:00:00Z",
+      "earliest, latest (unless given), a message id, a time such as 2026-11-27T06:00:00Z, or how long ago, such as 5m",
       "where"
     ),
     filter: optionalText(
@@ -42,7 +45,7 @@ export const tail = Command.make(
   },
   Effect.fn("Topic.tail")(function* ({
     topic: name,
-    from = "latest",
+    from: said = "latest",
     filter,
     fields,
     partition,
@@ -53,6 +56,7 @@ export const tail = Command.make(
   }) {
     const shell = yield* Shell
     const here = yield* invocation
+    const from = sinceText(said, yield* shell.now)
     const show = (event: Event) => {
       if (json || here.format === "json") return shell.out(jsonLine(event, keys))
       const { value: _, base64: __, ...bare } = event
@@ -64,7 +68,7 @@ export const tail = Command.make(
     }
     let at = from
     let left = limit ?? Number.POSITIVE_INFINITY
-    let down = false
+    let [connected, down] = [false, false]
     while (left > 0) {
       const query = { from: at, partition, limit: Math.min(PAGE, left), wait: once ? 0 : WAIT, as: "text" }
       const asked = yield* Effect.result(
@@ -73,13 +77,16 @@ export const tail = Command.make(
       if (asked._tag === "Failure") {
         // At `latest` nobody knows yet from where to go on.
         if (!asked.failure.retryable || once || at === "latest") return yield* asked.failure
-        if (!down) yield* shell.progress(`${render(asked.failure, here.errorPaint)}\nwaiting for it …`)
+        const { code, title, what } = asked.failure
+        const short = `disconnected: ${printable(disconnectedText({ code, message: code === "" ? title : what }))}`
+        const said = connected ? short : render(asked.failure, here.errorPaint)
+        if (!down) yield* shell.progress(`${said}\nwaiting for it …`)
         down = true
         yield* Effect.sleep("1 second")
         continue
       }
       if (down) yield* shell.progress("connected again")
-      down = false
+      ;[connected, down] = [true, false]
       const page = asked.success.body as Events
       for (const gap of page.gaps)
         yield* shell.progress(gapText({ partition: gap.partition }, gap.from, gap.to, gap.why))
@@ -107,6 +114,7 @@ export const tail = Command.make(
     {
       command: "herald topic tail orders --from 2026-11-27T06:00:00Z --keys",
       description: "Since a time, only the keys"
-    }
+    },
+    { command: "herald topic tail orders --from 5m", description: "The last five minutes, and what comes" }
   ])
 )

@@ -65,9 +65,36 @@ describe("herald demo market", () => {
     assert.strictEqual(cli.lives.at(-1), "")
   })
 
+  it("DK3 a topic that is there and is none of market data is left alone, unless a person says yes", async () => {
+    await using herald = await FakeHerald.start()
+    herald.on("GET /v1/topics/orders", { body: { ...found, name: "orders" } })
+    const run = async (options: TerminalOptions, ...args: ReadonlyArray<string>) => {
+      const server = new FakeTopic(2)
+      const { cli, fiber } = started(herald, server, options, "--topic", "orders", "--limit", "3", ...args)
+      return { exit: await Effect.runPromise(Fiber.join(fiber)), cli, count: payloads(server).length }
+    }
+    const alone = await run({})
+    assert.deepStrictEqual([alone.exit, alone.count], [2, 0])
+    assert.include(alone.cli.said, "is no topic of market data")
+    assert.include(
+      (await run({}, "--partitions", "9", "--yes")).cli.said,
+      "with 2 partitions: --partitions does nothing"
+    )
+    const yes = await run({}, "--yes")
+    assert.deepStrictEqual([yes.exit, yes.count], [0, 3])
+    for (const [answer, count] of [
+      ["no", 0],
+      ["yes", 3]
+    ] as const)
+      assert.strictEqual((await run({ terminal: true, answer })).count, count)
+    herald.on("GET /v1/topics/orders", { body: { ...found, description: "A random market: herald demo market" } })
+    assert.strictEqual((await run({})).count, 3)
+  })
+
   it("DK2 says what is wrong with what it was given", async () => {
     for (const [args, what] of [
       [["--rate", "0"], "--rate 0 is not 1 to 100000"],
+      [["--partitions", "0"], "--partitions 0 is not 1 to 256"],
       [["--symbols", "AAPL,no symbol"], "no symbol is no symbol"]
     ] as const) {
       const cli = terminal({ terminal: true })

@@ -16,6 +16,7 @@ const page = (bars: ReadonlyArray<object>, cursor: string | null = null) => ({
   }
 })
 const PATH = "GET /v1/market-data/BTC%2FUSD/history"
+const iso = (at: number) => new Date(at).toISOString()
 const many = (count: number) => Array.from({ length: count }, (_, at) => bar(at * MINUTE, "1"))
 
 const asked = async (herald: FakeHerald, ...args: ReadonlyArray<string>) => {
@@ -55,6 +56,42 @@ describe("herald market history", () => {
     assert.deepInclude(herald.requests[1]!.query, { limit: "500", cursor: "60000000" })
     assert.notProperty(herald.requests[1]!.query, "start_time")
     assert.lengthOf(herald.requests, 2)
+  })
+
+  it("HW2 without a time the newest bars are shown, although nothing was traded of late", async () => {
+    await using herald = await FakeHerald.start()
+    const traded = NOW - 200 * MINUTE
+    const shown = { symbol: "BTC/USD", exchange: "X", price: "1", size: "1", currency: "", timestamp: iso(traded) }
+    const latest = {
+      ...shown,
+      ts_event: `${traded}000000`,
+      ts_recv: null,
+      sequence: "1",
+      id: "1",
+      conditions: [],
+      session: "regular",
+      market: "closed"
+    }
+    const newest = { body: { ...latest, age_ms: 1, stale: true, quote: null, topics: ["t"], left_out: [] } }
+    herald.on("GET /v1/market-data/BTC%2FUSD/latest", newest)
+    herald.on(PATH, page(many(1)), page(many(2)))
+    const { cli, exit } = await asked(herald, "history", "BTC/USD", "--limit", "2", "--exchange", "X")
+    assert.strictEqual(exit, 0, cli.said)
+    assert.lengthOf(cli.printed.match(/final/g)!, 2)
+    const end = (Math.floor(traded / MINUTE) + 1) * MINUTE
+    assert.deepInclude(herald.last.query, { end_time: String(end), limit: "2", exchange: "X" })
+    assert.lengthOf(herald.requests, 3)
+    for (const args of [
+      ["--start", "1h"],
+      ["--end", "1h"],
+      ["--cursor", "12345"],
+      ["--limit", "1"]
+    ]) {
+      const before = herald.requests.length
+      herald.on(PATH, page(many(1)))
+      await asked(herald, "history", "BTC/USD", ...args)
+      assert.lengthOf(herald.requests, before + 1)
+    }
   })
 
   it("HW1 takes how long ago for a time, and says what is no time, before anything is asked", async () => {

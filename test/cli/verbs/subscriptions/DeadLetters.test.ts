@@ -28,6 +28,14 @@ const run = async (herald: FakeHerald, args: ReadonlyArray<string>, options: Par
 const bodies = (herald: FakeHerald) =>
   herald.requests.filter(({ line }) => line.startsWith("POST")).map(({ body }) => body)
 
+/** What a person sees of a replay. */
+const replayedWith = async (herald: FakeHerald, ...failed: ReadonlyArray<object>): Promise<string> => {
+  herald.on(`POST ${BASE}/replay`, { body: { replayed: [17], failed, more: false } })
+  const cli = terminal({ terminal: true })
+  await cli.run("dead-letters", "replay", "orders", "billing", "17", "99", "--yes", "--server", herald.url)
+  return cli.printed + cli.said
+}
+
 describe("herald dead-letters", () => {
   it("WL1 to drop one that is not there is an error, alone and among others", async () => {
     await using herald = await FakeHerald.start()
@@ -57,6 +65,11 @@ describe("herald dead-letters", () => {
     assert.strictEqual(exit, 4)
     assert.deepStrictEqual(cli.json.replayed, [17])
     assert.include(cli.said, "dead letter 99 was not replayed")
+    const shown = await replayedWith(herald, gone)
+    assert.lengthOf(shown.match(/has no dead letter 99/g)!, 1)
+    const both = await replayedWith(herald, gone, { ...gone, id: 98 })
+    assert.include(both, "not 98:")
+    assert.include(both, "2 of 3 dead letters were not replayed")
   })
 
   it("WL2 those that are so: by key, reason and what was said, the oldest first, as many as were asked for", async () => {

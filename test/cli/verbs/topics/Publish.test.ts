@@ -31,3 +31,29 @@ it("XV1 of many events it is seen how many are published, and said how many were
   assert.notStrictEqual(cut.exit, 0)
   assert.include(cut.cli.said, `The first ${2 * BATCH_EVENTS} of ${total} events are published`)
 })
+
+const sent = async (stdin: string, ...args: ReadonlyArray<string>) => {
+  await using herald = await FakeHerald.start()
+  herald.on("POST /v1/topics/logs/events", placed(0, 1))
+  const cli = terminal({ terminal: true, stdin })
+  return { said: cli, exit: await cli.run("topic", "publish", "logs", ...args, "--server", herald.url), herald }
+}
+
+it("XV2 what begins like JSON and is none is published, and said to be so", async () => {
+  const cut = await sent("", '{"total":99.9')
+  assert.strictEqual(cut.exit, 0, cut.said.said)
+  assert.include(cut.said.said, "begins like JSON and is none")
+  assert.deepStrictEqual(cut.herald.last.body, { events: [{ value: '{"total":99.9' }] })
+  const some = await sent('{"a":1}\n[1,\ntext\n', "--lines", "-")
+  assert.include(some.said.said, "1 of 3 lines begin like JSON and are none")
+  for (const fine of ['{"total":99.9}', "[1]", "text", "99.9", '"'])
+    assert.notInclude((await sent("", fine)).said.said, "begins like JSON")
+})
+
+it("XV1 a header without a name is said to be that, and how it is written", async () => {
+  const { said, exit, herald } = await sent("", "x", "--header", "novalue")
+  assert.strictEqual(exit, 2)
+  assert.include(said.said, "give it as --header name=value")
+  assert.notInclude(said.said, "Expected")
+  assert.lengthOf(herald.requests, 0)
+})
