@@ -15,11 +15,11 @@ create table distribution_stats (
   failed bigint not null
 ) with (fillfactor = 50);
 
--- One row a topic, node and minute in which there was anything.
+-- One row a topic, node and minute in which there was anything; and of no node what is left to do of it, of topics whose log is here.
 create temporary table distribution_points (
   at timestamptz not null,
   topic integer not null,
-  -- The run of the node.
+  -- The run of the node; '': of none.
   run text not null,
   throughput_per_second double precision not null,
   -- From when Herald had the first event of a batch until its last live reader had it; null: nobody read.
@@ -27,8 +27,8 @@ create temporary table distribution_points (
   latency_p99_ms double precision,
   -- Of publishes and deliveries.
   error_rate double precision not null,
-  -- Of subscriptions that the node serves.
-  backlog_size bigint not null,
+  -- Of all subscriptions of the topic, whoever serves them, when the minute was over; null: a node's, which knows its own only.
+  backlog_size bigint,
   consumer_count integer not null,
   -- Of the topic, whichever node they are at.
   producer_count integer not null
@@ -97,34 +97,60 @@ create function herald_distribution_expired(before timestamptz) returns table (p
 $$;
 
 -- Writes what a node counted since it wrote last. Nothing is written of topics that are no more.
---   in: {run, samples: [{topic, seconds, published, refused, sent, delivered, failed, p50, p99, backlog, consumers}],
---     deliveries: [{topic, subscription, id, offset, latency, retries, status, error}]}
+-- It is of when it was: a sample of the middle of its seconds, a delivery of so many milliseconds ago, both by this clock; of the last hour at most.
+--   in: {run, samples: [{topic, seconds, published, refused, sent, delivered, failed, p50, p99, consumers}],
+--     deliveries: [{topic, subscription, id, offset, latency, retries, status, error, ago}]}
 create function herald_distribution_write(batch jsonb) returns void language plpgsql as $$
 declare
   now constant timestamptz := clock_timestamp();
 begin
-  perform herald_distribution_room('distribution_metrics_ts', now);
-  perform herald_distribution_room('message_delivery_log', now);
+  perform herald_distribution_room(of_table, moment) from unnest(array['distribution_metrics_ts', 'message_delivery_log']) of_table,
+    unnest(array[now - interval '1 hour', now]) moment;
   insert into distribution_stats as d
-    select s.topic, now, now, s.published, s.refused, s.sent, s.delivered, s.failed
-      from jsonb_to_recordset(batch->'samples') as s(topic integer, published bigint, refused bigint, sent bigint, delivered bigint, failed bigint)
+    select s.topic, greatest(herald_at(t.created_at), now - least(greatest(s.seconds, 0), 3600) * interval '1 second'), now, s.published, s.refused, s.sent,
+        s.delivered, s.failed
+      from jsonb_to_recordset(batch->'samples') as s(topic integer, seconds float8, published bigint, refused bigint, sent bigint, delivered bigint, failed bigint)
         join topics t on t.id = s.topic
       order by 1 -- so that two writers wait for each other and no more
   on conflict (topic) do update set changed_at = excluded.changed_at, published = d.published + excluded.published, refused = d.refused + excluded.refused,
     sent = d.sent + excluded.sent, delivered = d.delivered + excluded.delivered, failed = d.failed + excluded.failed;
   insert into distribution_metrics_ts
-    select now, s.topic, batch->>'run', s.published / greatest(s.seconds, 0.001), s.p50, s.p99,
-        coalesce((s.refused + s.failed) / nullif((s.published + s.refused + s.delivered + s.failed)::float8, 0), 0), s.backlog, s.consumers,
+    select now - least(greatest(s.seconds, 0), 3600) / 2 * interval '1 second', s.topic, batch->>'run', s.published / greatest(s.seconds, 0.001), s.p50, s.p99,
+        coalesce((s.refused + s.failed) / nullif((s.published + s.refused + s.delivered + s.failed)::float8, 0), 0), null, s.consumers,
         (select count(*) from topic_producers p where p.topic_id = s.topic)
       from jsonb_to_recordset(batch->'samples') as s(topic integer, seconds float8, published bigint, refused bigint, sent bigint, delivered bigint,
-          failed bigint, p50 float8, p99 float8, backlog bigint, consumers integer)
+          failed bigint, p50 float8, p99 float8, consumers integer)
         join topics t on t.id = s.topic
   on conflict do nothing;
   insert into message_delivery_log
-    select now, d.topic, d.subscription, d.id, d."offset", d.latency, d.retries, d.status, d.error
+    select now - least(greatest(d.ago, 0), 3600000) * interval '1 millisecond', d.topic, d.subscription, d.id, d."offset", d.latency, d.retries, d.status, d.error
       from jsonb_to_recordset(batch->'deliveries') as d(topic integer, subscription text, id text, "offset" bigint, latency float8, retries integer,
-          status text, error text)
+          status text, error text, ago float8)
         join topics t on t.id = d.topic;
+end $$;
+
+-- Writes what was left to do of each topic whose log is here, for the minute that is over and once for it: from where each of its subscriptions is up to the
+-- end, of a slice its part. What is done ahead of that counts, so it is never too few. Where nothing is left and nothing was counted there is nothing to say.
+create function herald_distribution_backlogs() returns void language plpgsql as $$
+declare
+  minute constant timestamptz := date_bin('1 minute', clock_timestamp(), '2000-01-01 00:00:00+00') - interval '1 minute';
+begin
+  perform herald_distribution_room('distribution_metrics_ts', minute);
+  if exists (select from distribution_metrics_ts where at = minute and run = '') then return; end if;
+  insert into distribution_metrics_ts
+    select minute, t.id, '', 0, null, null, 0, coalesce(b.backlog, 0), 0, (select count(*) from topic_producers p where p.topic_id = t.id)
+      from topics t
+        left join (
+          select s.topic_id, ceil(sum(greatest(p.next_off - greatest(p.first_off, case when c.log_epoch = p.epoch then c.floor else 0 end), 0)
+              / s.slices::float8)) as backlog
+            from subscriptions s
+              join subscription_cursors c on c.subscription_id = s.id
+              join topic_partitions p on p.topic_id = s.topic_id and p.part = c.partition
+            group by 1
+        ) b on b.topic_id = t.id
+        left join distribution_stats d on d.topic = t.id
+      where t.log = 'postgres' and (b.backlog > 0 or d.changed_at > minute)
+  on conflict do nothing;
 end $$;
 
 -- How a topic was, in steps of `width` from a moment on: of nodes together, and of a step the average, the slowest and the most. It is planned each time, with
@@ -138,11 +164,11 @@ begin
         max(latency_p99_ms) as p99, max(error_rate) as errors, max(backlog_size) as backlog, max(consumer_count) as consumers, max(producer_count) as producers
       from distribution_metrics_ts where topic = $1 and at >= $2 group by 1, 2
     ), minutes as (
-      select minute, sum(throughput) as throughput, max(p50) as p50, max(p99) as p99, max(errors) as errors, sum(backlog) as backlog,
+      select minute, sum(throughput) as throughput, max(p50) as p50, max(p99) as p99, max(errors) as errors, max(backlog) as backlog,
         sum(consumers) as consumers, max(producers) as producers
       from nodes group by 1
     )
-    select date_bin($3, minute, '2000-01-01 00:00:00+00'), avg(throughput), max(p50), max(p99), max(errors), max(backlog)::float8, max(consumers)::float8,
+    select date_bin($3, minute, '1970-01-01 00:00:00+00'), avg(throughput), max(p50), max(p99), max(errors), max(backlog)::float8, max(consumers)::float8,
       max(producers)::float8
     from minutes group by 1 order by 1
   $$ using of_topic, since, width;
@@ -156,7 +182,7 @@ begin
   $$ using of_topic, since, most;
 end $body$;
 
--- What is of topics that are no more; ranges are dropped from outside.
+-- What is of topics that are no more; ranges are dropped from outside. And what is left to do of those that there are.
 create function herald_distribution_sweep(lease jsonb, lasts interval, keep interval) returns jsonb language plpgsql as $$
 declare
   gone integer;
@@ -170,5 +196,6 @@ begin
   end if;
   delete from distribution_ranges r where r.lower + interval '1 day' <= clock_timestamp() - keep
     and not exists (select from pg_class where relname = r.of_table || '_' || to_char(r.lower at time zone 'UTC', 'YYYYMMDD'));
+  perform herald_distribution_backlogs();
   return jsonb_build_object('topics', gone);
 end $$;

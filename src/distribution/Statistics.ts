@@ -74,8 +74,9 @@ const make = Effect.fnUntraced(function* ({ keepMillis }: StatisticsOptions) {
       const { id } = yield* topics.get(name)
       if (lastMillis < MINUTE || lastMillis > keepMillis)
         return yield* failure("InvalidInput", `since: from 1m to ${duration.show(keepMillis)}, for which it is kept`)
-      const since = (yield* Clock.currentTimeMillis) - lastMillis
       const width = MINUTE * Math.max(1, Math.ceil(lastMillis / MINUTE / (POINTS - 1)))
+      const asked = (yield* Clock.currentTimeMillis) - lastMillis
+      const since = asked - (asked % width)
       const kept = yield* inTurn(store.read({ topic: id, since, width, limit: DELIVERIES }))
       return { ...kept, topic: name, since, width }
     })

@@ -3,6 +3,10 @@
  *
  *   GS1  What nodes write is added up: of a topic all that was ever counted, and by the minute what all nodes together did. (held by
  *        test/contracts/Statistics.ts)
+ *   GS8  What is written is of when it was, not of when it is written: samples of the minute in which their middle is, and of no more than an hour ago. (held by
+ *        test/contracts/Statistics.ts)
+ *   GS9  The backlog is that of all subscriptions of a topic whose log the store holds, whoever serves them and if nobody does: never too few. (held by
+ *        test/contracts/Statistics.ts)
  *   GS2  Of topics that are no more nothing is kept, and of others no more than is asked to be kept. (held by test/contracts/Statistics.ts)
  *   GS7  Who reads touches what is of the time that is asked for and nothing else, and there are at most 400 ranges of anything: whatever is locked while one
  *        reads is bounded. (held by test/contracts/Statistics.test.ts)
@@ -27,8 +31,6 @@ export interface Sample {
   /** Milliseconds from when Herald had an event to its last live reader; null: nobody read. */
   readonly p50: number | null
   readonly p99: number | null
-  /** Events of subscriptions that nobody has done yet. */
-  readonly backlog: number
   /** Readers and consumers. */
   readonly consumers: number
 }
@@ -56,11 +58,12 @@ export interface Written {
   readonly run: string
   /** One a topic at most. */
   readonly samples: ReadonlyArray<Sample>
-  readonly deliveries: ReadonlyArray<Delivery>
+  /** `ago`: milliseconds since it happened. */
+  readonly deliveries: ReadonlyArray<Delivery & { readonly ago: number }>
 }
 
 export interface Totals {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970: when counting began of it. */
   readonly since: number
   readonly published: number
   readonly refused: number
@@ -78,7 +81,8 @@ export interface Point {
   readonly p99: number | null
   /** 0 to 1. */
   readonly errors: number
-  readonly backlog: number
+  /** Events that are not done, at most, of all subscriptions of the topic; null: nobody knows, as its log is elsewhere. */
+  readonly backlog: number | null
   readonly consumers: number
   readonly producers: number
 }
@@ -108,7 +112,10 @@ export class StatisticsStore extends Context.Service<
     /** GS1 */
     readonly write: (written: Written) => Effect.Effect<void, HeraldError>
     readonly read: (asked: Asked) => Effect.Effect<Kept, HeraldError>
-    /** For the holder of the lease, which it extends; undefined when the lease was taken. Returns how many topics were forgotten. GS2, LE1 */
+    /**
+     * For the holder of the lease, which it extends; undefined when the lease was taken. Returns how many topics were forgotten; writes how much is left to
+     * do of the others, once for each minute that is over. GS2, GS9, LE1
+     */
     readonly sweep: (
       lease: Lease,
       leaseMillis: number,

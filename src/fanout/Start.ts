@@ -88,7 +88,7 @@ const placeOf = Effect.fnUntraced(function* (topic: Topic, log: Asking, bounds: 
     case "places": {
       const place = start.places.get(partition)
       if (place === undefined) return { epoch, offset: start.others === "latest" ? next : first }
-      return wrongPlace(topic.name, bounds, place, start.exact === true) ?? place
+      return wrongPlace(topic, bounds, place, start.exact === true) ?? place
     }
   }
 })

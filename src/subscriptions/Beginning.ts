@@ -32,6 +32,6 @@ export const beginningOf = Effect.fnUntraced(function* (
       { concurrency: AT_ONCE }
     )
   }
-  const begins = beginsOf(wanted, all, topic.name, usual)
+  const begins = beginsOf(wanted, all, topic, usual)
   return begins instanceof HeraldError ? yield* begins : begins
 })

@@ -30,9 +30,8 @@ export const makeCounts = Effect.fnUntraced(function* (servings: () => Iterable<
       consumers += serving.seats.size
       out += serving.machine.inFlight
       absent += serving.absent.size
-      const its = backlogOf(serving)
-      backlog += its
-      all.push({ topic: serving.subscription.topicId, consumers: serving.seats.size, backlog: its })
+      backlog += backlogOf(serving)
+      all.push({ topic: serving.subscription.topicId, consumers: serving.seats.size })
       for (const { waiting: its } of serving.machine.cursors) waiting += its.length
       const [status = "", blocked = ""] = serving.shown.split(" ")
       const state = blocked === "" ? status : blocked.replace("blocked_on_", "")

@@ -248,7 +248,7 @@ export class Dispatch<B> {
     }
     cursor.back(item)
     this.status = "error"
-    this.reason = stopText(this.subscription, cursor, item)
+    this.reason = stopText(this.subscription, cursor, item, why)
   }
 
   /** It is written among the dead letters with the state that is saved next, or not at all. */

@@ -37,7 +37,6 @@ export interface Served {
   /** The topic's id. */
   readonly topic: number
   readonly consumers: number
-  readonly backlog: number
 }
 
 export const Fates = Context.Reference<{

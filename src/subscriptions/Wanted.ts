@@ -4,7 +4,7 @@
  *   OB1  Offsets come with the epoch that they are of, and are of partitions that there are; beyond the end of one is nowhere.
  */
 import { failure, HeraldError } from "../errors/HeraldError.ts"
-import { beginningsOf, type From, fromOf } from "../topics/From.ts"
+import { beginningsOf, type From, fromOf, type Placing } from "../topics/From.ts"
 import type { Place } from "../topics/MessageId.ts"
 import type { Bounds } from "../topics/Piece.ts"
 import type { Begin } from "./Place.ts"
@@ -47,7 +47,7 @@ const beginAt = ({ partition }: Bounds, { epoch, offset }: Place): Begin => ({ p
 export const beginsOf = (
   wanted: Exclude<Wanted, { readonly at: "time" }>,
   all: ReadonlyArray<Bounds>,
-  topic: string,
+  topic: Placing,
   usual: "latest" | "stay"
 ): ReadonlyArray<Begin> | HeraldError => {
   const found: Array<Begin> = []
@@ -62,7 +62,7 @@ export const beginsOf = (
   if (places.size === 0) return failure("InvalidInput", "offsets: there are none")
   for (const partition of places.keys())
     if (!all.some((bounds) => bounds.partition === partition))
-      return failure("InvalidInput", `offsets: ${topic} has no partition ${partition}`)
+      return failure("InvalidInput", `offsets: ${topic.name} has no partition ${partition}`)
   const said = beginningsOf(
     { at: "places", places },
     all.filter(({ partition }) => places.has(partition)),

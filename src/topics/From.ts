@@ -7,7 +7,7 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { EPOCHS, type MessageId, messageIdOf, type Place } from "./MessageId.ts"
 import type { Bounds } from "./Piece.ts"
-import { PARTITIONS } from "./Topic.ts"
+import { PARTITIONS, type Topic } from "./Topic.ts"
 
 export type From =
   | { readonly at: "earliest" }
@@ -49,7 +49,7 @@ const placesOf = (text: string): ReadonlyMap<number, Place> | undefined => {
 /** A text says what is wrong. TK4 */
 export const fromOf = (text: string): From | string => {
   if (text === "earliest" || text === "latest") return { at: text }
-  const wrong = `${excerpt(text)} is no beginning: write earliest, latest, a message id such as orders:0:1:42, a time such as 2026-11-27T06:00:00Z, or the next of a page`
+  const wrong = `${excerpt(text)} is no beginning: write earliest, latest, a message id such as orders:0:1795810339:42, a time such as 2026-11-27T06:00:00Z, or the next of a page`
   if (text.length > LONGEST) return wrong
   if (text.startsWith("~")) {
     const places = placesOf(text)
@@ -61,17 +61,23 @@ export const fromOf = (text: string): From | string => {
   return Number.isFinite(millis) && millis >= 0 && millis <= 8_640_000_000_000_000 ? { at: "time", millis } : wrong
 }
 
+/** Of a topic, to say whether there is such a place. */
+export type Placing = Pick<Topic, "name" | "log" | "createdAt">
+
+/** Epochs are never less than the seconds of when they began; those in the memory of a node began with it. */
+const firstEpochOf = ({ log, createdAt }: Placing): number => (log === "ephemeral" ? 0 : Math.floor(createdAt / 1_000))
+
 /**
  * What is wrong with beginning at a place, at whatever door. `exact`: nobody is told there that it is of another history, or a person wrote it. TK3
  */
 export const wrongPlace = (
-  topic: string,
+  topic: Placing,
   { partition, epoch, next }: Bounds,
   place: Place,
   exact: boolean
 ): HeraldError | undefined => {
-  const where = `partition ${partition} of ${topic}`
-  if (exact && place.epoch > epoch)
+  const where = `partition ${partition} of ${topic.name}`
+  if (exact && place.epoch !== epoch && (place.epoch > epoch || place.epoch < firstEpochOf(topic)))
     return failure("OffsetOutOfRange", `${where} never had the epoch ${place.epoch}: it is in ${epoch}`)
   return place.epoch === epoch && place.offset > next
     ? failure("OffsetOutOfRange", `${where} ends at ${next}, and ${place.offset} is beyond that`)
@@ -84,7 +90,7 @@ const invalid = (message: string) => failure("InvalidInput", `from: ${message}`)
 export const beginningsOf = (
   from: Exclude<From, { readonly at: "time" }>,
   all: ReadonlyArray<Bounds>,
-  topic: string,
+  topic: Placing,
   exact = from.at === "id"
 ): ReadonlyMap<number, Place> | HeraldError => {
   if (from.at === "earliest" || from.at === "latest")
@@ -94,7 +100,8 @@ export const beginningsOf = (
         { epoch, offset: from.at === "earliest" ? first : next }
       ])
     )
-  if (from.at === "id" && from.id.topic !== topic) return invalid(`that is an id of ${from.id.topic}, not of ${topic}`)
+  if (from.at === "id" && from.id.topic !== topic.name)
+    return invalid(`that is an id of ${from.id.topic}, not of ${topic.name}`)
   const places = from.at === "id" ? new Map<number, Place>([[from.id.partition, from.id]]) : from.places
   const found = new Map<number, Place>()
   for (const bounds of all) {
@@ -108,5 +115,5 @@ export const beginningsOf = (
     if (wrong !== undefined) return wrong
     found.set(bounds.partition, { epoch: place.epoch, offset: place.offset })
   }
-  return found.size === 0 ? invalid(`${topic} has no such partition`) : found
+  return found.size === 0 ? invalid(`${topic.name} has no such partition`) : found
 }

@@ -140,7 +140,7 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
     if (wanted.length === 0)
       return yield* failure("InvalidInput", `partition: ${topic.name} has the partitions 0 to ${bounds.length - 1}`)
     if (from.at !== "time") {
-      const found = beginningsOf(from, wanted, topic.name)
+      const found = beginningsOf(from, wanted, topic)
       return found instanceof HeraldError ? yield* found : found
     }
     const found = yield* Effect.forEach(

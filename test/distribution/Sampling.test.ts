@@ -53,8 +53,8 @@ describe("Sampling", () => {
       for (let n = 0; n < 5; n++) note(fate(n))
       note(fate(9, { status: "retrying" }))
       serving([
-        { topic: 7, consumers: 2, backlog: 40 },
-        { topic: 7, consumers: 1, backlog: 2 }
+        { topic: 7, consumers: 2 },
+        { topic: 7, consumers: 1 }
       ])
       assert.lengthOf(written, 0)
       yield* TestClock.adjust("61 seconds")
@@ -62,13 +62,32 @@ describe("Sampling", () => {
       const [sample] = written[0]!.samples
       const { p50, p99, seconds, ...counts } = sample!
       assert.deepStrictEqual(counts, {
-        ...{ topic: 7, published: 30, refused: 2, sent: 60, delivered: 5, failed: 1, backlog: 42, consumers: 3 }
+        ...{ topic: 7, published: 30, refused: 2, sent: 60, delivered: 5, failed: 1, consumers: 3 }
       })
       assert.isAbove(seconds, 59)
       assert.isTrue(p50! >= 1 && p50! < 1.5 && p99! >= 900 && p99! < 1_300, `${p50} ${p99}`)
       serving([])
       yield* TestClock.adjust("2 minutes")
       assert.lengthOf(written, 1)
+    })
+  )
+
+  test("GS3 a minute is written when it is over, however late the node began", "off", (written) =>
+    Effect.gen(function* () {
+      const activity = yield* Activity
+      yield* TestClock.adjust("60 seconds")
+      yield* TestClock.setTime(95_000)
+      yield* TestClock.adjust("24 seconds")
+      activity.published(7, 1)
+      assert.lengthOf(written, 0)
+      yield* TestClock.adjust("1 second")
+      assert.lengthOf(written, 1)
+      activity.published(7, 1)
+      yield* TestClock.adjust("60 seconds")
+      assert.deepStrictEqual(
+        written.map(({ samples }) => samples[0]!.seconds),
+        [60, 60]
+      )
     })
   )
 
@@ -87,7 +106,8 @@ describe("Sampling", () => {
           all.filter(({ status }) => status === "delivered"),
           640 / Sampling.ONE_OF
         )
-        const failed = all.find(({ status }) => status === "failed")!
+        const { ago, ...failed } = all.find(({ status }) => status === "failed")!
+        assert.strictEqual(ago, 10_000) // GS8
         assert.deepStrictEqual(failed, {
           ...{ topic: 7, subscription: "billing", id: "shop/orders:1:2:0", offset: 0, latency: 3, retries: 4 },
           ...{ status: "failed", error: "x".repeat(1_000) }

@@ -9,6 +9,8 @@ import { beginsOf, startOf, type Wanted, wantedOf } from "../../src/subscription
 const bounds = (partition: number, first: number, next: number, epoch = 7) => ({
   ...{ topic: 1, partition, epoch, first, next, bytes: 0 }
 })
+/** Its epochs are 5 and more. */
+const topic = { name: "t", log: "postgres", createdAt: 5_900 } as const
 const all = [bounds(0, 10, 20), bounds(1, 0, 5)]
 const places = (said: Readonly<Record<number, readonly [epoch: number, offset: number]>>) =>
   new Map(Object.entries(said).map(([at, [epoch, offset]]) => [Number(at), { epoch, offset }]))
@@ -27,27 +29,30 @@ describe("where a subscription begins", () => {
   it("OB1 what is not said begins with what is new, and stays where it is when it is moved", () => {
     const wanted = { at: "offsets", places: places({ 0: [7, 12] }), others: "usual" } as const
     const first = { partition: 0, logEpoch: 7, offset: 12 }
-    assert.deepStrictEqual(beginsOf(wanted, all, "t", "latest"), [first, { partition: 1, logEpoch: 7, offset: 5 }])
-    assert.deepStrictEqual(beginsOf(wanted, all, "t", "stay"), [first])
-    assert.deepStrictEqual(beginsOf({ ...wanted, others: "earliest" }, all, "t", "stay"), [
+    assert.deepStrictEqual(beginsOf(wanted, all, topic, "latest"), [first, { partition: 1, logEpoch: 7, offset: 5 }])
+    assert.deepStrictEqual(beginsOf(wanted, all, topic, "stay"), [first])
+    assert.deepStrictEqual(beginsOf({ ...wanted, others: "earliest" }, all, topic, "stay"), [
       first,
       { partition: 1, logEpoch: 7, offset: 0 }
     ])
     assert.deepStrictEqual(
-      (beginsOf({ at: "earliest" }, all, "t", "stay") as ReadonlyArray<{ offset: number }>).map(({ offset }) => offset),
+      (beginsOf({ at: "earliest" }, all, topic, "stay") as ReadonlyArray<{ offset: number }>).map(
+        ({ offset }) => offset
+      ),
       [10, 0]
     )
   })
 
   it("OB1 what is beyond the end, of an epoch to come or of no partition is refused; an epoch that was is not", () => {
     const of = (said: Parameters<typeof places>[0]) =>
-      beginsOf({ at: "offsets", places: places(said), others: "usual" }, all, "t", "latest")
+      beginsOf({ at: "offsets", places: places(said), others: "usual" }, all, topic, "latest")
     const refused = (said: Parameters<typeof places>[0]) => {
       const error = of(said)
       return error instanceof HeraldError ? `${error.name} ${error.message}` : "taken"
     }
     assert.match(refused({ 0: [7, 21] }), /OffsetOutOfRange .*partition 0 of t ends at 20, and 21 is beyond that/)
     assert.match(refused({ 0: [8, 1] }), /OffsetOutOfRange .*never had the epoch 8: it is in 7/)
+    assert.match(refused({ 0: [4, 1] }), /OffsetOutOfRange .*never had the epoch 4: it is in 7/)
     assert.match(refused({ 2: [7, 1] }), /InvalidInput .*t has no partition 2/)
     assert.match(refused({}), /InvalidInput .*there are none/)
     assert.deepInclude((of({ 0: [6, 900] }) as ReadonlyArray<object>)[0], { logEpoch: 6, offset: 900 })

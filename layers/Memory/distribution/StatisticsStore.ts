@@ -8,20 +8,27 @@ import {
   type Totals,
   type Written
 } from "../../../src/distribution/StatisticsStore.ts"
+import { partitionKey } from "../../../src/topics/Piece.ts"
 import { fenced } from "../leases/LeaseTables.ts"
 import { State } from "../State.ts"
+import { SubscriptionTables } from "../subscriptions/SubscriptionTables.ts"
 import { TopicTables } from "../topics/TopicTables.ts"
 
 type Row = Point & { readonly topic: number; readonly run: string }
 
 class StatisticsTables {
   readonly totals = new Map<number, Totals>()
+  /** When each was written last. */
+  readonly changed = new Map<number, number>()
   points: Array<Row> = []
   deliveries: Array<Delivery & { readonly at: number }> = []
 }
 
 const MINUTE = 60_000
 const DAY = 86_400_000
+
+/** A sample or delivery is of no more than so many milliseconds ago. */
+const LATEST = 3_600_000
 
 const most = (values: ReadonlyArray<number | null>): number | null =>
   values.reduce((a, b) => (a === null ? b : b === null ? a : Math.max(a, b)), null)
@@ -41,19 +48,20 @@ const joined = (
   errors: Math.max(...rows.map(({ errors }) => errors)),
   producers: Math.max(...rows.map(({ producers }) => producers))
 })
+const within = (millis: number): number => Math.min(LATEST, Math.max(0, millis))
+const floor = (at: number, to: number): number => Math.floor(at / to) * to
 const largest = (rows: ReadonlyArray<Point>) => ({
   throughput: sum(rows.map(({ throughput }) => throughput)) / rows.length,
-  backlog: Math.max(...rows.map(({ backlog }) => backlog)),
+  backlog: most(rows.map(({ backlog }) => backlog)),
   consumers: Math.max(...rows.map(({ consumers }) => consumers))
 })
 
 const pointsOf = (rows: ReadonlyArray<Row>, width: number): ReadonlyArray<Point> => {
-  const floor = (at: number, to: number) => Math.floor(at / to) * to
   const minutes = by(rows, ({ start }) => floor(start, MINUTE)).map(([minute, all]) => {
     const nodes = by(all, ({ run }) => run).map(([, its]) => joined(minute, its, largest(its)))
     return joined(minute, nodes, {
       throughput: sum(nodes.map(({ throughput }) => throughput)),
-      backlog: sum(nodes.map(({ backlog }) => backlog)),
+      backlog: most(nodes.map(({ backlog }) => backlog)),
       consumers: sum(nodes.map(({ consumers }) => consumers))
     })
   })
@@ -62,8 +70,8 @@ const pointsOf = (rows: ReadonlyArray<Row>, width: number): ReadonlyArray<Point>
     .sort((a, b) => a.start - b.start)
 }
 
-const added = (before: Totals | undefined, sample: Sample, now: number): Totals => ({
-  since: before?.since ?? now,
+const added = (before: Totals | undefined, sample: Sample, since: number): Totals => ({
+  since: before?.since ?? since,
   published: (before?.published ?? 0) + sample.published,
   refused: (before?.refused ?? 0) + sample.refused,
   sent: (before?.sent ?? 0) + sample.sent,
@@ -78,21 +86,64 @@ export const layer = Layer.effect(
     const state = yield* State.service
     const tables = state.tables(StatisticsTables)
     const topics = state.tables(TopicTables)
-    const isThere = (id: number) => [...topics.topics.values()].some((topic) => topic.id === id)
+    const subscriptions = state.tables(SubscriptionTables)
+    const topicOf = (id: number) => [...topics.topics.values()].find((topic) => topic.id === id)
+    const isThere = (id: number) => topicOf(id) !== undefined
+    const producersOf = (id: number) => topics.producers.get(id)?.size ?? 0
 
     const write = ({ run, samples, deliveries }: Written, now: number): void => {
       for (const sample of samples) {
-        const { topic, seconds, published, refused, delivered, failed, p50, p99, backlog, consumers } = sample
-        if (!isThere(topic)) continue
-        tables.totals.set(topic, added(tables.totals.get(topic), sample, now))
+        const { topic, seconds, published, refused, delivered, failed, p50, p99, consumers } = sample
+        const its = topicOf(topic)
+        if (its === undefined) continue
+        const lasted = within(seconds * 1_000)
+        tables.totals.set(topic, added(tables.totals.get(topic), sample, Math.max(its.createdAt, now - lasted)))
+        tables.changed.set(topic, now)
         const all = published + refused + delivered + failed
         tables.points.push({
-          ...{ topic, run, start: now, throughput: published / Math.max(seconds, 0.001), p50, p99, backlog, consumers },
+          ...{
+            topic,
+            run,
+            start: now - lasted / 2,
+            throughput: published / Math.max(seconds, 0.001),
+            p50,
+            p99,
+            consumers
+          },
+          backlog: null,
           errors: all === 0 ? 0 : (refused + failed) / all,
-          producers: topics.producers.get(topic)?.size ?? 0
+          producers: producersOf(topic)
         })
       }
-      tables.deliveries.push(...deliveries.filter(({ topic }) => isThere(topic)).map((one) => ({ ...one, at: now })))
+      for (const { ago, ...one } of deliveries)
+        if (isThere(one.topic)) tables.deliveries.push({ ...one, at: now - within(ago) })
+    }
+
+    const backlogOf = (id: number): number => {
+      let sum = 0
+      for (const { subscription, cursors } of subscriptions.all.values()) {
+        if (subscription.topicId !== id) continue
+        for (const { slice, saved } of cursors.values()) {
+          const part = topics.partitions.get(partitionKey({ topic: id, partition: slice.partition }))
+          if (part === undefined) continue
+          const from = saved.logEpoch === part.epoch ? Math.max(part.first, saved.floor) : part.first
+          sum += Math.max(0, part.next - from) / subscription.slices
+        }
+      }
+      return Math.ceil(sum)
+    }
+
+    const backlogs = (now: number): void => {
+      const start = floor(now, MINUTE) - MINUTE
+      if (tables.points.some((row) => row.run === "" && row.start === start)) return
+      for (const { id, log } of topics.topics.values()) {
+        const backlog = log === "postgres" ? backlogOf(id) : 0
+        if (log !== "postgres" || (backlog === 0 && !((tables.changed.get(id) ?? 0) > start))) continue
+        tables.points.push({
+          ...{ topic: id, run: "", start, throughput: 0, p50: null, p99: null, errors: 0, backlog, consumers: 0 },
+          producers: producersOf(id)
+        })
+      }
     }
 
     return StatisticsStore.of({
@@ -112,8 +163,9 @@ export const layer = Layer.effect(
       sweep: (lease, leaseMillis, _keepMillis) =>
         Effect.sync(() => {
           if (!fenced(state, lease, leaseMillis, clock.currentTimeMillisUnsafe())) return undefined
+          backlogs(clock.currentTimeMillisUnsafe())
           const gone = [...tables.totals.keys()].filter((id) => !isThere(id))
-          for (const id of gone) tables.totals.delete(id)
+          for (const id of gone) for (const table of [tables.totals, tables.changed]) table.delete(id)
           return gone.length
         }),
       drop: (before) =>

@@ -25,7 +25,8 @@ import {
   statsOf,
   statusText,
   subscription,
-  topic
+  topic,
+  wayOutOf
 } from "./Told.ts"
 import { update } from "./Update.ts"
 
@@ -146,7 +147,7 @@ const show = Command.make(
   Effect.fn("Subscription.show")(function* ({ topic, subscription }) {
     const here = yield* invocation
     const found = (yield* here.call({ method: "GET", path: pathOf(topic, subscription) })).body as Subscription
-    yield* here.emit(found, (paint) => `${nameOf(found, paint)}\n${factsOf(found, paint)}`)
+    yield* here.emit(found, (paint) => `${nameOf(found, paint)}\n${factsOf(found, paint)}${wayOutOf(found, paint)}`)
   })
 ).pipe(
   Command.withDescription("Show what a subscription is"),

@@ -68,6 +68,21 @@ export const factsOf = (found: Subscription, paint: Paint): string =>
     paint
   )
 
+/** What leads out of an error: a line each, below what is told of it; "" where there is none. */
+export const wayOutOf = ({ topic, name, status, deadLetterTopic }: Subscription, paint: Paint): string => {
+  if (status !== "error") return ""
+  const its = `${printable(topic)} ${printable(name)}`
+  const resume = `herald subscription resume ${its}`
+  const lines =
+    deadLetterTopic === ""
+      ? [
+          `If an event stopped it, say where those go: herald subscription update ${its} --dead-letter-topic <topic>`,
+          `Nothing goes out until it is resumed, then: ${resume}`
+        ]
+      : [`Nothing goes out until it is resumed: ${resume}`]
+  return lines.map((line) => `\n${paint.yellow(line)}`).join("")
+}
+
 export const statsOf = (found: SubscriptionStats, paint: Paint, room: number): string =>
   [
     nameOf(found.subscription, paint),
@@ -96,7 +111,7 @@ export const statsOf = (found: SubscriptionStats, paint: Paint, room: number): s
       paint,
       room
     )
-  ].join("\n")
+  ].join("\n") + wayOutOf(found.subscription, paint)
 
 export const retryingOf = ({ retrying }: RetryingList, paint: Paint, room: number): string =>
   retrying.length === 0

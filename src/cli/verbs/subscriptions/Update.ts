@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import type { Subscription } from "../../../edge/http/subscriptions/Wire.ts"
 import { usage } from "../../CliFailure.ts"
 import { idempotencyKey, invocation, message, optionalInt, optionalText } from "../../Globals.ts"
-import { factsOf, given, nameOf, pathOf, spanned, subscription, topic } from "./Told.ts"
+import { factsOf, given, nameOf, pathOf, spanned, subscription, topic, wayOutOf } from "./Told.ts"
 
 export const update = Command.make(
   "update",
@@ -44,11 +44,10 @@ export const update = Command.make(
     const body = { ...change, ...given({ message, expectedVersion }) }
     const answer = yield* here.call({ method: "PATCH", path: pathOf(topic, subscription), body, idempotencyKey })
     const now = answer.body as Subscription
-    yield* here.emit(now, (paint) => {
-      const resume = `Nothing goes out until it is resumed: herald subscription resume ${now.topic} ${now.name}`
-      const more = now.status === "error" ? `\n${paint.yellow(resume)}` : ""
-      return `${paint.green("updated")} ${nameOf(now, paint)}\n${factsOf(now, paint)}${more}`
-    })
+    yield* here.emit(
+      now,
+      (paint) => `${paint.green("updated")} ${nameOf(now, paint)}\n${factsOf(now, paint)}${wayOutOf(now, paint)}`
+    )
   })
 ).pipe(
   Command.withDescription(

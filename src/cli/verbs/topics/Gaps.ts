@@ -9,11 +9,13 @@ const whys: Readonly<Record<string, string>> = {
   overflow: "this reader was too slow for them"
 }
 
-/** `from`, `to`: offsets, the latter not in it. */
+/** `from`, `to`: offsets, the latter not in it; of two histories they say nothing together. */
 export const gapText = (
   { topic, partition }: { readonly topic?: string; readonly partition: number },
   from: number | bigint,
   to: number | bigint,
   why: string
 ): string =>
-  `partition ${partition}${topic === undefined ? "" : ` of ${topic}`}: no events from ${from} to ${to}: ${whys[why] ?? why}`
+  `partition ${partition}${topic === undefined ? "" : ` of ${topic}`}: ${
+    why === "epoch" ? "events may be missing" : `no events from ${from} to ${to}`
+  }: ${whys[why] ?? why}`

@@ -154,7 +154,7 @@ const stats = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Show how far a topic's partitions go, and what the node that answers does with it; or how it was used"
+    "Show how far a topic's partitions go, and what the node that answers does with it; or how it was used, minute by minute: BACKLOG is of all its subscriptions, - where the log is not in PostgreSQL"
   ),
   Command.withShortDescription("Show how far a topic goes"),
   Command.withExamples([

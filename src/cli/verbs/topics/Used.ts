@@ -35,7 +35,11 @@ export const usedOf = (
             { title: "P50", value: (row) => millis(row.latencyP50Millis), right: true },
             { title: "P99", value: (row) => millis(row.latencyP99Millis), right: true },
             { title: "ERRORS", value: (row) => percent(row.errorRate), right: true },
-            { title: "BACKLOG", value: (row) => String(row.backlogSize), right: true },
+            {
+              title: "BACKLOG",
+              value: (row) => (row.backlogSize === null ? "-" : String(row.backlogSize)),
+              right: true
+            },
             { title: "CONSUMERS", value: (row) => String(row.consumerCount), right: true },
             { title: "PRODUCERS", value: (row) => String(row.producerCount), right: true }
           ],

@@ -18,9 +18,9 @@ export const millisOf = (text: string): number => duration.read(text) ?? 0
 const Millis = Schema.NullOr(Schema.Finite)
 
 /**
- * `totals`: since the topic was first heard of; null: it never was. A point is of `width` milliseconds: `throughputPerSecond` of what was published, the
+ * `totals`: since counting began of it; null: nothing ever was. A point is of `width` milliseconds: `throughputPerSecond` of what was published, the
  * slowest, the most and the average of its minutes; `latency` from when Herald had an event until its last live reader had it. `errorRate`: of publishes
- * and deliveries.
+ * and deliveries. `backlogSize`: of all subscriptions, whoever serves them, at most; null where it can't be known, as the topic's log is not in PostgreSQL.
  */
 export const TopicStatistics = Schema.Struct({
   topic: Schema.String,
@@ -42,7 +42,7 @@ export const TopicStatistics = Schema.Struct({
       latencyP50Millis: Millis,
       latencyP99Millis: Millis,
       errorRate: Schema.Finite,
-      ...{ backlogSize: Whole, consumerCount: Whole, producerCount: Whole }
+      ...{ backlogSize: Schema.NullOr(Whole), consumerCount: Whole, producerCount: Whole }
     })
   ),
   deliveries: Schema.Array(
