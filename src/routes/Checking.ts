@@ -20,7 +20,7 @@ const MOST_COVERED = 1_000
 const invalid = (message: string) => failure("InvalidInput", message)
 
 /** ZF2 */
-const unfitFor = (
+export const unfitFor = (
   { condition, key }: RouteChangeable,
   { name, schema }: Pick<Topic, "name" | "schema">,
   several: boolean

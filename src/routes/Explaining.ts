@@ -14,8 +14,8 @@ export interface TestEvent extends Message {
 
 export interface Explained {
   readonly route: Route
-  /** off: disabled or in error. */
-  readonly is: "routed" | "skipped" | "refused" | "off"
+  /** off: it is disabled; error: it is in error, or would be with this event. */
+  readonly is: "routed" | "skipped" | "refused" | "off" | "error"
   /** "" where it is routed. */
   readonly why: string
   /** That it would have; null: none, or it isn't routed. */
@@ -44,9 +44,9 @@ export const explain = (
     const not = (is: Explained["is"], why: string): Explained => ({ route, is, why, key: null, partition: undefined })
     const status = statusOf(route)
     if (status === "disabled") return not("off", "the rule is disabled")
-    if (status === "error") return not("off", `the rule is in error: ${route.error}`)
+    if (status === "error") return not("error", `the rule is in error: ${route.error}`)
     const unfit = deciding.unfit.get(route.id)
-    if (unfit !== undefined) return not("off", unfit)
+    if (unfit !== undefined) return not("error", unfit)
     const one = decided.get(route.id)!
     if (one.is === "refused") return not("refused", one.why)
     if (one.is === "skipped")

@@ -7,6 +7,7 @@
  *        is there, and positions in its topics mean something later.
  *   ZF3  Loops are looked for among the rules of the revision that the write is for: two writers can't close one together.
  *   ZF4  An addition that comes again with an idempotency key finds what the first one made, as long as nobody changed that.
+ *   ZF6  A rule that a topic's schema stops is in error as soon as the schema is changed, wherever that is told: nobody has to wait for an event to see it.
  *   ZF5  What a test says of an event is decided as it is when events are routed.
  */
 import { Context, Effect, Layer, Result } from "effect"
@@ -20,8 +21,8 @@ import { KnownTopics } from "../topics/KnownTopics.ts"
 import type { Topic } from "../topics/Topic.ts"
 import { type Note, TopicStore } from "../topics/TopicStore.ts"
 import { permitted } from "../topics/Topics.ts"
-import { TopicUsers } from "../topics/TopicUsers.ts"
-import { loopProblem, makeChecking } from "./Checking.ts"
+import { TopicUsers, type Unfit } from "../topics/TopicUsers.ts"
+import { loopProblem, makeChecking, unfitFor } from "./Checking.ts"
 import { type Explained, explain, type TestEvent } from "./Explaining.ts"
 import {
   inOrder,
@@ -30,6 +31,7 @@ import {
   type RouteChangeable,
   type RouteDefinition,
   routeDefaults,
+  statusOf,
   wrongRoute
 } from "./Route.ts"
 import { type KeptRefusal, type Progress, RouteStore } from "./RouteStore.ts"
@@ -107,6 +109,21 @@ const make = Effect.gen(function* () {
         .filter(({ target }) => target === topic.name)
         .map(({ name, source }) => ({ what: `what the routing rule ${name} sends`, of: source }))
     )
+  )
+
+  users.askUnfit(
+    Effect.fnUntraced(function* (topic: Topic) {
+      const found: Array<Unfit> = []
+      for (const route of (yield* store.all).routes) {
+        if (statusOf(route) !== "active" || topic.log === "ephemeral" || !covers(route.source, topic.name)) continue
+        const problem = unfitFor(route, topic, false)
+        if (problem === undefined) continue
+        const why = problem.message
+        yield* store.fail(route.id, route.version, `it doesn't fit ${topic.name}: ${why}`.slice(0, 1_000)) // ZF6
+        found.push({ what: `the routing rule ${route.name}`, of: route.source, why })
+      }
+      return found
+    })
   )
 
   const noted = Effect.fnUntraced(function* (identity: Identity, options: CommitOptions) {

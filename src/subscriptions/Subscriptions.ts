@@ -158,6 +158,17 @@ const make = Effect.gen(function* () {
     )
   )
 
+  users.askUnfit((topic) =>
+    Effect.map(subscriptionsOf(topic), (all) =>
+      all.flatMap(({ subscriptionName, filter }) => {
+        const problem = filterProblem(filter, topic)
+        return problem === undefined
+          ? []
+          : [{ what: `the subscription ${subscriptionName}`, of: topic.name, why: problem.message }]
+      })
+    )
+  )
+
   /** Why dead letters can't go there; "": they can, or are to go nowhere. */
   const waitText = Effect.fnUntraced(function* (name: string) {
     if (name === "") return ""

@@ -5,6 +5,7 @@
  *   YT2  A schema is one that can be used, before any event is checked by it.
  *   YT3  A creation that comes again with an idempotency key finds what the first one made, as long as nobody changed that.
  *   YT5  What is used, by subscriptions, or by who sends to it, is deleted only by who says that it may be: who uses it is named, as far as one may know.
+ *   YT6  Whoever changes a schema is told what it stops, whatever became of asking that: the change is made.
  *   YT4  Where another system holds the log, a topic is there and here, or nobody sees it; only what was made there for a topic is changed or removed with it. A change that failed half-way is
  *        ended by doing it again.
  */
@@ -28,7 +29,7 @@ import type { Waits } from "./Pressure.ts"
 import { type Changeable, type Definition, type Topic, wrongChangeable, wrongDefinition } from "./Topic.ts"
 import type { LogTopics } from "./TopicLog.ts"
 import { MOST_TOPICS, type Note, TopicStore } from "./TopicStore.ts"
-import { type Sender, TopicUsers } from "./TopicUsers.ts"
+import { type Sender, TopicUsers, type Unfit } from "./TopicUsers.ts"
 
 /** What is left out is: one partition, 7 days, PostgreSQL, zstd, no schema, enabled. `schema`: as JSON; null: none. */
 export type TopicDraft = Pick<Definition, "name"> &
@@ -67,13 +68,16 @@ export class Topics extends Context.Service<
   {
     /** Fails `InvalidInput`, `InvalidSchema`, `TopicExists`, `TopicsFull`, and as the store. */
     readonly create: (draft: TopicDraft, options: CommitOptions) => Effect.Effect<Topic, HeraldError>
-    /** Fails `InvalidInput`, `InvalidSchema`, `NoSuchTopic`, `TopicConflict`, `TopicsFull`, and as the store. `expected`: a version. */
+    /**
+     * Fails `InvalidInput`, `InvalidSchema`, `NoSuchTopic`, `TopicConflict`, `TopicsFull`, and as the store. `expected`: a version. `unfit`: what its new
+     * schema stops, and why. YT6
+     */
     readonly update: (
       name: string,
       change: TopicChange,
       options: CommitOptions,
       expected?: number
-    ) => Effect.Effect<Topic, HeraldError>
+    ) => Effect.Effect<Topic & { readonly unfit?: ReadonlyArray<string> }, HeraldError>
     /** Fails `NoSuchTopic`, `TopicInUse` unless forced, and as the store. */
     readonly remove: (name: string, options: CommitOptions) => Effect.Effect<void, HeraldError>
     /** As the store has it. Fails `NoSuchTopic`, and as the store. */
@@ -126,6 +130,10 @@ const usedText = (identity: Identity, subscriptions: number, senders: ReadonlyAr
   const gets = named.length === 0 ? [] : [`gets ${[...new Set(named), ...more].join(", ")}`]
   return [...has, ...gets].join(" and ")
 }
+
+/** Of others' topics no name is told. */
+const unfitText = (identity: Identity, { what, of, why }: Unfit): string =>
+  mayTopic(identity, "topics.read", of) ? `${what}: ${why}` : "something of another topic"
 
 const make = Effect.gen(function* () {
   const store = yield* TopicStore
@@ -223,7 +231,11 @@ const make = Effect.gen(function* () {
     known.changed(name, changed)
     const followed = yield* follows(changed)
     known.changed(name, followed)
-    return followed
+    if (schema === undefined) return followed
+    const unfit = yield* Effect.catch(users.unfitFor(followed), (error) =>
+      Effect.as(Effect.logWarning(`what the schema of ${name} stops is not known: ${error.message}`), [])
+    )
+    return unfit.length === 0 ? followed : { ...followed, unfit: unfit.map((one) => unfitText(identity, one)) } // YT6
   })
 
   const remove = Effect.fn("Topics.remove")(function* (name: string, options: CommitOptions) {

@@ -33,6 +33,20 @@ const publish = (...keys: ReadonlyArray<string>) =>
 const offsetsOf = (partitions: ReadonlyArray<{ readonly floor: number }>) => partitions.map(({ floor }) => floor)
 
 describe("subscriptions", () => {
+  it.effect("YT6 whoever changes a schema is told whose filter it stops, and of no other one", () =>
+    Effect.gen(function* () {
+      const [all, topics] = [yield* Subscriptions, yield* Topics]
+      const of = (name: string) => ({ schema: { type: "object", properties: { [name]: { type: "number" } } } })
+      yield* topics.create({ name: "orders", ...of("total") }, why)
+      yield* all.create(draft({ filter: "total > 1" }), why)
+      yield* all.create(draft({ subscriptionName: "all" }), why)
+      assert.isUndefined((yield* topics.update("orders", { description: "d" }, why)).unfit)
+      const said = (yield* topics.update("orders", of("amount"), why)).unfit ?? []
+      assert.lengthOf(said, 1)
+      assert.match(said[0]!, /^the subscription billing: filter: .*total/)
+    }).pipe(as(system), Effect.provide(given))
+  )
+
   it.effect("OB2 one that can't work is refused when it is made, and nothing is made", () =>
     Effect.gen(function* () {
       const [all, topics] = [yield* Subscriptions, yield* Topics]

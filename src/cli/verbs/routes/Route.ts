@@ -134,7 +134,7 @@ const show = Command.make(
     const stats = (yield* here.call({ method: "GET", path: pathOf(name, "/stats") })).body as RouteStats
     const sums: ReadonlyArray<readonly [string, string]> = [
       ["waits", stats.waits],
-      ["behind", `${stats.lag} events`],
+      ["behind", stats.lag === 1 ? "1 event" : `${stats.lag} events`],
       ["routed", String(stats.routed)],
       ["skipped", String(stats.skipped)],
       ["refused", String(stats.refused)],
@@ -146,6 +146,13 @@ const show = Command.make(
         paint.bold(printable(route.name)),
         factsOf(route, paint),
         facts(sums, paint),
+        ...(route.status === "error"
+          ? [
+              paint.yellow(
+                `When what is wrong is mended, turn it on again: herald route enable ${printable(route.name)}`
+              )
+            ]
+          : []),
         ...stats.refusals.map((one) =>
           printable(
             `refused ${one.topic ?? "a topic that is gone"}:${one.partition}:${one.epoch}:${one.offset}: ${one.why}`

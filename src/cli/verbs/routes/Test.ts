@@ -47,7 +47,7 @@ export const test = Command.make(
               {
                 title: "OUTCOME",
                 value: (row) => row.is,
-                paint: (row) => (row.is === "routed" ? paint.green : paint.yellow)
+                paint: (row) => (row.is === "routed" ? paint.green : row.is === "error" ? paint.red : paint.yellow)
               },
               { title: "TO", value: (row) => (row.partition === null ? "-" : `${row.target}:${row.partition}`) },
               { title: "KEY", value: (row) => row.key ?? "-" },

@@ -5,7 +5,7 @@ import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { TopicStatistics } from "../../../edge/http/topics/StatisticsWire.ts"
-import type { Topic, TopicList, TopicStats } from "../../../edge/http/topics/Wire.ts"
+import type { ChangedTopic, Topic, TopicList, TopicStats } from "../../../edge/http/topics/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
 import { COMPRESSIONS, LOGS } from "../../../topics/Topic.ts"
 import { usage } from "../../CliFailure.ts"
@@ -197,10 +197,13 @@ const update = Command.make(
       body: { ...change, ...given({ message, expectedVersion }) },
       idempotencyKey
     })
-    const now = body as Topic
-    yield* here.emit(
-      now,
-      (paint) => `${paint.green("updated")} ${paint.bold(printable(now.name))}\n${factsOf(now, paint)}`
+    const now = body as ChangedTopic
+    yield* here.emit(now, (paint) =>
+      [
+        `${paint.green("updated")} ${paint.bold(printable(now.name))}`,
+        factsOf(now, paint),
+        ...now.unfit.map((one) => paint.yellow(`No longer fits, and stops: ${printable(one)}`))
+      ].join("\n")
     )
   })
 ).pipe(

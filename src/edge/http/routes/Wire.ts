@@ -116,7 +116,7 @@ export const RouteTestBody = Schema.Struct({
   partition: Schema.optionalKey(Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 255 })))
 }).annotate({ identifier: "RouteTestBody", examples: [{ value: { total: 5000, customer: "c-1" } }] })
 
-/** In the order in which events go through rules. `is`: what becomes of the event by the rule; `off`: the rule is disabled or in error. */
+/** In the order in which events go through rules. `is`: what becomes of the event by the rule; `off`: the rule is disabled; `error`: it is in error. */
 export const RouteTest = Schema.Struct({
   topic: Schema.String,
   rules: Schema.Array(
@@ -124,7 +124,7 @@ export const RouteTest = Schema.Struct({
       route: Schema.String,
       priority: Schema.Int,
       final: Schema.Boolean,
-      is: Schema.Literals(["routed", "skipped", "refused", "off"]),
+      is: Schema.Literals(["routed", "skipped", "refused", "off", "error"]),
       why: Schema.String,
       target: Schema.String,
       key: Schema.NullOr(Schema.String),

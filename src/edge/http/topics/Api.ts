@@ -43,7 +43,7 @@ export class TopicsGroup extends HttpApiGroup.make("topics")
       params: Wire.Target,
       headers,
       payload: Wire.TopicChangeBody,
-      success: Wire.Topic,
+      success: Wire.ChangedTopic,
       error
     })
       .annotate(Needs, need("topics.manage", "somewhere", 4))

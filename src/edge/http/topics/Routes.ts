@@ -79,7 +79,8 @@ const routes = HttpApiBuilder.group(
             const body = yield* readChange(request)
             const change = yield* right(Wire.changeOf(body))
             const { message, expectedVersion } = body
-            return json(Wire.topic(yield* topics.update(topic, change, options(message, headers), expectedVersion)))
+            const changed = yield* topics.update(topic, change, options(message, headers), expectedVersion)
+            return json({ ...Wire.topic(changed), unfit: changed.unfit ?? [] } satisfies Wire.ChangedTopic)
           })
         )
       )

@@ -60,6 +60,12 @@ export const Topic = Schema.Struct({
 }).annotate({ identifier: "Topic" })
 export type Topic = typeof Topic.Type
 
+/** `unfit`: what its schema, which was changed, stops, and why: rules that route from it, and filters of subscriptions. */
+export const ChangedTopic = Schema.Struct({ ...Topic.fields, unfit: Schema.Array(Schema.String) }).annotate({
+  identifier: "ChangedTopic"
+})
+export type ChangedTopic = typeof ChangedTopic.Type
+
 /** `next`: give it as `after` for the next page; null at the end. */
 export const TopicList = Schema.Struct({ topics: Schema.Array(Topic), next: Schema.NullOr(Schema.String) })
 export type TopicList = typeof TopicList.Type
