@@ -16,7 +16,7 @@ export const errors = {
     code: "HRLD-3001",
     title: "Who are you?",
     cause: "No token came with the request, or it is unknown, expired or revoked.",
-    fix: "Send `Authorization: Bearer <token>`; the CLI takes --token, HERALD_TOKEN or its context's, and `.herald/admin-token` where no context is used and the server is on this machine. With no admin's token left: `herald key recover` on the server's host.",
+    fix: "Send `Authorization: Bearer <token>`. The SDK takes the option `token`; the CLI takes --token, HERALD_TOKEN or its context's, and `.herald/admin-token` where no context is used and the server is on this machine. With no admin's token left: `herald key recover` on the server's host.",
     grpc: 16,
     http: 401,
     exit: 6

@@ -218,6 +218,15 @@ export const prepare = (text: string, variables: Variables): Result.Result<Prepa
   }
 }
 
+/** What the parser's names of tokens are written as. */
+const TOKENS: Readonly<Record<string, string>> = {
+  ...{ PLUS: "+", MINUS: "-", MULTIPLY: "*", DIVIDE: "/", MODULO: "%", EQ: "==", NE: "!=", LT: "<", LE: "<=", GT: ">" },
+  ...{ GE: ">=", AND: "&&", OR: "||", NOT: "!", IN: "in", LPAREN: "(", RPAREN: ")", LBRACKET: "[", RBRACKET: "]" },
+  ...{ LBRACE: "{", RBRACE: "}", DOT: ".", COMMA: ",", COLON: ":", QUESTION: "?", IDENTIFIER: "a name" },
+  ...{ NUMBER: "a number", STRING: "a text", BOOLEAN: "true or false", NULL: "null", BYTES: "bytes" }
+}
+const asWritten = (summary: string): string => summary.replace(/\b[A-Z]{2,}\b/g, (name) => TOKENS[name] ?? name)
+
 /** Characters of what the engine says. */
 const SAID = 300
 
@@ -235,7 +244,7 @@ const problemOf = (text: string, error: unknown): FilterProblem => {
       text,
       at,
       printable(
-        shownName(summary)
+        shownName(code === "unexpected_token" || code === "expected_token" ? asWritten(summary) : summary)
           .replace(/\bEOF\b/, "the end of the filter")
           .slice(0, SAID)
       )

@@ -148,6 +148,8 @@ describe("filters", () => {
     assert.include(problem("volume == 1.5"), "no such overload: int == double")
     assert.include(problem("price"), "type double, and a filter gives true or false")
     assert.include(problem("price >"), "the end of the filter")
+    assert.include(problem("price >> 1"), "Unexpected token: >")
+    assert.include(problem("(price > 1"), "Expected ), got the end of the filter")
     assert.include(problem("exchange.startWith('a')"), "is startsWith meant?")
     assert.include(problem("sise(tags) > 1"), "is size meant?")
     assert.include(problem("type(price) == double"), "there is no function")
