@@ -17,7 +17,7 @@ import {
 } from "../../../proto/generated/herald/topics/v1/topics.ts"
 import { laneOf } from "./Event.ts"
 import { answerOf, type InHand, type Said } from "./InHand.ts"
-import { Settled } from "./Settled.ts"
+import { type Sent, Settled } from "./Settled.ts"
 
 interface Unsent {
   readonly one: InHand
@@ -45,6 +45,8 @@ export class Hands {
   /** The subscription's id, and its epoch. QH6 */
   #id = ""
   #epoch = 0n
+  /** Goes up when the position was set anew, or it is another subscription. QH6 */
+  #era = 0
   #answered = 0
   #waiting = 0
   #receipt = 0
@@ -71,7 +73,7 @@ export class Hands {
 
   /** A new stream: what waits comes again on it. */
   begin(now: number): void {
-    for (const { one, said } of this.#unsent) this.#settled.add(one, said, { receipt: 0, session: -1, since: now })
+    for (const { one, said } of this.#unsent) this.#settle(one, said, { receipt: 0, session: -1, since: now })
     this.#unsent = []
     this.#session++
     this.#answered = 0
@@ -95,9 +97,15 @@ export class Hands {
   /** What waits is handed back, so that it counts as answered: it comes again. */
   #moved(epoch: bigint): void {
     this.#epoch = epoch
+    this.#era++
     this.#settled.clear()
     this.#failed.clear()
     this.releaseWaiting()
+  }
+
+  /** QH6: what came before that is not known as done. */
+  #settle(one: InHand, said: Said, sent: Sent): void {
+    if (one.era === this.#era) this.#settled.add(one, said, sent)
   }
 
   arrive({ token, partition, epoch, events, subscriptionEpoch }: Delivery, now: number): void {
@@ -107,7 +115,7 @@ export class Hands {
       const offset = Number(at)
       const id = idOf(partition, epoch, offset)
       const [running, settled] = [this.#running.get(id), this.#settled.said(id, now)]
-      const again = { token, place, session: this.#session }
+      const again = { token, place, session: this.#session, era: this.#era }
       if (running !== undefined) {
         Object.assign(running, again) // QH3
         continue
@@ -153,7 +161,7 @@ export class Hands {
     lane.running = undefined
     if (said.kind !== ACCEPT) this.#failed.set(one.lane, { one, receipt: 0 })
     if (one.session === this.#session) this.#unsent.push({ one, said })
-    else this.#settled.add(one, said, { receipt: 0, session: -1, since: now })
+    else this.#settle(one, said, { receipt: 0, session: -1, since: now })
     if (said.kind !== ACCEPT) this.#handBack(lane, -1) // QH2
     this.#look(one.lane, lane)
   }
@@ -203,7 +211,7 @@ export class Hands {
     let last: Unsent | undefined
     for (const next of this.#unsent) {
       this.#answered++
-      this.#settled.add(next.one, next.said, { receipt, session: this.#session, since: now })
+      this.#settle(next.one, next.said, { receipt, session: this.#session, since: now })
       const failed = this.#failed.get(next.one.lane)
       if (failed?.one === next.one) failed.receipt = receipt
       const { one, said } = next

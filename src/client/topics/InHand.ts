@@ -17,6 +17,8 @@ export interface InHand {
   place: number
   /** The stream that it came on, or came again on. */
   session: number
+  /** Another when the position was set anew before it came. QH6 in Hands.ts */
+  era: number
   /** Milliseconds by the clock: since when it is here, or has been begun. */
   since: number
   recalled: boolean

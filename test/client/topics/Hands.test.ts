@@ -36,4 +36,27 @@ describe("what a consumer has in its hands", () => {
     done()
     assert.strictEqual(on("8", 6n, 1n), 1)
   })
+  it("QH6 an answer of before the position was set anew that is sent, or given, after that is heard of does not make it done", () => {
+    for (const late of ["sent", "given", "never sent"]) {
+      const hands = new Hands()
+      const delivery = (token: bigint, subscriptionEpoch: bigint, offset = 5n) => ({
+        ...{ token, partition: 0, epoch: 1, floor: 0n, subscriptionEpoch },
+        events: [
+          { offset, attempt: 1, publishedMs: 1n, event: { ...event("b", `${offset}`), timeMs: 0n, headers: {} } }
+        ]
+      })
+      hands.begin(0)
+      hands.of("7")
+      hands.arrive(delivery(1n, 1n), 0)
+      const one = hands.take(0)!
+      if (late !== "given") hands.answer(one, { kind: 0 }, 0)
+      hands.arrive(delivery(2n, 2n, 6n), 0) // by which the seek is heard of
+      if (late === "given") hands.answer(one, { kind: 0 }, 0)
+      if (late !== "never sent") assert.strictEqual(hands.answers(0).answers[0]?.token, 1n, late)
+      hands.begin(0) // before the server could refuse it
+      hands.of("7")
+      hands.arrive(delivery(3n, 2n), 0)
+      assert.deepStrictEqual([hands.waiting, hands.unsent], [1, 0], late)
+    }
+  })
 })
