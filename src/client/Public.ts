@@ -13,7 +13,7 @@ export type { Consumed, ConsumeOptions, FailOptions } from "./topics/Consumed.ts
 export type { Consumer } from "./topics/Consumer.ts"
 export type { Placed, Received, TopicEvent, TopicOffset } from "./topics/Event.ts"
 export type { From } from "./topics/From.ts"
-export { type HandleOptions, type Handler, type Handling, Reject } from "./topics/Handling.ts"
+export { type HandleOptions, type Handler, type Handling, Reject, Stop } from "./topics/Handling.ts"
 export type { ProducerOptions, SendOptions } from "./topics/OpenProducer.ts"
 export type { Producer } from "./topics/Producer.ts"
 export type { TopicReader } from "./topics/Reader.ts"

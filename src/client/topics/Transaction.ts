@@ -8,13 +8,13 @@
  *   QX4  The event counts as done when PostgreSQL says that it committed. A transaction that failed inside, and was only said to be committed, is
  *        none.
  *   QX5  Notes are of one subscription: one that is made anew under its name has none of them. Where it isn't known which subscription it is, or whose the
- *        notes are that are there, nothing is begun, and the error says what to do.
+ *        notes are that are there, nothing is begun, no event has failed by that, and the error says what to do.
  */
-import { TopicError } from "../ClientError.ts"
+import { messageOf, TopicError } from "../ClientError.ts"
 import { errors } from "../Errors.ts"
 import { copied } from "../OptionChecks.ts"
 import type { Consumed } from "./Consumed.ts"
-import type { Handler } from "./Handling.ts"
+import { type Handler, Stop } from "./Handling.ts"
 
 /** What is used of a client of `pg`, or of what is like it. */
 export interface SqlClient {
@@ -92,6 +92,18 @@ const transaction = async <A>(client: SqlClient, work: () => Promise<A>): Promis
 
 class Refused extends Error {}
 
+/** Of PostgreSQL: it may not, or there is no such schema. No later try heals that. */
+const FORBIDDEN = ["42501", "3F000"]
+
+/** QD4 in Handling.ts */
+const stopping = (prefix: string) => (error: unknown) => {
+  const { code } = Object(error) as { readonly code?: unknown }
+  if (typeof code !== "string" || !FORBIDDEN.includes(code)) throw error
+  throw new Stop(`withTransaction can't keep its notes in ${prefix}_done and ${prefix}_floor: ${messageOf(error)}`, {
+    cause: error
+  })
+}
+
 /** QX5: by its id, and for people by its names. */
 const nameOf = ({ topic, subscription, subscriptionId }: Source): string => {
   if (subscriptionId !== "") return `${topic} ${subscription} ${subscriptionId}`
@@ -105,12 +117,13 @@ const nameOf = ({ topic, subscription, subscriptionId }: Source): string => {
 const ambiguous = ({ topic, subscription, subscriptionId }: Source, prefix: string): TopicError =>
   new TopicError(
     errors.NotesUnclear.code,
-    `${prefix}_done and ${prefix}_floor have rows for '${topic} ${subscription}' without the subscription's id. If they are of this subscription, add its id: update each set subscription = '${topic} ${subscription} ${subscriptionId}' where subscription = '${topic} ${subscription}'; if they are of one that was deleted, delete them.`
+    `${prefix}_done and ${prefix}_floor have rows for '${topic} ${subscription}' without the subscription's id. Stop what consumes it with an older SDK. If they are of this subscription, add its id: update each set subscription = '${topic} ${subscription} ${subscriptionId}' where subscription = '${topic} ${subscription}'; if they are of one that was deleted, delete them.`
   )
 
 /**
  * A handler for `topic.consume`: `work` has its effects by the client that it is given, which is in a transaction; it neither begins nor ends one.
  * Of whatever type the subscription is, and however many consume it on one database, each event has its effect once. QX1
+ * Where its notes can't be kept or are unclear, it stops: `done` of the handling rejects. QX5
  */
 export const withTransaction = <C extends SqlClient>(
   pool: SqlPool<C>,
@@ -173,7 +186,7 @@ export const withTransaction = <C extends SqlClient>(
   return async (event, consumer) => {
     const name = nameOf(consumer)
     const { partition, epoch, offset } = event
-    await prepare(name, consumer, event)
+    await prepare(name, consumer, event).catch(stopping(prefix))
     const applied = withClient(pool, (client) =>
       transaction(client, async () => {
         const { rows } = await client.query(sql.note, [name, partition, epoch, offset])
