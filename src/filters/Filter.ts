@@ -227,6 +227,16 @@ const TOKENS: Readonly<Record<string, string>> = {
 }
 const asWritten = (summary: string): string => summary.replace(/\b[A-Z]{2,}\b/g, (name) => TOKENS[name] ?? name)
 
+/** Characters and classes that its patterns come to, before any of them is compiled; none where it can't be read, as none is compiled then. */
+export const patternsOf = (text: string, variables: Variables): number => {
+  if (text.length > FILTER_BYTES) return 0
+  try {
+    return read(rootOf(parse(text, variables)), variables).patterns.reduce((sum, { pattern }) => sum + pattern.size, 0)
+  } catch {
+    return 0
+  }
+}
+
 /** Characters of what the engine says. */
 const SAID = 300
 

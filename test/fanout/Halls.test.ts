@@ -7,7 +7,7 @@ import type { HeldSelection } from "../../src/fanout/Selections.ts"
 import { Filter } from "../../src/filters/Filter.ts"
 import { KnownTopics } from "../../src/topics/KnownTopics.ts"
 import { eventsOf, TestLog } from "../support/TestLog.ts"
-import { append, Heard, on, open, refused, texts, until } from "./Heard.ts"
+import { append, Heard, on, open, refused, spent, texts, until } from "./Heard.ts"
 
 const schema = (total: string, more: object = {}) => JSON.stringify({ properties: { total: { type: total }, ...more } })
 
@@ -167,6 +167,20 @@ describe("topics that are read", () => {
         assert.notStrictEqual((yield* halls.of({ ...again, id: 2 }, log)).hall, hall)
       }).pipe(Effect.scoped)
     )
+  )
+
+  it.live(
+    "FZ13 who comes with a filter that nobody came with pays for its patterns, and who comes with it then does not",
+    () =>
+      on(
+        Effect.fnUntraced(function* (test) {
+          test.create("t", 1)
+          spent.length = 0
+          const filter = 'a.matches("([a-z]{1,30}){1,30}2000")'
+          for (let n = 0; n < 3; n++) yield* open({ filter })
+          assert.deepStrictEqual(spent, [24])
+        })
+      )
   )
 
   it.live("BX41 IX9 who has a filter is told what became of the events, before it is live and behind that", () =>

@@ -20,8 +20,10 @@ import { eventsOf, TestLog } from "../support/TestLog.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
 export const good = { value: true }
+/** What was asked for besides requests. */
+export const spent: Array<number> = []
 const access = Layer.mock(Access, {
-  spend: () => Effect.void,
+  spend: (_, cost) => Effect.sync(() => spent.push(cost)),
   stillValid: ({ keyId }) => Effect.succeed(keyId === "system" || good.value)
 })
 export const as = (identity: Identity) => Effect.provideService(CurrentIdentity, identity)

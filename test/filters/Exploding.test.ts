@@ -114,6 +114,11 @@ describe("filters that explode", () => {
     assert.strictEqual(rememberedFilter("a >", UNDECLARED), wrong)
     const long = `a == "${"x".repeat(100)}"`
     assert.strictEqual(costOfFilter(long, UNDECLARED), 2)
+    const repeated = 'a.matches("([a-z]{1,30}){1,30}1000")'
+    assert.strictEqual(costOfFilter(repeated, UNDECLARED), 24)
+    rememberedFilter(repeated, UNDECLARED)
+    assert.strictEqual(costOfFilter(repeated, UNDECLARED), 0)
+    assert.strictEqual(costOfFilter(`${repeated} && (`, UNDECLARED), 1)
     rememberedFilter(long, UNDECLARED)
     assert.strictEqual(costOfFilter(long, UNDECLARED), 0)
     for (let n = 0; n < 3 * REMEMBERED.entries; n++) rememberedFilter(`a == ${n}`, UNDECLARED)
