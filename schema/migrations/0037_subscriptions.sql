@@ -206,25 +206,26 @@ end $$;
 
 -- This run has so many consumers of each; it goes on holding the shares that it has of them. `alone`: nothing is said of others. Returns how each stands:
 -- its definition, who has consumers of it, and, where that is another than at `stamp`, its shares, who has each, and their tokens.
+-- It waits for nobody but who is just taking shares of this run, as its lease was over: what is locked is left for the next time.
 --   in: [[id, consumers, lives, behind, stamp]]
 create function herald_subscriptions_attend(this_run text, attended jsonb, lasts interval, alone boolean) returns jsonb language plpgsql as $$
 declare
   moment constant timestamptz := clock_timestamp();
   named constant bigint[] := array(select (a->>0)::bigint from jsonb_array_elements(attended) a);
   lapsed boolean;
-  begun bigint[];
-  ended bigint[] := '{}';
+  ended bigint[];
   gone text;
-  alive text[];
 begin
   -- Before anything is read: whoever takes shares of a run whose lease is over has this row until that is done.
   select r.until <= moment into lapsed from subscription_runs r where r.run = this_run for update;
   insert into subscription_runs as r (run, until) values (this_run, moment + lasts)
     on conflict (run) do update set until = case when alone then greatest(r.until, excluded.until) else excluded.until end;
-  if lapsed then update subscription_nodes set since = moment where run = this_run; end if;
+  if lapsed then
+    update subscription_nodes n set since = moment
+      from (select subscription_id from subscription_nodes where run = this_run for no key update skip locked) its
+      where n.run = this_run and n.subscription_id = its.subscription_id;
+  end if;
 
-  begun := array(select s.id from subscriptions s where s.id = any (named)
-    and not exists (select from subscription_nodes n where n.subscription_id = s.id and n.run = this_run));
   insert into subscription_nodes as n (subscription_id, run, consumers, lives, behind, since)
     select id, this_run, consumers, lives, behind, moment from (
       select s.id, a.consumers, a.lives, a.behind
@@ -233,98 +234,104 @@ begin
       join subscriptions s on s.id = a.id
       where not exists (select from subscription_nodes n where n.subscription_id = a.id and n.run = this_run
         and (n.consumers, n.lives, n.behind) = (a.consumers, a.lives, a.behind))
-      order by s.id for key share of s) changed
+      order by s.id for key share of s skip locked) changed
     on conflict (subscription_id, run) do update set consumers = excluded.consumers, lives = excluded.lives, behind = excluded.behind,
       since = case when n.consumers > 0 then n.since else excluded.since end;
   if not alone then
-    with not_served as (delete from subscription_nodes where run = this_run and subscription_id <> all (named) returning subscription_id)
-    select coalesce(array_agg(subscription_id), '{}') into ended from not_served;
-    -- Of one that it does not name it serves none.
-    perform from subscription_shares h where h.run = this_run and (h.subscription_id = any (ended)
-      or (h.until < 'infinity' and h.until > moment + lasts and h.subscription_id <> all (named))) order by h.subscription_id, h.share for update;
-    update subscription_shares h set until = least(h.until, moment + lasts) where h.run = this_run and h.subscription_id = any (ended);
-    update subscription_shares h set until = moment + lasts where h.run = this_run and h.until < 'infinity' and h.until > moment + lasts
-      and h.subscription_id <> all (named);
+    -- Of one that it does not name it serves none. Who claims some of it for this run just now has the row of it.
+    ended := array(select n.subscription_id from subscription_nodes n where n.run = this_run and n.subscription_id <> all (named)
+      for update skip locked);
+    if ended <> '{}' then
+      update subscription_shares h set until = least(h.until, moment + lasts) from (
+          select subscription_id, share from subscription_shares where run = this_run and subscription_id = any (ended) for update skip locked) its
+        where h.subscription_id = its.subscription_id and h.share = its.share;
+      delete from subscription_nodes n where n.run = this_run and n.subscription_id = any (ended) and not exists (
+        select from subscription_shares h where h.subscription_id = n.subscription_id and h.run = this_run and h.until > moment + lasts);
+      update subscription_nodes n set consumers = 0 where n.run = this_run and n.subscription_id = any (ended);
+    end if;
+    update subscription_shares h set until = moment + lasts from (
+        select subscription_id, share from subscription_shares where run = this_run and until < 'infinity' and until > moment + lasts
+          and subscription_id <> all (named) for update skip locked) its
+      where h.subscription_id = its.subscription_id and h.share = its.share;
   end if;
-  perform from subscription_shares h where h.run = this_run and h.until < 'infinity' and h.subscription_id = any (begun)
-    order by h.subscription_id, h.share for update;
-  update subscription_shares h set until = 'infinity' where h.run = this_run and h.until < 'infinity' and h.subscription_id = any (begun);
+  update subscription_shares h set until = 'infinity' from (
+      select c.subscription_id, c.share from subscription_shares c where c.run = this_run and c.until < 'infinity' and c.subscription_id = any (named)
+        and exists (select from subscription_nodes n where n.subscription_id = c.subscription_id and n.run = this_run) for update of c skip locked) its
+    where h.subscription_id = its.subscription_id and h.share = its.share;
 
   -- Of runs that are no more, one after the other.
   select r.run into gone from subscription_runs r where r.until < moment - interval '1 minute' order by r.run limit 1 for update skip locked;
   if found then
-    delete from subscription_nodes where run = gone;
+    delete from subscription_nodes n using (select subscription_id from subscription_nodes where run = gone for update skip locked) its
+      where n.run = gone and n.subscription_id = its.subscription_id;
     update subscription_shares h set run = '', until = 'infinity' from (
-        select subscription_id, share from subscription_shares where run = gone order by subscription_id, share limit 1000 for update) its
+        select subscription_id, share from subscription_shares where run = gone order by subscription_id, share limit 1000 for update skip locked) its
       where h.subscription_id = its.subscription_id and h.share = its.share;
-    delete from subscription_runs where run = gone and not exists (select from subscription_shares where run = gone);
+    delete from subscription_runs where run = gone and not exists (select from subscription_shares where run = gone)
+      and not exists (select from subscription_nodes where run = gone);
   end if;
   update subscriptions set last_activity = moment where id in (
     select s.id from subscriptions s where s.last_activity < moment - interval '1 minute'
       and s.id in (select (a->>0)::bigint from jsonb_array_elements(attended) a where (a->>1)::integer > 0)
       order by s.id for no key update skip locked);
 
-  alive := array(select r.run from subscription_runs r where r.until > moment);
+  -- One statement: what a stamp is of and what comes with it are of one moment.
   return coalesce((
+    with living as materialized (select coalesce(array_agg(r.run), '{}') as alive from subscription_runs r where r.until > moment)
     select jsonb_agg(jsonb_build_object('subscription', herald_subscription_json(s), 'now', herald_millis(moment), 'stamp', stamp,
         'nodes', coalesce((select jsonb_agg(jsonb_build_object('run', n.run, 'consumers', n.consumers, 'lives', n.lives)
             || case when n.behind then '{"isBehind": true}' else '{}'::jsonb end order by n.since, n.run)
-          from subscription_nodes n join subscription_runs r on r.run = n.run
-          where n.subscription_id = s.id and n.consumers > 0 and r.until > moment), '[]'))
+          from subscription_nodes n where n.subscription_id = s.id and n.consumers > 0 and n.run = any (alive)), '[]'))
       || case when stamp = seen then '{}' else (
         select jsonb_build_object('shares', coalesce(array_agg(h.share order by h.share), '{}'), 'tokens', coalesce(array_agg(h.token::text order by h.share), '{}'),
           'runs', coalesce(array_agg(case when h.until > moment and h.run = any (alive) then h.run else '' end order by h.share), '{}'))
         from subscription_shares h where h.subscription_id = s.id) end order by s.id)
-    from (select (a->>0)::bigint as id, max(a->>4) as seen from jsonb_array_elements(attended) a group by 1) a
+    from living cross join (select (a->>0)::bigint as id, max(a->>4) as seen from jsonb_array_elements(attended) a group by 1) a
     join subscriptions s on s.id = a.id
     -- Whatever of who has its shares can change: what is written, what ends by itself, and whose lease ends.
     cross join lateral (select concat_ws('/', s.hands,
       (select count(*) from subscription_shares h where h.subscription_id = s.id and h.until < 'infinity' and h.until <= moment),
-      (select hashtextextended(string_agg(n.run, ',' order by n.run), 0) from subscription_nodes n join subscription_runs r on r.run = n.run
-        where n.subscription_id = s.id and r.until > moment)) as stamp) of_it), '[]');
+      (select hashtextextended(string_agg(n.run, ',' order by n.run), 0) from subscription_nodes n
+        where n.subscription_id = s.id and n.run = any (alive))) as stamp) of_it), '[]');
 end $$;
 
--- Takes those shares that nobody has, or that this run has already, each under a new token.
+-- Takes those shares that nobody has, or that this run has already, each under a new token; none when its lease is over, which is not prolonged.
 --   in: [[id, share]]; out: [{id, epoch, share, token, cursors: [{partition, from, to, logEpoch, floor, ranges: base64, failed, mark, clean}]}]
 create function herald_cursors_claim(this_run text, wanted jsonb, lasts interval) returns jsonb language plpgsql as $$
 declare
-  holder text;
-  lapsed text[] := '{}';
+  ends constant timestamptz := (select r.until from subscription_runs r where r.run = this_run and r.until > clock_timestamp());
+  lapsed text[];
   ids bigint[];
   shares integer[];
   tokens bigint[];
   claimed jsonb;
 begin
-  -- Whose lease is over does not go on from here, and whose goes on is not taken for over: its row is locked. By name, as others lock some, too.
-  for holder in
-    select r.run from subscription_runs r where r.until <= clock_timestamp() and r.run in (select h.run from subscription_shares h
-      where (h.subscription_id, h.share) in (select (w->>0)::bigint, (w->>1)::integer from jsonb_array_elements(wanted) w))
-    union select this_run collate "C" order by 1
-  loop
-    if holder = this_run then
-      insert into subscription_runs as r (run, until) values (this_run, clock_timestamp() + lasts)
-        on conflict (run) do update set until = greatest(r.until, excluded.until);
-    else
-      perform from subscription_runs r where r.run = holder and r.until <= clock_timestamp() for share;
-      if found then lapsed := lapsed || holder; end if;
-    end if;
-  end loop;
+  if ends is null then return '[]'; end if;
   perform from subscriptions s where s.id in (select (w->>0)::bigint from jsonb_array_elements(wanted) w) order by s.id for no key update;
+  -- What it serves it goes on to serve until this is done.
+  perform from subscription_nodes n where n.run = this_run and n.subscription_id in (select (w->>0)::bigint from jsonb_array_elements(wanted) w)
+    order by n.subscription_id for key share;
   perform from subscription_shares h
     where (h.subscription_id, h.share) in (select (w->>0)::bigint, (w->>1)::integer from jsonb_array_elements(wanted) w)
     order by h.subscription_id, h.share for update;
+  perform from subscription_cursors c
+    where (c.subscription_id, c.share) in (select (w->>0)::bigint, (w->>1)::integer from jsonb_array_elements(wanted) w)
+    order by c.subscription_id, c.partition, c.slice_from for update;
+  -- Whose lease is over does not go on from here: its row is locked. Last of all, so that it is held up by nothing that this waits for; and who is
+  -- about to go on is not taken for over.
+  lapsed := array(select r.run from subscription_runs r where r.until <= clock_timestamp() and r.run in (select h.run from subscription_shares h
+    where (h.subscription_id, h.share) in (select (w->>0)::bigint, (w->>1)::integer from jsonb_array_elements(wanted) w))
+    for share of r skip locked);
   with taken as (
     update subscription_shares h set run = this_run, token = greatest(h.token + 1, herald_millis(clock_timestamp())::bigint), until = case
         when exists (select from subscription_nodes n where n.subscription_id = h.subscription_id and n.run = this_run) then 'infinity'
-        else clock_timestamp() + lasts end
+        else least(ends, clock_timestamp() + lasts) end
       where (h.subscription_id, h.share) in (select (w->>0)::bigint, (w->>1)::integer from jsonb_array_elements(wanted) w)
         and (h.run in ('', this_run) or h.until <= clock_timestamp() or h.run = any (lapsed))
       returning h.subscription_id, h.share, h.token
   )
   select array_agg(subscription_id), array_agg(share), array_agg(token) into ids, shares, tokens from taken;
   update subscriptions set hands = hands + 1 where id = any (ids);
-  perform from subscription_cursors c where (c.subscription_id, c.share) in (select * from unnest(ids, shares))
-    order by c.subscription_id, c.partition, c.slice_from for update;
   -- What their last holders have written until now is what it goes on from.
   with held as (
     update subscription_cursors c set token = t.token, version = 0 from unnest(ids, shares, tokens) t (id, share, token)
@@ -375,6 +382,8 @@ begin
         and d.partition = (l->>'partition')::integer and d.log_epoch = (l->>'logEpoch')::bigint and d."offset" = (l->>'offset')::bigint)
       group by 1) of_each
     where more + (select count(*) from (select from dead_letters d where d.subscription_id = of_each.id limit most + 1) there) > most;
+  -- A dead letter holds its subscription, and who deletes that has it before its cursors.
+  perform from subscriptions s where s.id in (select (l->>'id')::bigint from jsonb_array_elements(letters) l) order by s.id for key share;
   perform from subscription_cursors c
     where (c.subscription_id, c.partition, c.slice_from) in (
       select (i->>'id')::bigint, (i->>'partition')::integer, (i->>'from')::integer from jsonb_array_elements(cursors) i)

@@ -7,7 +7,8 @@
  *   SN3  A dead letter is written with the state in which it is done: both, or neither; and once, however often it is written.
  *   SN4  A share is nobody else's while its holder attends; it goes on where the last holder was. Times are by the store's clock.
  *   SN5  A run that goes on writes that it does, whatever it has: nothing a share, nothing a subscription, until any of that changes. Who has shares is
- *        told again when that is another than it was at a stamp.
+ *        told again when that is another than it was at a stamp. A stamp is of the moment of what comes with it.
+ *   SN6  Who attends waits for nobody, but for who is just taking what it had, as its lease was over: what others have locked is left for the next time.
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -90,7 +91,7 @@ export class CursorStore extends Context.Service<
       attending: Attending,
       lastsMillis: number
     ) => Effect.Effect<Standing | undefined, HeraldError>
-    /** Takes those that nobody has, or that this run has already, each under a new token. */
+    /** Takes those that nobody has, or that this run has already, each under a new token; none when its lease is over, which only `attend` prolongs. */
     readonly claim: (
       run: string,
       shares: ReadonlyArray<{ readonly id: string; readonly share: number }>,

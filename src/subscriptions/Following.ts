@@ -3,6 +3,7 @@
  *
  *   LQ1  A log is asked once for all of them, and what is free is claimed for all, some at a time; nothing is claimed before it is known where its log
  *        ends.
+ *   LQ3  Behind is who has no answer of the log, not who takes long to claim. What is wanted and can't be had was known wrong: it is told again.
  *   LQ2  Each kind of log is followed for itself: one that fails or hangs holds up nothing of the others, and no lease.
  */
 import { Effect, Queue } from "effect"
@@ -47,8 +48,8 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
   const { run, store, definitions, log, fetching, servings, lasts, now, isServed, wake, news } = options
   const soon = yield* Queue.sliding<void>(1)
   let wanted: Wanted = new Map()
-  /** Milliseconds: when it was known last how far the log goes. */
-  let followed = now()
+  /** Milliseconds: when the first of the questions was asked that had no answer since. LQ3 */
+  let unanswered: number | undefined
   /** Begun so far, and whether one is under way. */
   let [claims, isClaiming] = [0, false]
   /** Of what is served, where it ended. */
@@ -98,15 +99,16 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
   const follow = Effect.gen(function* () {
     const [those, its] = [servings(), wanted] // Before its log is asked: what was free then has been with nobody since.
     if (those.length === 0) {
-      followed = now()
+      unanswered = undefined
       return
     }
+    unanswered ??= now()
     const topics = [...new Set(those.map(({ subscription }) => subscription.topicId))]
     const bounds = yield* Effect.timeoutOrElse(log.bounds(topics), {
       duration: PATIENCE,
       orElse: () => noAnswer
     })
-    followed = now()
+    unanswered = undefined // LQ3
     const byTopic = Map.groupBy(bounds, ({ topic }) => topic)
     const shares: Array<{ readonly id: string; readonly share: number }> = []
     for (const serving of those) {
@@ -124,7 +126,11 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
       const serving = byId.get(claimed.id)
       if (serving !== undefined && isServed(serving)) serving.claimed(claimed, serving.ends)
     }
-    for (let at = 0; at < shares.length; at += PAGE) yield* claim(shares.slice(at, at + PAGE), take)
+    for (let at = 0; at < shares.length; at += PAGE) {
+      const page = shares.slice(at, at + PAGE)
+      yield* claim(page, take)
+      for (const { id, share } of page) if (!byId.get(id)!.held.has(share)) byId.get(id)!.hands.stamp = "" // LQ3
+    }
   })
 
   return {
@@ -134,8 +140,8 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
       if (those.size > 0) Queue.offerUnsafe(soon, undefined)
     },
     soon: Queue.take(soon),
-    /** It could not be followed for longer than shares are held. */
-    isBehind: () => now() - followed > lasts,
+    /** It has said nothing for longer than shares are held. */
+    isBehind: () => unanswered !== undefined && now() - unanswered > lasts,
     /** As long as that stays the same, no claim was under way. */
     claiming: () => (isClaiming ? undefined : claims),
     follow

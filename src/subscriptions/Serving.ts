@@ -133,7 +133,9 @@ export class Serving {
     const before = this.subscription
     // What was read before this node wrote that it is in error says nothing of it.
     const untold = this.machine.status === "error" && before.status !== "error" && before.epoch === subscription.epoch
-    if (subscription.lastActivity >= before.lastActivity) {
+    // Times are the store's, whose clock may have been set back. SI5
+    const isCounted = subscription.epoch > before.epoch || subscription.version > before.version
+    if (isCounted || subscription.lastActivity >= before.lastActivity) {
       if (!untold) Object.assign(this.machine, { status, reason, pausedUntil })
       this.become(subscription)
     }

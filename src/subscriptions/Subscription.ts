@@ -5,6 +5,7 @@
  *   SI2  An event is tried at least once and at most `maxAttempts` times; there is no limit that stands for none.
  *   SI4  What is changed of it while it is there takes nothing back: no event that counts as done or failed counts otherwise, and one that has used up
  *        its attempts is among the dead letters as soon as there is a topic for them.
+ *   SI5  That it was moved or changed is known by what is counted: a store whose clock was set back hides none of it.
  *   SI3  Its shares are fixed by its type and the partitions of its topic: each event is in exactly one, and partitions that are added add shares.
  */
 import { exceeds, textProblem } from "../values/Value.ts"

@@ -5,7 +5,7 @@ import { CursorStore } from "../../src/subscriptions/CursorStore.ts"
 import { DEAD_LETTERS } from "../../src/subscriptions/DeadLetter.ts"
 import { SubscriptionStore } from "../../src/subscriptions/SubscriptionStore.ts"
 
-import { flush, letter, make, saved, type Test } from "./SubscriptionWishes.ts"
+import { flush, letter, make, running, saved, type Test } from "./SubscriptionWishes.ts"
 
 export const cursorsContract = (test: Test) => {
   test("SN1 who was overtaken writes nothing, of what others have neither a state nor a dead letter", () =>
@@ -40,6 +40,7 @@ export const cursorsContract = (test: Test) => {
       const shares = Array.from({ length: 16 }, (_, share) => ({ id, share }))
       for (let round = 0; round < 3; round++) {
         const runs = Array.from({ length: 6 }, (_, n) => `run${round}.${n}`)
+        yield* running(runs)
         const claims = yield* Effect.forEach(
           runs,
           (run, n) => cursors.claim(run, n % 2 === 0 ? shares : shares.toReversed(), 60_000),

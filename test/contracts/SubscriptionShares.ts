@@ -3,7 +3,7 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { CursorStore } from "../../src/subscriptions/CursorStore.ts"
 import { SubscriptionStore } from "../../src/subscriptions/SubscriptionStore.ts"
-import { flush, make, saved, type Test } from "./SubscriptionWishes.ts"
+import { flush, make, running, saved, type Test } from "./SubscriptionWishes.ts"
 
 export const sharesContract = (test: Test) => {
   test("SN4 a share is one run's at a time, goes on where the last was, and is free when it is given up or its holder is away", () =>
@@ -34,6 +34,20 @@ export const sharesContract = (test: Test) => {
       yield* Effect.sleep("20 millis")
       const [third] = yield* cursors.claim("a", [share], 60_000)
       assert.isTrue(third!.token > second!.token)
+    }))
+
+  test("SN4 nobody claims whose lease is over, and no claim prolongs one", () =>
+    Effect.gen(function* () {
+      const cursors = yield* CursorStore
+      const { id, topicName } = yield* make("shared")
+      const [a, c] = [`a.${topicName}`, `c.${topicName}`]
+      const shares = [0, 1].map((share) => ({ id, share }))
+      assert.isEmpty(yield* cursors.claim(c, shares, 60_000), "it never said that it is there")
+      yield* cursors.attend(a, [{ id, consumers: 1, lives: [] }], 400)
+      assert.lengthOf(yield* cursors.claim(a, [shares[0]!], 60_000), 1)
+      yield* Effect.sleep("450 millis")
+      assert.isEmpty(yield* cursors.claim(a, shares, 60_000))
+      assert.lengthOf(yield* cursors.claim("b", [shares[0]!], 60_000), 1)
     }))
 
   test("SN4 who attends is known with its consumers, in the order in which it came, and holds what it has", () =>
@@ -106,6 +120,7 @@ export const sharesContract = (test: Test) => {
       const [one, two] = [yield* make("failover"), yield* make("failover")]
       const [a, b] = [`a.${one.topicName}`, `b.${one.topicName}`]
       const both = [one, two].map(({ id }) => ({ id, share: 0 }))
+      yield* running([a, b])
       yield* cursors.claim(a, [both[0]!], 300)
       yield* cursors.claim(a, [both[1]!], 60_000)
       yield* cursors.attend(a, [{ id: two.id, consumers: 1, lives: [] }], 60_000)

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import type { AuditLog } from "../../src/access/AuditLog.ts"
-import type { Claimed, CursorStore, Flush } from "../../src/subscriptions/CursorStore.ts"
+import { type Claimed, CursorStore, type Flush } from "../../src/subscriptions/CursorStore.ts"
 import type { Letter } from "../../src/subscriptions/DeadLetter.ts"
 import type { Begin } from "../../src/subscriptions/Place.ts"
 import type { SavedCursor } from "../../src/subscriptions/SavedCursor.ts"
@@ -41,7 +41,13 @@ export const flush = ({ id, token, cursors }: Claimed, change: Partial<Flush> = 
   ...{ id, slice: cursors[0]!.slice, token, version: 1, saved: saved(), letters: [], ...change }
 })
 
+/** Runs whose leases last, as nobody else claims anything. */
+export const running = (runs: ReadonlyArray<string>) =>
+  Effect.flatMap(CursorStore, ({ attend }) => Effect.forEach(runs, (run) => attend(run, [], 60_000), { discard: true }))
+
+/** The runs `a` and `b` go on. */
 export const make = Effect.fnUntraced(function* (type: SubscriptionType, change: Partial<NewSubscription> = {}) {
   const store = yield* SubscriptionStore
+  yield* running(["a", "b"])
   return yield* store.create(wish(type, change), begins, "someone")
 })

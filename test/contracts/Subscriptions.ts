@@ -66,7 +66,7 @@ export const subscriptionsContract = (test: Test) => {
       const store = yield* SubscriptionStore
       const cursors = yield* CursorStore
       const made = yield* make("failover")
-      const [claimed] = yield* cursors.claim("run", [{ id: made.id, share: 0 }], 60_000)
+      const [claimed] = yield* cursors.claim("a", [{ id: made.id, share: 0 }], 60_000)
       yield* cursors.flush([flush(claimed!)])
       yield* store.extend(made, [...begins, { partition: 2, logEpoch: 9, offset: 0 }])
       const progress = yield* store.progress(made.id)
@@ -78,7 +78,7 @@ export const subscriptionsContract = (test: Test) => {
           [2, 0]
         ]
       )
-      const [again] = yield* cursors.claim("run", [{ id: made.id, share: 0 }], 60_000)
+      const [again] = yield* cursors.claim("a", [{ id: made.id, share: 0 }], 60_000)
       assert.lengthOf(again!.cursors, 3)
     }))
 
@@ -136,7 +136,7 @@ export const subscriptionsContract = (test: Test) => {
       const store = yield* SubscriptionStore
       const cursors = yield* CursorStore
       const made = yield* make("failover")
-      const [claimed] = yield* cursors.claim("run", [{ id: made.id, share: 0 }], 60_000)
+      const [claimed] = yield* cursors.claim("a", [{ id: made.id, share: 0 }], 60_000)
       const one = { attempts: 2, alone: false, cause: "'\"\\ \ufffd", rejected: false }
       const failed = [3, 1, 2, 0].map((due, n) => ({ ...one, offset: 21 + n, due, rejected: due === 0 }))
       yield* cursors.flush([flush(claimed!, { saved: saved({ failed }) })])

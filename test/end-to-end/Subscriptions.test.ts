@@ -203,6 +203,7 @@ describe("subscriptions", () => {
     await runtime.runPromise(
       Effect.gen(function* () {
         const cursors = yield* CursorStore
+        yield* cursors.attend("test", [], 60_000)
         const [claimed] = yield* cursors.claim("test", [{ id, share: 0 }], 60_000)
         const { slice, saved } = claimed!.cursors[0]!
         const letter = (offset: number) => ({

@@ -37,6 +37,7 @@ const dead = Effect.fnUntraced(function* (messages: ReadonlyArray<Message>) {
   yield* (yield* Topics).create({ name: "orders" }, why)
   const made = yield* (yield* Subscriptions).create({ ...named, type: "exclusive" }, why)
   const cursors = yield* CursorStore
+  yield* cursors.attend("run", [], 60_000)
   const [claimed] = yield* cursors.claim("run", [{ id: made.id, share: 0 }], 60_000)
   const { slice, saved } = claimed!.cursors[0]!
   const letters = messages.map((message, offset) => ({

@@ -22,6 +22,18 @@ describe("a subscription as it stands", () => {
     assert.deepStrictEqual([serving.machine.status, serving.machine.reason], ["active", ""])
   })
 
+  it("SI5 that it was moved or changed counts, whatever the time by a clock that was set back", () => {
+    const known = subscriptionOf("shared", { lastActivity: 3_600_000 })
+    const serving = new Serving(known, 0, () => {})
+    serving.stand(standing({ ...known, epoch: 2, lastActivity: 5 }), "run", 1)
+    assert.strictEqual(serving.subscription.epoch, 2)
+    serving.claimed({ id: known.id, epoch: 2, share: 0, token: 1n, cursors: [] }, new Map())
+    assert.deepStrictEqual([...serving.held.keys()], [0])
+    const changed = { ...known, epoch: 2, version: 2, maxAttempts: 7, lastActivity: 4 }
+    serving.stand(standing(changed), "run", 2)
+    assert.deepInclude(serving.machine.subscription, { version: 2, maxAttempts: 7 })
+  })
+
   it("SI4 what is said of it anew counts here, too", () => {
     const known = subscriptionOf("shared", { maxAttempts: 3 })
     const serving = new Serving(known, 0, () => {})

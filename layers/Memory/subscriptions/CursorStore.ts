@@ -19,8 +19,7 @@ export const layer = Layer.effect(
       const before = rows.nodes.get(run)
       const since = before !== undefined && before.consumers > 0 ? before.since : now()
       rows.nodes.set(run, { consumers, lives, isBehind, since })
-      if (before === undefined)
-        for (const held of rows.shares.values()) if (held.run === run) held.until = Number.POSITIVE_INFINITY
+      for (const held of rows.shares.values()) if (held.run === run) held.until = Number.POSITIVE_INFINITY
       if (consumers > 0) rows.subscription = { ...rows.subscription, lastActivity: now() }
     }
 
@@ -69,14 +68,14 @@ export const layer = Layer.effect(
       ]
     }
 
-    const claim = (run: string, id: string, share: number, lasts: number): ReadonlyArray<Claimed> => {
+    const claim = (run: string, id: string, share: number, until: number): ReadonlyArray<Claimed> => {
       const rows = tables.all.get(id)
       const held = rows?.shares.get(share)
       if (rows === undefined || held === undefined) return []
       if (held.run !== run && held.until > now() && tables.isAlive(held.run, now())) return []
       const next = held.token + 1n
       const token = next > BigInt(Math.floor(now())) ? next : BigInt(Math.floor(now()))
-      Object.assign(held, { run, token, until: rows.nodes.has(run) ? Number.POSITIVE_INFINITY : now() + lasts })
+      Object.assign(held, { run, token, until: rows.nodes.has(run) ? Number.POSITIVE_INFINITY : until })
       rows.hands++
       const cursors = [...rows.cursors.values()].filter((row) => row.share === share)
       cursors.sort((a, b) => a.slice.partition - b.slice.partition || a.slice.from - b.slice.from)
@@ -102,8 +101,9 @@ export const layer = Layer.effect(
         }),
       claim: (run, shares, lasts) =>
         Effect.sync(() => {
-          tables.runs.set(run, longer(run, now() + lasts))
-          return shares.flatMap(({ id, share }) => claim(run, id, share, lasts))
+          if (!tables.isAlive(run, now())) return []
+          const until = Math.min(tables.runs.get(run)!, now() + lasts)
+          return shares.flatMap(({ id, share }) => claim(run, id, share, until))
         }),
       flush: (cursors) =>
         Effect.sync(() => {

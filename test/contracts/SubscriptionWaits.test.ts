@@ -1,0 +1,129 @@
+/** What the leases of subscriptions wait for in PostgreSQL, where others have what they touch. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, ManagedRuntime } from "effect"
+import { afterAll, beforeAll } from "vitest"
+import * as Postgres from "../../layers/Postgres/Postgres.ts"
+import { CursorStore } from "../../src/subscriptions/CursorStore.ts"
+import { SubscriptionStore } from "../../src/subscriptions/SubscriptionStore.ts"
+import { clientOptions, connect, type Database, type Session, startDatabase } from "../support/Database.ts"
+import { kinds } from "../support/Twins.ts"
+import { waitUntil } from "../support/waitUntil.ts"
+import { flush, letter, make } from "./SubscriptionWishes.ts"
+
+describe("leases of subscriptions in PostgreSQL", () => {
+  let [database, other]: [Database, Session] = [undefined!, undefined!]
+  const stores = Layer.unwrap(Effect.sync(() => Postgres.layer(clientOptions(database.url)).pipe(Layer.provide(kinds))))
+  const runtime = ManagedRuntime.make(stores)
+
+  beforeAll(async () => {
+    database = await startDatabase()
+    other = await connect(database.url)
+  })
+  afterAll(async () => {
+    await other[Symbol.asyncDispose]()
+    await runtime.dispose()
+    await database[Symbol.asyncDispose]()
+  })
+
+  const does = (statement: string) => Effect.promise(() => other.query(statement))
+  /** So many wait for a lock. */
+  const waiting = (count: number) =>
+    Effect.promise(() =>
+      waitUntil(`${count} waiting`, async () => {
+        const [row] = await other.query("select count(*)::int as n from pg_locks where not granted")
+        return row!["n"] === count
+      })
+    )
+  /** Held up for as long as that takes: by a connection without a time-out. */
+  const claiming = (run: string, shares: ReadonlyArray<{ readonly id: string; readonly share: number }>) =>
+    Effect.acquireRelease(
+      Effect.promise(() => connect(database.url)),
+      (session) => Effect.promise(() => session[Symbol.asyncDispose]())
+    ).pipe(
+      Effect.flatMap((session) => {
+        const wanted = JSON.stringify(shares.map(({ id, share }) => [id, share]))
+        return Effect.promise(() => session.query(`select herald_cursors_claim('${run}', '${wanted}', '60 s')`))
+      }),
+      Effect.scoped,
+      Effect.forkChild
+    )
+  /** Another has done these statements, and is not at its end yet. */
+  const beside = <A, E, R>(statements: ReadonlyArray<string>, body: Effect.Effect<A, E, R>) =>
+    Effect.gen(function* () {
+      yield* does("begin")
+      for (const statement of statements) yield* does(statement)
+      return yield* body
+    }).pipe(Effect.ensuring(does("rollback")))
+  const attending = (id: string) => ({ id, consumers: 1, lives: [] })
+
+  it("SN6 who attends waits for no claim that is held up, neither its own nor another's, and has its lease", () =>
+    runtime.runPromise(
+      Effect.gen(function* () {
+        const cursors = yield* CursorStore
+        const [one, two] = [yield* make("shared"), yield* make("shared")]
+        const shares = [one, two].map(({ id }) => ({ id, share: 0 }))
+        const both = [attending(one.id), attending(two.id)]
+        yield* cursors.attend("a", both, 60_000)
+        yield* cursors.claim("a", [shares[0]!], 60_000)
+        yield* cursors.attend("a", both, 1)
+        yield* beside(
+          [`delete from subscriptions where id = ${two.id}`],
+          Effect.gen(function* () {
+            const its = yield* claiming("b", shares)
+            yield* waiting(1)
+            yield* cursors.attend("a", both, 60_000) // of a lease that was over
+            const own = yield* claiming("a", shares)
+            yield* waiting(2)
+            yield* cursors.attend("a", [], 60_000)
+            const [standing] = yield* cursors.attend("a", both, 60_000)
+            assert.deepStrictEqual(standing!.nodes, [{ run: "a", consumers: 1, lives: [] }])
+            yield* does("commit")
+            yield* Fiber.join(its)
+            yield* Fiber.join(own)
+            const [last] = yield* cursors.attend("a", both, 60_000)
+            assert.strictEqual(last!.shares![0]!.run, "a")
+          })
+        )
+      })
+    ))
+
+  it("SN6 who attends waits for no share that others have, and does what is left of it the next time", () =>
+    runtime.runPromise(
+      Effect.gen(function* () {
+        const cursors = yield* CursorStore
+        const [one, two] = [yield* make("shared"), yield* make("shared")]
+        yield* cursors.attend("a", [attending(two.id)], 60_000)
+        const share = ({ id }: { readonly id: string }) => ({ id, share: 0 })
+        yield* cursors.claim("a", [share(one), share(two)], 60_000)
+        const locked = `select from subscription_shares where run = 'a' and subscription_id in (${one.id}, ${two.id}) for update`
+        yield* beside([locked], cursors.attend("a", [attending(one.id)], 60_000))
+        const untils = does(
+          `select until = 'infinity' as its from subscription_shares where run = 'a' and subscription_id in (${one.id}, ${two.id}) order by subscription_id`
+        )
+        assert.deepStrictEqual(yield* untils, [{ its: false }, { its: true }])
+        yield* cursors.attend("a", [attending(one.id)], 60_000)
+        assert.deepStrictEqual(yield* untils, [{ its: true }, { its: false }])
+      })
+    ))
+
+  it("SN3 a dead letter is written, and its subscription deleted, where both come at once", () =>
+    runtime.runPromise(
+      Effect.gen(function* () {
+        const [store, cursors] = [yield* SubscriptionStore, yield* CursorStore]
+        const { id, topicName } = yield* make("shared")
+        const [claimed] = yield* cursors.claim("a", [{ id, share: 0 }], 60_000)
+        const [written, gone] = yield* beside(
+          [`select from subscription_cursors where subscription_id = ${id} for update`],
+          Effect.gen(function* () {
+            const writing = yield* Effect.forkChild(cursors.flush([flush(claimed!, { letters: [letter()] })]))
+            yield* waiting(1)
+            const removing = yield* Effect.forkChild(store.remove(topicName, "s"))
+            yield* waiting(2)
+            yield* does("commit")
+            return [yield* Fiber.join(writing), yield* Fiber.join(removing)] as const
+          })
+        )
+        assert.deepStrictEqual([written, gone], [{ lost: [], full: [] }, true])
+      })
+    ))
+})
