@@ -32,14 +32,19 @@ export const makeAsking = Effect.fnUntraced(function* (log: Log): Effect.fn.Retu
     waiting = new Map()
     isAsked = its.size > 0
     if (!isAsked) return
-    fork(log.bounds([...its.keys()]), (exit) => {
-      const found = Exit.map(exit, (all) => Map.groupBy(all, ({ topic }) => topic))
-      for (const [topic, answers] of its) {
-        const own = Exit.map(found, (all): ReadonlyArray<Bounds> => all.get(topic) ?? [])
-        for (const answer of answers) answer(own)
+    const unknown = new Map<number, HeraldError>()
+    fork(
+      log.bounds([...its.keys()], (topic, why) => unknown.set(topic, why)),
+      (exit) => {
+        const found = Exit.map(exit, (all) => Map.groupBy(all, ({ topic }) => topic))
+        for (const [topic, answers] of its) {
+          const why = unknown.get(topic) // TL7
+          const own = why ? Exit.fail(why) : Exit.map(found, (all): ReadonlyArray<Bounds> => all.get(topic) ?? [])
+          for (const answer of answers) answer(own)
+        }
+        next()
       }
-      next()
-    })
+    )
   }
 
   const times = new Map<string, Array<Answer<Place | undefined>>>()

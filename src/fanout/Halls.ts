@@ -161,8 +161,14 @@ export const makeHalls = Effect.fnUntraced(function* (options: HallsOptions) {
   const poll = Effect.fnUntraced(function* (log: Log) {
     const its = [...halls.values()].map(({ hall }) => hall).filter((hall) => hall.log === log)
     if (its.length === 0) return
-    const bounds = Map.groupBy(yield* log.bounds(its.map(({ topic }) => topic.id)), ({ topic }) => topic)
+    const unknown = new Set<number>()
+    const all = yield* log.bounds(
+      its.map(({ topic }) => topic.id),
+      (topic) => unknown.add(topic)
+    )
+    const bounds = Map.groupBy(all, ({ topic }) => topic)
     for (const hall of its) {
+      if (unknown.has(hall.topic.id)) continue // TL7
       const found = bounds.get(hall.topic.id)
       if (found === undefined) gone(hall)
       else hall.reaches(found)

@@ -8,6 +8,7 @@
  *   MJ5 in Projecting.ts
  */
 import { Clock, Duration, Effect, FiberMap, Latch, Layer, Metric } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
 import { Placement } from "../placement/Placement.ts"
 import { every } from "../telemetry/Every.ts"
 import { gauge } from "../telemetry/Metrics.ts"
@@ -148,10 +149,20 @@ const make = Effect.fnUntraced(function* ({ topics, keepMillis }: ProjectorsOpti
   /** MP2 */
   const poll = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
+    let failed: HeraldError | undefined
+    const note = (why: HeraldError) => (failed = why)
     for (const [, log] of logs.all) {
       const its = new Set([...owned.values()].filter((one) => one.log === log).map(({ partition }) => partition.topic))
       if (its.size === 0) continue
-      for (const bounds of yield* log.bounds([...its])) {
+      const all = Effect.catch(
+        log.bounds([...its], (_, why) => note(why)),
+        (why) =>
+          Effect.as(
+            Effect.sync(() => note(why)),
+            []
+          )
+      )
+      for (const bounds of yield* all) {
         const one = owned.get(partitionKey(bounds))
         if (one !== undefined) look(one, bounds, now)
       }
@@ -159,6 +170,7 @@ const make = Effect.fnUntraced(function* ({ topics, keepMillis }: ProjectorsOpti
     let behind = 0
     for (const one of owned.values()) behind += one.behind
     yield* Effect.andThen(Metric.update(ownedGauge, owned.size), Metric.update(behindGauge, behind))
+    if (failed !== undefined) return yield* failed // It is told, and the others have theirs. TL7
   })
 
   yield* Effect.forkScoped(every("topics with market data were not listed", LIST, register))

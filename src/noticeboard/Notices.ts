@@ -52,10 +52,16 @@ const make = Effect.fnUntraced(function* ({ run, node }: NoticesOptions) {
         const its = page.topics.filter((topic) => topic.log === kind)
         if (its.length === 0) continue
         // One log that is away holds up no other.
-        const bounds = yield* Effect.catch(log.bounds(its.map(({ id }) => id)), () => Effect.undefined)
+        const unknown = new Set<number>()
+        const asked = log.bounds(
+          its.map(({ id }) => id),
+          (topic) => unknown.add(topic)
+        )
+        const bounds = yield* Effect.catch(asked, () => Effect.undefined)
         if (bounds === undefined) continue
         const byTopic = Map.groupBy(bounds, ({ topic }) => topic)
-        yield* board.put(fitting(its.map((topic) => topicNotice(topic, byTopic.get(topic.id) ?? [], now()))))
+        const told = its.filter(({ id }) => !unknown.has(id)) // TL7
+        yield* board.put(fitting(told.map((topic) => topicNotice(topic, byTopic.get(topic.id) ?? [], now()))))
       }
       const last = page.topics.at(-1)
       if (!page.more || last === undefined) return

@@ -2,7 +2,7 @@
  * How far a log's partitions go that rules route from. State.
  *
  *   ZK3  A log is asked once for all parts of a node, however many want to know: whoever asks gets an answer that was asked for behind the time that it
- *        names.
+ *        names. What can't be known of one topic (TL7) is as it was known last, and holds up no other.
  */
 import { Effect, Semaphore } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -34,11 +34,13 @@ export const makeEnds = ({ log, topics, now }: EndsOptions) => {
         const its = topics()
         if (asked >= since && of === its) return Effect.succeed(ends.get(slice) ?? [])
         const at = now()
-        const bounds = its.length === 0 ? Effect.succeed([]) : log.bounds(its)
+        const unknown = new Set<number>()
+        const bounds = its.length === 0 ? Effect.succeed([]) : log.bounds(its, (topic) => unknown.add(topic))
         return Effect.map(bounds, (all) => {
           asked = at
           of = its
-          ends = Map.groupBy(all, sliceOf)
+          const before = unknown.size === 0 ? [] : [...ends.values()].flat()
+          ends = Map.groupBy([...all, ...before.filter(({ topic }) => unknown.has(topic))], sliceOf)
           return ends.get(slice) ?? []
         })
       })

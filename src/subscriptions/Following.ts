@@ -4,10 +4,12 @@
  *   LQ1  A log is asked once for all of them, and what is free is claimed for all, some at a time; nothing is claimed before it is known where its log
  *        ends.
  *   LQ3  Behind is who has no answer of the log, not who takes long to claim. What is wanted and can't be had was known wrong: it is told again.
+ *   LQ4  One topic of which that can't be known, or one subscription that can't be given its partitions, holds up nothing of the others: behind is who
+ *        has no answer of a topic.
  *   LQ2  Each kind of log is followed for itself: one that fails or hangs holds up nothing of the others, and no lease.
  */
 import { Effect, Queue } from "effect"
-import { failure } from "../errors/HeraldError.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { Bounds } from "../topics/Piece.ts"
 import type { Log } from "../topics/TopicLog.ts"
 import type { Claimed, CursorStore } from "./CursorStore.ts"
@@ -48,8 +50,8 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
   const { run, store, definitions, log, fetching, servings, lasts, now, isServed, wake, news } = options
   const soon = yield* Queue.sliding<void>(1)
   let wanted: Wanted = new Map()
-  /** Milliseconds: when the first of the questions was asked that had no answer since. LQ3 */
-  let unanswered: number | undefined
+  /** By topic, milliseconds: when the first of the questions was asked that had no answer since. LQ3, LQ4 */
+  let unanswered = new Map<number, number>()
   /** Begun so far, and whether one is under way. */
   let [claims, isClaiming] = [0, false]
   /** Of what is served, where it ended. */
@@ -99,24 +101,34 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
   const follow = Effect.gen(function* () {
     const [those, its] = [servings(), wanted] // Before its log is asked: what was free then has been with nobody since.
     if (those.length === 0) {
-      unanswered = undefined
+      unanswered = new Map()
       return
     }
-    unanswered ??= now()
     const topics = [...new Set(those.map(({ subscription }) => subscription.topicId))]
-    const bounds = yield* Effect.timeoutOrElse(log.bounds(topics), {
-      duration: PATIENCE,
-      orElse: () => noAnswer
-    })
-    unanswered = undefined // LQ3
+    const asked = now()
+    unanswered = new Map(topics.map((topic) => [topic, unanswered.get(topic) ?? asked]))
+    const unknown = new Map<number, HeraldError>()
+    let failed: HeraldError | undefined
+    const bounds = yield* Effect.timeoutOrElse(
+      log.bounds(topics, (topic, why) => unknown.set(topic, (failed = why))),
+      {
+        duration: PATIENCE,
+        orElse: () => noAnswer
+      }
+    )
+    for (const topic of topics) if (!unknown.has(topic)) unanswered.delete(topic)
     const byTopic = Map.groupBy(bounds, ({ topic }) => topic)
     const shares: Array<{ readonly id: string; readonly share: number }> = []
     for (const serving of those) {
       const { id, topicId } = serving.subscription
+      if (unknown.has(topicId)) continue
       const known = byTopic.get(topicId) ?? []
       serving.bounded(known)
       if (serving.seats.size === 0) continue
-      const again = yield* extended(serving, known)
+      const again = yield* Effect.catch(extended(serving, known), (why) => {
+        failed = why
+        return Effect.succeed([])
+      })
       const free = (its.get(id) ?? []).filter((share) => !serving.held.has(share))
       for (const share of [...again, ...free]) shares.push({ id, share })
     }
@@ -131,6 +143,7 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
       yield* claim(page, take)
       for (const { id, share } of page) if (!byId.get(id)!.held.has(share)) byId.get(id)!.hands.stamp = "" // LQ3
     }
+    if (failed !== undefined) return yield* failed // It is told, and the others have theirs.
   })
 
   return {
@@ -140,8 +153,8 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
       if (those.size > 0) Queue.offerUnsafe(soon, undefined)
     },
     soon: Queue.take(soon),
-    /** It has said nothing for longer than shares are held. */
-    isBehind: () => unanswered !== undefined && now() - unanswered > lasts,
+    /** The log has said nothing of that topic for longer than shares are held. */
+    isBehind: (topic: number) => now() - (unanswered.get(topic) ?? now()) > lasts,
     /** As long as that stays the same, no claim was under way. */
     claiming: () => (isClaiming ? undefined : claims),
     follow

@@ -38,8 +38,8 @@ export const makeLeasing = Effect.fnUntraced(function* (options: LeasingOptions)
   /** Milliseconds: until then shares are held for sure. SO3 */
   let holds = Number.NEGATIVE_INFINITY
 
-  const attendingOf = (id: string, { seats, lives, hands }: Serving): Attending => {
-    const isBehind = followings.get(kindOf(id))!.isBehind() // LZ2
+  const attendingOf = (id: string, { seats, lives, hands, subscription }: Serving): Attending => {
+    const isBehind = followings.get(kindOf(id))!.isBehind(subscription.topicId) // LZ2
     return { id, consumers: seats.size, lives, isBehind, stamp: hands.stamp }
   }
 

@@ -8,6 +8,8 @@
  *   TL4  Nobody owns a partition: any node appends to it, and one that was away for long does no harm. What is right of a producer is decided where the
  *        offsets are given.
  *   TL5  What can't be read as it was written is a gap that says so, and never left out in silence.
+ *   TL7  What can't be known of one topic is not the answer for others: who asks for several and takes the unknown is answered within seconds, for all
+ *        that is known by then.
  *   TL6  Events of a partition are in the order of the times at which they came, so the first at or after a time is found exactly.
  */
 import { Context, type Effect, type Scope } from "effect"
@@ -42,6 +44,8 @@ export interface LogTopics {
   readonly open: (topic: number, producer: string) => Effect.Effect<Opened["sequences"], HeraldError>
 }
 
+export type Unknown = (topic: number, why: HeraldError) => void
+
 /** What every kind of log has. */
 export interface Log {
   /**
@@ -57,8 +61,14 @@ export interface Log {
   ) => Effect.Effect<Read | undefined, HeraldError>
   /** The first event that came at that time or later; where there is none yet, the end. Milliseconds since 1970. TL6 */
   readonly find: (partition: PartitionId, time: number) => Effect.Effect<Place | undefined, HeraldError>
-  /** Of all partitions of these topics, those that are there. */
-  readonly bounds: (topics: ReadonlyArray<number>) => Effect.Effect<ReadonlyArray<Bounds>, HeraldError>
+  /**
+   * Of all partitions of these topics, those that are there. `unknown` is called with each topic of which that can't be known now, and it is left out;
+   * who gives none is failed by the first of them. TL7
+   */
+  readonly bounds: (
+    topics: ReadonlyArray<number>,
+    unknown?: Unknown
+  ) => Effect.Effect<ReadonlyArray<Bounds>, HeraldError>
   /** Ends what is before an offset: it is not read any more, and its room is given back later. Returns the new bounds. */
   readonly trim: (partition: PartitionId, before: number) => Effect.Effect<Bounds | undefined, HeraldError>
   /**

@@ -74,6 +74,8 @@ export const topicLogsContract = (test: Test, { begins = false } = {}) => {
       const end = yield* read({ topic: id, partition: 0 }, { ...start, offset: 1 }, options)
       assert.deepStrictEqual(end, { ...nothing, next: 1 })
       assert.deepStrictEqual(yield* bounds([id + 1_000_000]), [])
+      const unknown = () => assert.fail("what is not there is known") // TL7
+      assert.deepStrictEqual((yield* bounds([id + 1_000_000, id, id + 1_000_001], unknown))[0]?.topic, id)
       assert.deepStrictEqual(yield* bounds([]), [])
       if (begins) return
       const nowhere = { topic: id, partition: 1 }

@@ -22,7 +22,7 @@ const followed = Effect.fnUntraced(function* () {
         Effect.sync(() => {
           its.claims++
           its.now += LASTS + 1
-          assert.isFalse(following.isBehind())
+          assert.isFalse(following.isBehind(host.serving.subscription.topicId))
           return shares.flatMap(
             ({ id, share }): Array<Claimed> =>
               its.has.includes(share) ? [{ id, share, epoch: 1, token: 1n, cursors: [] }] : []
@@ -36,23 +36,23 @@ const followed = Effect.fnUntraced(function* () {
 describe("Following", () => {
   it.effect("LQ3 who takes long to claim is not behind; who asked and has no answer is", () =>
     Effect.gen(function* () {
-      const { its, following, follow } = yield* followed()
+      const { host, its, following, follow } = yield* followed()
       following.want(new Map([["1", Array.from({ length: 600 }, (_, share) => share)]]))
       yield* follow
       assert.strictEqual(its.claims, 2)
       its.now += 10 * LASTS
-      assert.isFalse(following.isBehind(), "it did not ask")
+      assert.isFalse(following.isBehind(host.serving.subscription.topicId), "it did not ask")
       its.isSick = true
       yield* follow
       its.now += LASTS
       yield* follow
-      assert.isFalse(following.isBehind())
+      assert.isFalse(following.isBehind(host.serving.subscription.topicId))
       its.now++
-      assert.isTrue(following.isBehind())
+      assert.isTrue(following.isBehind(host.serving.subscription.topicId))
       its.isSick = false
       following.want(new Map())
       yield* follow
-      assert.isFalse(following.isBehind())
+      assert.isFalse(following.isBehind(host.serving.subscription.topicId))
     })
   )
 

@@ -10,11 +10,12 @@ import { messagesOf } from "../../../src/topics/Frames.ts"
 import { KafkaLog } from "../../../src/topics/KafkaLog.ts"
 import { LogState } from "../../../src/topics/LogState.ts"
 import type { Message } from "../../../src/topics/Message.ts"
-import { type Bounds, type PartitionId, partitionKey, type Read } from "../../../src/topics/Piece.ts"
+import { type PartitionId, partitionKey, type Read } from "../../../src/topics/Piece.ts"
 import { kafkaName } from "../../../src/topics/Topic.ts"
 import { MOST_READ } from "../../../src/topics/TopicLog.ts"
 import { connectionOf, farewell, type KafkaOptions } from "../connection/Connection.ts"
 import { deadLetters } from "../connection/Topic.ts"
+import { boundsOf } from "./AllBounds.ts"
 import { Brokers } from "./Brokers.ts"
 import { Lane } from "./Lane.ts"
 import { makeManaging } from "./Managing.ts"
@@ -181,6 +182,8 @@ export const layer = (options: KafkaOptions) =>
       })
       yield* Effect.forkScoped(every("topics in Kafka were not looked at", LOOK, look))
 
+      const bounds = boundsOf(partitions.bounds, () => clock.monotonicTimeNanosUnsafe())
+
       return KafkaLog.of({
         append,
         read: (id, from, { maxBytes }) => read(id, from, maxBytes),
@@ -200,15 +203,7 @@ export const layer = (options: KafkaOptions) =>
           const offset = found >= 0 ? Math.max(found, yield* at(EARLIEST)) : yield* at(LATEST)
           return { epoch: history.epoch, offset }
         }),
-        bounds: (topics) =>
-          Effect.map(
-            Effect.forEach(
-              [...new Set(topics)].toSorted((a, b) => a - b),
-              partitions.bounds,
-              { concurrency: 8 }
-            ),
-            (all): ReadonlyArray<Bounds> => all.flat()
-          ),
+        bounds,
         trim,
         hints: (grown) =>
           Effect.asVoid(

@@ -1,0 +1,60 @@
+/** How far several topics in Kafka go, when one of them is gone there. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, ManagedRuntime } from "effect"
+import { afterAll, beforeAll } from "vitest"
+import * as KafkaLog from "../../layers/Kafka/topics/TopicLog.ts"
+import * as Postgres from "../../layers/Postgres/Postgres.ts"
+import { KafkaLog as Port } from "../../src/topics/KafkaLog.ts"
+import { clientOptions, type Database, startDatabase } from "../support/Database.ts"
+import { KafkaServer } from "../support/Kafka.ts"
+import { kafkaOptions, kafkaTopics } from "../support/KafkaTopics.ts"
+import { newTopic } from "../support/Topics.ts"
+import { kinds } from "../support/Twins.ts"
+import { waitUntil } from "../support/waitUntil.ts"
+
+let database: Database
+let kafka: KafkaServer
+const node = ManagedRuntime.make(
+  Layer.unwrap(
+    Effect.sync(() => {
+      const stores = Postgres.layer(clientOptions(database.url)).pipe(Layer.provide(kinds))
+      return Layer.provideMerge(kafkaTopics, Layer.provideMerge(KafkaLog.layer(kafkaOptions(kafka)), stores))
+    })
+  )
+)
+
+beforeAll(async () => {
+  kafka = await KafkaServer.start()
+  database = await startDatabase()
+})
+afterAll(async () => {
+  await node.dispose()
+  await database[Symbol.asyncDispose]()
+  await kafka[Symbol.asyncDispose]()
+})
+
+describe("topics in Kafka", () => {
+  it("TL7 one that is gone in Kafka, in the middle of three, is told, and the others are answered", async () => {
+    const [before, gone, after] = [
+      await node.runPromise(newTopic()),
+      await node.runPromise(newTopic()),
+      await node.runPromise(newTopic())
+    ]
+    const admin = kafka.client.admin()
+    await admin.connect()
+    await admin.deleteTopics({ topics: [gone.name] })
+    await admin.disconnect()
+    const { bounds } = await node.runPromise(Port)
+    const alone = () => node.runPromise(Effect.result(bounds([gone.id])))
+    await waitUntil("that it is gone", async () => (await alone())._tag === "Failure")
+    const unknown: Array<unknown> = []
+    const known = await node.runPromise(
+      bounds([after.id, gone.id, before.id], (topic, why) => void unknown.push(topic, why.name))
+    )
+    assert.deepStrictEqual(
+      known.map(({ topic }) => topic),
+      [before.id, after.id]
+    )
+    assert.deepStrictEqual(unknown, [gone.id, "TopicLogUnavailable"])
+  }, 60_000)
+})
