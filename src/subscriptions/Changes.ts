@@ -1,7 +1,7 @@
 /**
  * Use cases that change a subscription while it is there.
  *
- *   OB5 in Subscriptions.ts
+ *   OB5, OB8 in Subscriptions.ts
  */
 import { Effect } from "effect"
 import type { CommitOptions } from "../commits/Request.ts"
@@ -76,9 +76,16 @@ export const changesOf = ({ store, found, changing, deadLetterProblem }: Changin
     const note = yield* changing(named, options)
     if (millis !== null && !(Number.isInteger(millis) && millis >= 1 && millis <= LONGEST_PAUSE))
       return yield* invalid(`a pause with an end has 1 to ${LONGEST_PAUSE} milliseconds`)
-    const inError = ({ status, reason }: Subscription) =>
-      status === "error" ? `it is in error, and hands out nothing: ${reason}` : undefined // OB5
+    const inError = ({ status, reason }: Subscription) => {
+      if (status === "stopped") return "it is stopped, and has no consumers" // OB8
+      return status === "error" ? `it is in error, and hands out nothing: ${reason}` : undefined // OB5
+    }
     return yield* changed(named, { status: "paused", reason: "", pausedMillis: millis }, inError, note)
+  })
+
+  const stop = Effect.fn("Subscriptions.stop")(function* (named: Named, options: CommitOptions) {
+    const note = yield* changing(named, options)
+    return yield* changed(named, { status: "stopped", reason: "", pausedMillis: null }, () => undefined, note)
   })
 
   const resume = Effect.fn("Subscriptions.resume")(function* (named: Named, options: CommitOptions) {
@@ -86,5 +93,5 @@ export const changesOf = ({ store, found, changing, deadLetterProblem }: Changin
     return yield* changed(named, { status: "active", reason: "", pausedMillis: null }, () => undefined, note)
   })
 
-  return { update, pause, resume }
+  return { update, pause, stop, resume }
 }

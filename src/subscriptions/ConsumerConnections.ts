@@ -103,6 +103,7 @@ const endings = {
   slow: () => failure("SlowConsumer", "what waited for this consumer took too much room"),
   replaced: () => failure("ConsumerReplaced", "another consumer of this name came"),
   deleted: () => failure("NoSuchSubscription", "the subscription was deleted"),
+  stopped: () => failure("SubscriptionStopped", "somebody stopped the subscription, so its consumers are sent away"),
   lost: () =>
     failure("ReceiptLost", "answers were not durable when their share of the subscription went to another node")
 } as const

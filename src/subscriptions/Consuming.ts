@@ -8,6 +8,8 @@
  *        is over for which it held its shares.
  *   SO4  Leases are prolonged by one statement for all subscriptions, which waits for no log and for no claim.
  *   SO5  Times between which something happens here are by a clock that does not jump.
+ *   SO6  A subscription that is stopped has no consumers: none is let in, and those that are there are sent away as soon as their node has said again
+ *        what it serves. What they had and had not answered comes again once it is resumed, and counts as no attempt.
  */
 import { Clock, Context, Effect, Fiber, FiberMap, Layer, Option, Queue, type Scope } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
@@ -72,7 +74,7 @@ export class Consuming extends Context.Service<
   {
     /**
      * Until the scope closes; whoever calls has looked at rights. A name is one consumer's of each principal. Fails `NoSuchTopic`,
-     * `NoSuchSubscription`, `SubscriptionTaken`, `NoKafka` for a topic whose log is not here, and as the stores.
+     * `NoSuchSubscription`, `SubscriptionTaken`, `SubscriptionStopped`, `NoKafka` for a topic whose log is not here, and as the stores.
      */
     readonly join: (wish: Wish, principal: string) => Effect.Effect<Joined, HeraldError, Scope.Scope>
   }
@@ -184,6 +186,8 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
   ): Effect.fn.Return<Joined, HeraldError, Scope.Scope> {
     const { topicName, subscriptionName, life } = wish
     const { subscription, topic } = yield* found(wish)
+    if (subscription.status === "stopped")
+      return yield* failure("SubscriptionStopped", `${subscriptionName} on ${topicName} is stopped, and lets nobody in`)
     const taken = failure("SubscriptionTaken", `${subscriptionName} on ${topicName} has a consumer already`)
     const serving = yield* begin(subscription, topic)
     const { id } = subscription
@@ -193,6 +197,7 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
     let counts = true
     // It may have ended since, as nobody was there.
     if (servings.get(id) !== serving) return yield* join(wish, principal)
+    serving.heard(subscription)
     const seat = yield* Effect.acquireRelease(
       Effect.sync(() => serving.join(name, session, now(), life)),
       () =>

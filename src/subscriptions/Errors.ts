@@ -65,6 +65,16 @@ export const errors = {
     http: 409,
     exit: 5
   },
+  SubscriptionStopped: {
+    code: "HRLD-2096",
+    title: "The subscription is stopped",
+    cause:
+      "Somebody stopped it: its consumers were sent away, and none is let in. Its position, retries and dead letters stay.",
+    fix: "Once it may go on: `herald subscription resume <topic> <name>`; then start its consumers.",
+    grpc: 9,
+    http: 409,
+    exit: 5
+  },
   SlowConsumer: {
     code: "HRLD-2089",
     title: "The consumer took nothing of what it was sent",

@@ -12,6 +12,8 @@ const MOST = 8 * BYTES
 /** Bytes that something small counts as. */
 const SMALL = 64
 
+export type Ending = "slow" | "replaced" | "deleted" | "stopped"
+
 export interface Event {
   readonly offset: number
   /** From 1. */
@@ -58,7 +60,7 @@ export type Output =
       readonly hash: number
     }
   /** There is nothing more to come: it comes again, or gives up. */
-  | { readonly is: "ended"; readonly why: "slow" | "replaced" | "deleted" }
+  | { readonly is: "ended"; readonly why: Ending }
 
 const bytesOf = (output: Output): number =>
   output.is === "delivery" ? output.events.reduce((sum, { event }) => sum + event.length + SMALL, SMALL) : SMALL
@@ -93,7 +95,7 @@ export class Seat {
     else Queue.offerUnsafe(this.#queue, output)
   }
 
-  end(why: "slow" | "replaced" | "deleted"): void {
+  end(why: Ending): void {
     if (this.#ended) return
     this.#ended = true
     Queue.offerUnsafe(this.#queue, { is: "ended", why })

@@ -15,6 +15,7 @@ import type { Claimed, Standing } from "./CursorStore.ts"
 import { Dispatch } from "./Dispatch.ts"
 import type { Body, Gathered } from "./Gathered.ts"
 import { Hands } from "./Hands.ts"
+import { Heard, sendAway } from "./Heard.ts"
 import { cursorOf, type Held, keepTo, standingOf } from "./Held.ts"
 import type { Read } from "./Item.ts"
 import { letterRoom } from "./Letters.ts"
@@ -51,6 +52,7 @@ export class Serving {
   subscription: Subscription
   readonly #wake: () => void
   readonly #skew: () => number
+  readonly #heard: Heard
   /** Its status, and why nothing goes out, as it was told last. */
   shown = ""
   /** That it has in all, whoever holds them. */
@@ -69,9 +71,15 @@ export class Serving {
     // Larger than those of the processes before.
     const tokens = (now + skew()) * 1_024
     this.machine = new Dispatch(subscription, { budget: BUDGET, tokens, ...(tally && { tally }) })
+    this.#heard = new Heard(this.machine, subscription)
     this.saving = new Saving(this.machine, { id: subscription.id, room, skew })
     if (subscription.pausedUntil !== null) this.machine.pausedUntil = subscription.pausedUntil - skew()
     this.absent = new Absent((session, counts) => this.machine.leave(session, this.#now, counts))
+  }
+
+  /** What somebody who comes has read of it: that it is not stopped. */
+  heard(subscription: Subscription): void {
+    this.#heard.coming(subscription, this.#skew())
   }
 
   /** Undefined: somebody else has it, and it is exclusive. `life`: 0 where it says none. */
@@ -124,21 +132,12 @@ export class Serving {
   }
 
   #stand(standing: Standing, run: string, now: number): ReadonlyArray<number> {
-    const { subscription, nodes, now: at } = standing
-    const { status, reason } = subscription
-    const pausedUntil = subscription.pausedUntil === null ? null : subscription.pausedUntil - at + now
+    const { subscription, nodes } = standing
     this.#now = now
     for (const node of nodes) if (node.run !== run) this.absent.seen(node.lives)
     if (subscription.epoch !== this.subscription.epoch) for (const share of [...this.held.keys()]) this.lose(share)
-    const before = this.subscription
-    // What was read before this node wrote that it is in error says nothing of it.
-    const untold = this.machine.status === "error" && before.status !== "error" && before.epoch === subscription.epoch
-    // Times are the store's, whose clock may have been set back. SI5
-    const isCounted = subscription.epoch > before.epoch || subscription.version > before.version
-    if (isCounted || subscription.lastActivity >= before.lastActivity) {
-      if (!untold) Object.assign(this.machine, { status, reason, pausedUntil })
-      this.become(subscription)
-    }
+    if (this.#heard.standing(standing, this.subscription, now)) this.become(subscription)
+    if (this.machine.status === "stopped") sendAway(this.seats, this.machine, now)
     for (const share of this.hands.hear(standing, run, this.held)) this.lose(share)
     const quota = quotasOf(this.hands.count, nodes, this.hands.holder).get(run) ?? 0
     const until = now + subscription.ackTimeoutMillis

@@ -5,6 +5,7 @@
  *   SM2  Who sets the position anew ends all that was: nobody who hands it out, or writes how far it is, may do so any more without claiming it again.
  *   SM3  A dead letter is kept until somebody removes it, with all that is needed to publish it again.
  *   SM5  What is said of it is changed by whoever knows its version, one after the other: none is lost.
+ *   SM6  What is stopped is only resumed: no pause and no error is written over it.
  *   SM4  What somebody does is in the audit log with it: both, or neither. `note`: who and why; what the system does by itself has none.
  */
 import { Context, type Effect } from "effect"
@@ -76,7 +77,7 @@ export class SubscriptionStore extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<Subscription>, HeraldError>
     /** With its cursors and dead letters. False: there is none. */
     readonly remove: (topicName: string, subscriptionName: string, note?: Note) => Effect.Effect<boolean, HeraldError>
-    /** Undefined: there is none, or its epoch is another by now. */
+    /** Undefined: there is none, its epoch is another by now, or it is stopped and is to be paused or in error. SM6 */
     readonly change: (
       subscription: Pick<Subscription, "id" | "epoch">,
       change: StatusChange,

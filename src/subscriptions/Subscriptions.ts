@@ -6,6 +6,7 @@
  *   OB3  A creation that comes again with an idempotency key finds what the first one made, as long as it was not moved.
  *   OB4  A subscription of a topic that was deleted is none, whatever has the topic's name now.
  *   OB5  What is in error is not paused over: only whoever resumes it ends that.
+ *   OB8  Whatever state it is in, it can be stopped: then it has no consumers until it is resumed, and its position, retries and dead letters stay.
  */
 import { Context, Effect, Layer, Result } from "effect"
 import { requireTopic } from "../access/RequireTopic.ts"
@@ -102,7 +103,9 @@ export class Subscriptions extends Context.Service<
       millis: number | null,
       options: CommitOptions
     ) => Effect.Effect<Subscription, HeraldError>
-    /** Out of a pause or an error. Fails besides `SubscriptionConflict`. */
+    /** Sends its consumers away, and lets none in until it is resumed. Fails besides `SubscriptionConflict`. OB8 */
+    readonly stop: (named: Named, options: CommitOptions) => Effect.Effect<Subscription, HeraldError>
+    /** Out of a pause, a stop or an error. Fails besides `SubscriptionConflict`. */
     readonly resume: (named: Named, options: CommitOptions) => Effect.Effect<Subscription, HeraldError>
   }
 >()("herald/subscriptions/Subscriptions") {
@@ -290,6 +293,6 @@ const make = Effect.gen(function* () {
     return moved
   })
 
-  const { update, pause, resume } = changesOf({ store, found, changing, deadLetterProblem })
-  return Subscriptions.of({ create, get, list, update, retrying, remove, stats, seek, pause, resume })
+  const { update, pause, stop, resume } = changesOf({ store, found, changing, deadLetterProblem })
+  return Subscriptions.of({ create, get, list, update, retrying, remove, stats, seek, pause, stop, resume })
 })

@@ -180,6 +180,32 @@ export const subscriptionsContract = (test: Test) => {
       )
     }))
 
+  test("SM6 what is stopped is only resumed: no pause and no error is written over it, and it keeps where it is", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const log = yield* AuditLog
+      const made = yield* make("shared")
+      const note = { by: "ann", keyId: "k1", message: "" }
+      const before = yield* store.progress(made.id)
+      const to = (status: "active" | "paused" | "error" | "stopped") => ({ status, reason: "", pausedMillis: null })
+      yield* store.change(made, { ...to("error"), reason: "it failed" })
+      const stopped = (yield* store.change(made, to("stopped"), note))!
+      assert.deepInclude(stopped, { status: "stopped", reason: "", pausedUntil: null })
+      assert.isUndefined(yield* store.change(made, { ...to("paused"), pausedMillis: 5 }, note))
+      assert.isUndefined(yield* store.change(made, { ...to("error"), reason: "late" }))
+      assert.deepStrictEqual(yield* store.get(made.topicName, "s"), stopped)
+      assert.deepInclude(yield* store.change(made, to("stopped")), { status: "stopped" })
+      const moved = (yield* store.seek(made.topicName, "s", []))!
+      assert.deepInclude(moved, { status: "stopped", epoch: 2 })
+      assert.deepStrictEqual(yield* store.progress(made.id), before)
+      assert.deepInclude(yield* store.change(moved, to("active"), note), { status: "active" })
+      const entries = (yield* log.read({ limit: 100 })).filter(({ details }) => details["id"] === made.id)
+      assert.deepStrictEqual(
+        entries.map(({ action }) => action),
+        ["subscription.active", "subscription.stopped"]
+      )
+    }))
+
   test("SM2 its status is changed for the position that it was decided on", () =>
     Effect.gen(function* () {
       const store = yield* SubscriptionStore

@@ -104,6 +104,9 @@ describe("subscriptions", () => {
     assert.strictEqual(paused.status, "paused")
     assert.isAbove(paused.pausedUntil, Date.now())
     assert.strictEqual((await json("subscription", "resume", "shop/orders", "billing")).status, "active")
+    assert.strictEqual((await json("subscription", "stop", "shop/orders", "billing")).status, "stopped")
+    const again = await run("subscription", "pause", "shop/orders", "billing")
+    assert.deepStrictEqual([again.code, again.err.includes("HRLD-2085")], [5, true])
     assert.strictEqual((await json("topic", "stats", "shop/orders")).subscriptions, 1)
     assert.strictEqual((await run("topic", "delete", "shop/orders", "--yes")).code, 5)
     assert.isTrue((await json("subscription", "delete", "shop/orders", "billing")).deleted)
@@ -112,7 +115,7 @@ describe("subscriptions", () => {
     const actions = body.entries.map(({ action }: { action: string }) => action)
     assert.deepStrictEqual(
       actions.filter((one: string) => one.startsWith("subscription.")),
-      ["delete", "active", "paused", "seek", "create"].map((one) => `subscription.${one}`)
+      ["delete", "stopped", "active", "paused", "seek", "create"].map((one) => `subscription.${one}`)
     )
   })
 
@@ -148,6 +151,10 @@ describe("subscriptions", () => {
       manager.pause({ ...named, forMs: 0n, message: "" }, metadata(), done)
     )
     assert.deepInclude(paused, { status: "paused", pausedUntilMs: 0n })
+    const stopped = await called<Subscription>((done) =>
+      manager.stopSubscription({ ...named, message: "" }, metadata(), done)
+    )
+    assert.deepInclude(stopped, { status: "stopped", pausedUntilMs: 0n })
     const resumed = await called<Subscription>((done) => manager.resume({ ...named, message: "" }, metadata(), done))
     assert.strictEqual(resumed.status, "active")
     const stats = await called<SubscriptionStats>((done) => manager.getSubscriptionStats(named, metadata(), done))

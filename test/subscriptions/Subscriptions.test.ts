@@ -158,6 +158,38 @@ describe("subscriptions", () => {
     }).pipe(as(system), Effect.provide(given))
   )
 
+  it.effect("OB8 whatever state it is in, it can be stopped; then it is resumed, and not paused", () =>
+    Effect.gen(function* () {
+      const [all, store] = [yield* Subscriptions, yield* SubscriptionStore]
+      yield* (yield* Topics).create({ name: "orders" }, why)
+      const made = yield* all.create(draft(), why)
+      const states = [
+        ["active", "", null],
+        ["paused", "", 60_000],
+        ["error", "it failed", null],
+        ["stopped", "", null]
+      ] as const
+      for (const [status, reason, pausedMillis] of states) {
+        yield* store.change(made, { status, reason, pausedMillis })
+        const stopped = yield* all.stop(billing, why)
+        assert.deepInclude(stopped, { status: "stopped", reason: "", pausedUntil: null })
+        assert.strictEqual(statusAt(stopped, Number.MAX_SAFE_INTEGER), "stopped")
+        assert.strictEqual(yield* nameOf(all.pause(billing, null, why)), "SubscriptionConflict")
+        assert.strictEqual((yield* all.seek(billing, { at: "earliest" }, why)).status, "stopped")
+        assert.deepInclude(yield* all.resume(billing, why), { status: "active", reason: "" })
+        yield* store.seek("orders", "billing", [])
+        Object.assign(made, yield* all.get(billing))
+      }
+      yield* all.stop(billing, why)
+      const viewer = as(who("viewer", "orders"))
+      assert.strictEqual(yield* nameOf(viewer(all.stop(billing, why))), "Forbidden")
+      const none = { ...billing, subscriptionName: "none" }
+      assert.strictEqual(yield* nameOf(all.stop(none, why)), "NoSuchSubscription")
+      const [entry] = yield* (yield* AuditLog).read({ limit: 1 })
+      assert.deepInclude(entry, { action: "subscription.stopped", performedBy: "herald" })
+    }).pipe(as(system), Effect.provide(given))
+  )
+
   it.effect("YT1 whoever may not use a topic is not told of its subscriptions, and lists their own", () =>
     Effect.gen(function* () {
       const [all, topics] = [yield* Subscriptions, yield* Topics]

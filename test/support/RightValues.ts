@@ -45,6 +45,7 @@ export const rightBodies: Readonly<Record<string, Readonly<Record<string, unknow
   "/v1/subscriptions/{topic}/{subscription}": { maxAttempts: 3 },
   "/v1/subscriptions/{topic}/{subscription}/seek": { to: "earliest" },
   "/v1/subscriptions/{topic}/{subscription}/pause": { forMillis: 1 },
+  "/v1/subscriptions/{topic}/{subscription}/stop": { message: "why" },
   "/v1/subscriptions/{topic}/{subscription}/resume": { message: "why" },
   "/v1/subscriptions/{topic}/{subscription}/dead-letters/replay": { ids: [1] },
   "/v1/subscriptions/{topic}/{subscription}/dead-letters/drop": { ids: [1] },

@@ -49,6 +49,7 @@ export const asked: Readonly<Record<string, { readonly manages?: true; readonly 
         Manager.SeekRequest.fromPartial({ ...its(topic), to: { at: { $case: "earliest", value: true } } })
     },
     pause: { request: (topic) => Manager.PauseRequest.fromPartial(its(topic)) },
+    stopSubscription: { request: (topic) => Manager.StopSubscriptionRequest.fromPartial(its(topic)) },
     resume: { request: (topic) => Manager.ResumeRequest.fromPartial(its(topic)) },
     streamMarketData: { request: (topic) => Market.StreamMarketDataRequest.fromPartial({ topics: [topic] }) },
     streamHistoricalData: { request: () => Market.StreamHistoricalDataRequest.fromPartial({ symbol: "NONE" }) },

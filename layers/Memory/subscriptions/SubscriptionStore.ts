@@ -85,6 +85,7 @@ export const layer = Layer.effect(
         Effect.sync(() => {
           const rows = tables.all.get(id)
           if (rows === undefined || rows.subscription.epoch !== epoch) return undefined
+          if (rows.subscription.status === "stopped" && (status === "paused" || status === "error")) return undefined
           const pausedUntil = pausedMillis === null ? null : now() + pausedMillis
           rows.subscription = { ...rows.subscription, status, reason, pausedUntil, lastActivity: now() }
           noted(`subscription.${status}`, note, rows.subscription, { id, pausedMillis })

@@ -77,7 +77,8 @@ export const layer = Layer.effect(
             with changed as (
               update subscriptions s set status = ${status}, reason = ${reason}, last_activity = clock_timestamp(),
                 paused_until = clock_timestamp() + ${pausedMillis === null ? null : String(pausedMillis)}::text::float8 * interval '1 millisecond'
-              where id = ${id}::text::bigint and epoch = ${String(epoch)}::text::bigint returning herald_subscription_json(s) as it)
+              where id = ${id}::text::bigint and epoch = ${String(epoch)}::text::bigint
+                and (s.status <> 'stopped' or ${status} not in ('paused', 'error')) returning herald_subscription_json(s) as it)
             select it, herald_subscription_note(${`subscription.${status}`}, it, ${noteText(note)}::text::jsonb,
               ${JSON.stringify({ pausedMillis })}::text::jsonb) from changed`),
           ([row]) => row?.it

@@ -35,7 +35,7 @@ export interface ConsumeOptions {
   readonly limitMillis?: number | undefined
   readonly onGap?: ((gap: TopicGap) => void) | undefined
   /**
-   * The subscription is "active", "paused", "error" or "stopped"; `blocked`: why nothing comes although there is something; `reason`: why it is in
+   * The subscription is "active", "paused", "error" or "stopped", and then it ends with `HRLD-2096`; `blocked`: why nothing comes although there is something; `reason`: why it is in
    * error. Left out: that it is in error is said to the logger.
    */
   readonly onState?: ((status: string, blocked: string, reason: string) => void) | undefined

@@ -93,6 +93,7 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["GET", "/v1/subscriptions/k/s/stats", "read", "everywhere"],
   ["POST", "/v1/subscriptions/k/s/seek", "subscribe", "everywhere"],
   ["POST", "/v1/subscriptions/k/s/pause", "subscribe", "everywhere"],
+  ["POST", "/v1/subscriptions/k/s/stop", "subscribe", "everywhere"],
   ["POST", "/v1/subscriptions/k/s/resume", "subscribe", "everywhere"],
   ["GET", "/v1/subscriptions/k/s/dead-letters", "read", "everywhere"],
   ["GET", "/v1/subscriptions/k/s/dead-letters/1", "read", "everywhere"],

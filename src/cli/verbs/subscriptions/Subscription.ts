@@ -1,4 +1,4 @@
-/** `herald subscription create|list|show|stats|update|seek|pause|resume|delete`: who consumes the events of a topic, and how far they are. */
+/** `herald subscription create|list|show|stats|update|seek|pause|stop|resume|delete`: who consumes the events of a topic, and how far they are. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
@@ -199,8 +199,15 @@ const changing = (name: string, verb: string, description: string, example: stri
 const resume = changing(
   "resume",
   "resumed",
-  "Resume a subscription, out of a pause or of an error whose cause is gone",
+  "Resume a subscription, out of a pause, a stop or an error whose cause is gone",
   "It hands out events again"
+)
+
+const stop = changing(
+  "stop",
+  "stopped",
+  "Stop a subscription: its consumers are sent away, and none is let in until it is resumed; nothing is lost",
+  "Its position, retries and dead letters stay"
 )
 
 const pause = Command.make(
@@ -258,5 +265,5 @@ const remove = Command.make(
 export const subscriptionVerb = Command.make("subscription").pipe(
   Command.withDescription("Subscriptions: who consumes the events of a topic, and how far they are"),
   Command.withShortDescription("Who consumes the events of a topic"),
-  Command.withSubcommands([create, list, show, stats, update, seek, pause, resume, remove])
+  Command.withSubcommands([create, list, show, stats, update, seek, pause, stop, resume, remove])
 )

@@ -8,6 +8,7 @@ import {
   PauseRequest,
   ResumeRequest,
   SeekRequest,
+  StopSubscriptionRequest,
   UpdateSubscriptionRequest
 } from "../../../../proto/generated/herald/topics/v1/managers.ts"
 import { decoderOf } from "../Decode.ts"
@@ -22,4 +23,5 @@ export const getSubscriptionRequest = decoder(GetSubscriptionRequest, {})
 export const listSubscriptionsRequest = decoder(ListSubscriptionsRequest, {})
 export const seekRequest = decoder(SeekRequest, {})
 export const pauseRequest = decoder(PauseRequest, {})
+export const stopSubscriptionRequest = decoder(StopSubscriptionRequest, {})
 export const resumeRequest = decoder(ResumeRequest, {})

@@ -117,6 +117,12 @@ const make = Effect.gen(function* () {
         return Effect.flatMap(subscriptions.pause(Wire.namedBy(request), millis, { message }), told)
       }
     }),
+    stopSubscription: answering({
+      definition: definition.stopSubscription,
+      decode: Decode.stopSubscriptionRequest,
+      cost: WRITE,
+      handle: (request) => Effect.flatMap(subscriptions.stop(Wire.namedBy(request), { message: request.message }), told)
+    }),
     resume: answering({
       definition: definition.resume,
       decode: Decode.resumeRequest,

@@ -102,6 +102,20 @@ export class SubscriptionsGroup extends HttpApiGroup.make("subscriptions")
     })
       .annotate(Needs, need("topics.consume", "somewhere", 4))
       .annotateMerge(about("Pause a subscription", "Nothing goes out until it is resumed, or for as long as is said.")),
+    post("stop", `${one}/stop`, {
+      params: Wire.Target,
+      headers,
+      payload: Wire.StopBody,
+      success: Wire.Subscription,
+      error
+    })
+      .annotate(Needs, need("topics.consume", "somewhere", 4))
+      .annotateMerge(
+        about(
+          "Stop a subscription",
+          "Its consumers are sent away, and none is let in until it is resumed. Its position, retries and dead letters stay."
+        )
+      ),
     post("resume", `${one}/resume`, {
       params: Wire.Target,
       headers,
@@ -110,7 +124,9 @@ export class SubscriptionsGroup extends HttpApiGroup.make("subscriptions")
       error
     })
       .annotate(Needs, need("topics.consume", "somewhere", 4))
-      .annotateMerge(about("Resume a subscription", "Out of a pause, or of an error once its cause is gone.")),
+      .annotateMerge(
+        about("Resume a subscription", "Out of a pause or a stop, or of an error once its cause is gone.")
+      ),
     get("letters", letters, {
       params: Wire.Target,
       query: { limit: Schema.optionalKey(Limit), after: Schema.optionalKey(Id) },

@@ -51,6 +51,7 @@ const routes = HttpApiBuilder.group(
     const readChange = bodyReader(Wire.SubscriptionChangeBody, bodyLimits.small)
     const readSeek = bodyReader(Wire.SeekBody, bodyLimits.small)
     const readPause = bodyReader(Wire.PauseBody, bodyLimits.small, "nothing", {})
+    const readStop = bodyReader(Wire.StopBody, bodyLimits.small, "nothing", {})
     const readResume = bodyReader(Wire.ResumeBody, bodyLimits.small, "nothing", {})
     const readLetters = bodyReader(Wire.LettersBody, bodyLimits.small)
 
@@ -127,6 +128,15 @@ const routes = HttpApiBuilder.group(
             yield* permitted("topics.consume", params.topic) // B5
             const { forMillis = null, message } = yield* readPause(request)
             return yield* told(yield* subscriptions.pause(namedBy(params), forMillis, options(message, headers)))
+          })
+        )
+      )
+      .handleRaw("stop", ({ request, params, headers }) =>
+        answer(
+          Effect.gen(function* () {
+            yield* permitted("topics.consume", params.topic) // B5
+            const { message } = yield* readStop(request)
+            return yield* told(yield* subscriptions.stop(namedBy(params), options(message, headers)))
           })
         )
       )

@@ -81,6 +81,11 @@ export const PauseBody = Schema.Struct({
   message: Schema.optionalKey(Message)
 }).annotate({ identifier: "PauseBody", examples: [{ forMillis: 600_000 }] })
 
+export const StopBody = Schema.Struct({ message: Schema.optionalKey(Message) }).annotate({
+  identifier: "StopBody",
+  examples: [{ message: "the bank moves" }]
+})
+
 export const ResumeBody = Schema.Struct({ message: Schema.optionalKey(Message) }).annotate({
   identifier: "ResumeBody",
   examples: [{ message: "the bank answers again" }]

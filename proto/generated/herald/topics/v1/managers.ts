@@ -286,6 +286,12 @@ export interface PauseRequest {
   message: string;
 }
 
+export interface StopSubscriptionRequest {
+  topic: string;
+  name: string;
+  message: string;
+}
+
 export interface ResumeRequest {
   topic: string;
   name: string;
@@ -4021,6 +4027,107 @@ export const PauseRequest: MessageFns<PauseRequest> = {
   },
 };
 
+function createBaseStopSubscriptionRequest(): StopSubscriptionRequest {
+  return { topic: "", name: "", message: "" };
+}
+
+export const StopSubscriptionRequest: MessageFns<StopSubscriptionRequest> = {
+  encode(message: StopSubscriptionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.topic !== "") {
+      writer.uint32(10).string(message.topic);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.message !== "") {
+      writer.uint32(26).string(message.message);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StopSubscriptionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStopSubscriptionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.topic = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StopSubscriptionRequest {
+    return {
+      topic: isSet(object.topic) ? globalThis.String(object.topic) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      message: isSet(object.message) ? globalThis.String(object.message) : "",
+    };
+  },
+
+  toJSON(message: StopSubscriptionRequest): unknown {
+    const obj: any = {};
+    if (message.topic !== "") {
+      obj.topic = message.topic;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.message !== "") {
+      obj.message = message.message;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<StopSubscriptionRequest>, I>>(base?: I): StopSubscriptionRequest {
+    return StopSubscriptionRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<StopSubscriptionRequest>, I>>(object: I): StopSubscriptionRequest {
+    const message = createBaseStopSubscriptionRequest();
+    message.topic = object.topic ?? "";
+    message.name = object.name ?? "";
+    message.message = object.message ?? "";
+    return message;
+  },
+};
+
 function createBaseResumeRequest(): ResumeRequest {
   return { topic: "", name: "", message: "" };
 }
@@ -4735,6 +4842,17 @@ export const SubscriptionManagerService = {
     responseSerialize: (value: Subscription): Buffer => Buffer.from(Subscription.encode(value).finish()),
     responseDeserialize: (value: Buffer): Subscription => Subscription.decode(value),
   },
+  /** Its consumers are sent away (HRLD-2096), and none is let in until it is resumed; its position, retries and dead letters stay. */
+  stopSubscription: {
+    path: "/herald.topics.v1.SubscriptionManager/StopSubscription" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: StopSubscriptionRequest): Buffer =>
+      Buffer.from(StopSubscriptionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): StopSubscriptionRequest => StopSubscriptionRequest.decode(value),
+    responseSerialize: (value: Subscription): Buffer => Buffer.from(Subscription.encode(value).finish()),
+    responseDeserialize: (value: Buffer): Subscription => Subscription.decode(value),
+  },
   resume: {
     path: "/herald.topics.v1.SubscriptionManager/Resume" as const,
     requestStream: false as const,
@@ -4757,6 +4875,8 @@ export interface SubscriptionManagerServer extends UntypedServiceImplementation 
   listSubscriptions: handleUnaryCall<ListSubscriptionsRequest, ListSubscriptionsResponse>;
   seek: handleUnaryCall<SeekRequest, Subscription>;
   pause: handleUnaryCall<PauseRequest, Subscription>;
+  /** Its consumers are sent away (HRLD-2096), and none is let in until it is resumed; its position, retries and dead letters stay. */
+  stopSubscription: handleUnaryCall<StopSubscriptionRequest, Subscription>;
   resume: handleUnaryCall<ResumeRequest, Subscription>;
 }
 
@@ -4887,6 +5007,22 @@ export interface SubscriptionManagerClient extends Client {
   ): ClientUnaryCall;
   pause(
     request: PauseRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: Subscription) => void,
+  ): ClientUnaryCall;
+  /** Its consumers are sent away (HRLD-2096), and none is let in until it is resumed; its position, retries and dead letters stay. */
+  stopSubscription(
+    request: StopSubscriptionRequest,
+    callback: (error: ServiceError | null, response: Subscription) => void,
+  ): ClientUnaryCall;
+  stopSubscription(
+    request: StopSubscriptionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: Subscription) => void,
+  ): ClientUnaryCall;
+  stopSubscription(
+    request: StopSubscriptionRequest,
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: Subscription) => void,
