@@ -16,7 +16,10 @@ import { Shell } from "../../Shell.ts"
 import { followMarket } from "./Follow.ts"
 import { millisOf } from "./Times.ts"
 import { type Came, lineOf } from "./Told.ts"
+import { sayUnheard } from "./Unheard.ts"
 
+/** For which symbols there are, where nothing is waited for. */
+const PATIENCE = "5 seconds"
 const OVERFLOWS = ["block", "conflate", "drop-oldest"] as const
 
 const names = (name: string, description: string) => optionalText(name, `${description}, with commas between`, "A,B")
@@ -87,6 +90,8 @@ export const stream = Command.make(
     }
     const show = (came: Came) =>
       json ? shell.out(JSON.stringify(came)) : here.emitNext(came, (paint) => lineOf(came, paint))
+    const unheard = sayUnheard(request.symbols)
+    yield* once ? Effect.timeoutOption(unheard, PATIENCE) : Effect.forkChild(unheard)
     yield* followMarket(here.target, { request, limit: limit ?? Number.POSITIVE_INFINITY, once }, show)
   })
 ).pipe(

@@ -7,6 +7,7 @@ import {
 } from "../../../../proto/generated/herald/marketdata/v1/marketdata.ts"
 import { OpenMarket } from "../../../../src/cli/verbs/market/Follow.ts"
 import type { CallEvents, Ended } from "../../../../src/client/Transport.ts"
+import { FakeHerald } from "../../../support/FakeHerald.ts"
 import { terminal } from "../../../support/Terminal.ts"
 import { until } from "../../../support/turn.ts"
 
@@ -53,10 +54,14 @@ const market = () => {
   }
   return { streams, calls: () => Promise.resolve({ open, close: () => {} }) }
 }
-const begun = async (args: ReadonlyArray<string>, options: Parameters<typeof terminal>[0] = {}) => {
+const begun = async (
+  args: ReadonlyArray<string>,
+  options: Parameters<typeof terminal>[0] = {},
+  server = "http://127.0.0.1:1"
+) => {
   const { streams, calls } = market()
   const cli = terminal(options)
-  const where = ["--server", "http://127.0.0.1:1", "--grpc", "127.0.0.1:1"]
+  const where = ["--server", server, "--grpc", "127.0.0.1:1"]
   const fiber = Effect.runFork(
     cli.effect("market", "stream", ...where, ...args).pipe(Effect.provideService(OpenMarket, calls))
   )
@@ -65,6 +70,26 @@ const begun = async (args: ReadonlyArray<string>, options: Parameters<typeof ter
 }
 
 describe("herald market stream", () => {
+  it("YQ1 a symbol of which nobody told is said, with what may be meant, and it goes on waiting", async () => {
+    await using herald = await FakeHerald.start()
+    const of = (...symbols: ReadonlyArray<string>) => ({
+      body: {
+        data: symbols.map((symbol) => ({ symbol, exchange: "NASDAQ" })),
+        count: symbols.length,
+        has_more: false,
+        cursor: null
+      }
+    })
+    herald.on("GET /v1/market-data", of("AAPL"), of("KO.B"), of("AAPL", "KO.B", "MSFT"), of())
+    const { cli, streams, exit } = await begun(["AAPL,KO,NEVERHEARD", "--limit", "1"], {}, herald.url)
+    await until(() => cli.said.includes("NEVERHEARD"))
+    assert.include(cli.said, "there is no KO so far; is KO.B meant? (herald market symbols)")
+    assert.include(cli.said, "there is no NEVERHEARD so far (herald market symbols)")
+    assert.notInclude(cli.said, "no AAPL")
+    for (const told of [started(0), live, batch(1, tick(0))]) streams[0]!.events.message(told)
+    assert.strictEqual(await exit(), 0)
+  })
+
   it("YQ1 shows each tick once over streams, goes on behind what was shown, and says what is gone", async () => {
     const { cli, streams, exit } = await begun(["AAPL,KO", "--from", "earliest", "--limit", "4"])
     assert.deepInclude(streams[0]!.request, { symbols: ["AAPL", "KO"], overflow: 0 })
