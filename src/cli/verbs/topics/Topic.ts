@@ -141,7 +141,14 @@ const show = Command.make(
 
 const stats = Command.make(
   "stats",
-  { topic, since: optionalText("since", "How it was used since then, by time: 15m, 1h, 7d; docs/topics.md says what each figure is", "duration") },
+  {
+    topic,
+    since: optionalText(
+      "since",
+      "How it was used since then, by time: 15m, 1h, 7d; docs/topics.md says what each figure is",
+      "duration"
+    )
+  },
   Effect.fn("Topic.stats")(function* ({ topic: name, since }) {
     const here = yield* invocation
     if (since !== undefined) {
