@@ -177,13 +177,8 @@ describe("topics in Kafka, with faults", () => {
     const { id: beside } = await one.runPromise(newTopic())
     await one.runPromise(append(id, 1, 5))
     const start = await one.runPromise(startOf(id))
-    const marks = () =>
-      one.runPromise(
-        Effect.map(
-          Effect.flatMap(LogState, (state) => state.histories(id)),
-          (all) => all.get(0)!.marks
-        )
-      )
+    const histories = Effect.flatMap(LogState, (state) => state.histories(id))
+    const marks = async () => (await one.runPromise(histories)).get(0)!.marks
     await waitUntil("a mark", async () => (await marks()).at(-1)?.offset === 5)
     await admin((its) => its.deleteTopics({ topics: [name] }))
     const read = Effect.flatMap(Port, (log) =>
