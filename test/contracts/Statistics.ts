@@ -10,7 +10,7 @@ import { TopicLog } from "../../src/topics/TopicLog.ts"
 import { TopicStore } from "../../src/topics/TopicStore.ts"
 import { fresh } from "../support/fresh.ts"
 import { events, newTopic } from "../support/Topics.ts"
-import { flush, saved, wish } from "./SubscriptionWishes.ts"
+import { flush, running, saved, wish } from "./SubscriptionWishes.ts"
 
 type Needed = StatisticsStore | Leases | TopicStore | TopicLog | SubscriptionStore | CursorStore
 export type Test = <E>(name: string, body: () => Effect.Effect<void, E, Needed>) => void
@@ -118,6 +118,7 @@ export const statisticsContract = (test: Test) => {
       yield* subscribe("exclusive", 1, epoch, 0, 2) // 6 and 2
       yield* subscribe("failover", 1, 1, 5, 1) // of a history that is lost: 6
       const { id } = yield* subscribe("key_shared", 2, epoch, 1, 2) // 5 and 1, of which a slice of the first has done 3 more
+      yield* running(["a"])
       const [claimed] = yield* cursors.claim("a", [{ id, share: 0 }], 60_000)
       const state = { logEpoch: epoch, floor: 4, ranges: new Uint8Array(), failed: [] }
       yield* cursors.flush([flush(claimed!, { saved: saved(state) })])
