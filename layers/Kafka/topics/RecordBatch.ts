@@ -5,14 +5,7 @@
  */
 import { zstdCompressSync } from "node:zlib"
 import { crc32c, Reader, Writing } from "./Bytes.ts"
-import { writeRecord } from "./Sealing.ts"
-
-export interface KafkaRecord {
-  readonly key: Uint8Array | null
-  readonly value: Uint8Array | null
-  /** In their order; a name may come more than once. */
-  readonly headers: ReadonlyArray<readonly [name: string, value: Uint8Array | null]>
-}
+import { type KafkaRecord, writeRecord } from "./Record.ts"
 
 /** By which Kafka knows a batch that is sent again. */
 export interface Stamp {

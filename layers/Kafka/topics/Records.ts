@@ -22,7 +22,7 @@ import {
 } from "../../../src/topics/Message.ts"
 import { OWNED_LENGTH } from "../../../src/topics/Owned.ts"
 import { Reader } from "./Bytes.ts"
-import type { KafkaRecord } from "./RecordBatch.ts"
+import type { KafkaRecord } from "./Record.ts"
 import { SEAL } from "./Sealing.ts"
 
 /** "<epoch>:<sequence>:<producer>": whose event it is. */

@@ -6,8 +6,8 @@
  *        whole batch has its seal: its events are there twice then, and its producers are where they were.
  */
 import { createHmac, timingSafeEqual } from "node:crypto"
-import { Reader, sizedSize, varintSize, Writing } from "./Bytes.ts"
-import type { KafkaRecord } from "./RecordBatch.ts"
+import { Reader, varintSize, Writing } from "./Bytes.ts"
+import { type KafkaRecord, writeRecord } from "./Record.ts"
 import type { Steps } from "./Steps.ts"
 
 /** The last header of a batch's first record: `SEAL_BYTES`. */
@@ -23,16 +23,7 @@ export interface Sealer {
   readonly key: Uint8Array
 }
 
-const encoder = new TextEncoder()
 const NAME = Buffer.from(SEAL)
-
-export const writeRecord = (to: Writing, { key, value, headers }: KafkaRecord, delta: number): void => {
-  const named = headers.map(([name, value]) => [encoder.encode(name), value] as const)
-  let size = 2 + varintSize(delta) + sizedSize(key) + sizedSize(value) + varintSize(named.length)
-  for (const [name, value] of named) size += sizedSize(name) + sizedSize(value)
-  to.varint(size).int8(0).varint(0).varint(delta).sized(key).sized(value).varint(named.length)
-  for (const [name, value] of named) to.sized(name).sized(value)
-}
 
 const macOf = ({ partition, key }: Sealer) => createHmac("sha256", key).update(`records\n${partition}\n`)
 

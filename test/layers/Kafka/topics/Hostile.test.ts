@@ -5,12 +5,8 @@ import { crc32c, Reader, Writing } from "../../../../layers/Kafka/topics/Bytes.t
 import { MOST_UNPACKED, unpacked } from "../../../../layers/Kafka/topics/Codecs.ts"
 import { Opening } from "../../../../layers/Kafka/topics/Opening.ts"
 import { Pieces } from "../../../../layers/Kafka/topics/Pieces.ts"
-import {
-  type Batch,
-  decodeBatches,
-  encodeBatch,
-  type KafkaRecord
-} from "../../../../layers/Kafka/topics/RecordBatch.ts"
+import type { KafkaRecord } from "../../../../layers/Kafka/topics/Record.ts"
+import { type Batch, decodeBatches, encodeBatch } from "../../../../layers/Kafka/topics/RecordBatch.ts"
 import { recordIn, stampIn } from "../../../../layers/Kafka/topics/Records.ts"
 import type { Sealer } from "../../../../layers/Kafka/topics/Sealing.ts"
 import { inSteps, type Steps } from "../../../../layers/Kafka/topics/Steps.ts"

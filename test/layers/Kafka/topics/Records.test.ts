@@ -5,13 +5,8 @@ import { crc32c } from "../../../../layers/Kafka/topics/Bytes.ts"
 import { MOST_UNPACKED, unpacked as unpackedBy } from "../../../../layers/Kafka/topics/Codecs.ts"
 import { marked, startOf } from "../../../../layers/Kafka/topics/Histories.ts"
 import { Opening } from "../../../../layers/Kafka/topics/Opening.ts"
-import {
-  type Batch,
-  committedOf,
-  decodeBatches,
-  encodeBatch,
-  type KafkaRecord
-} from "../../../../layers/Kafka/topics/RecordBatch.ts"
+import type { KafkaRecord } from "../../../../layers/Kafka/topics/Record.ts"
+import { type Batch, committedOf, decodeBatches, encodeBatch } from "../../../../layers/Kafka/topics/RecordBatch.ts"
 import { messageOfRecord, ownHeader, producingOf, recordIn, recordOf } from "../../../../layers/Kafka/topics/Records.ts"
 import type { Sealer } from "../../../../layers/Kafka/topics/Sealing.ts"
 import { inSteps } from "../../../../layers/Kafka/topics/Steps.ts"

@@ -1,7 +1,8 @@
 /** Seals of batches in Kafka, by themselves. */
 import { assert, describe, it } from "@effect/vitest"
 import { Opening } from "../../../../layers/Kafka/topics/Opening.ts"
-import { decodeBatches, encodeBatch, type KafkaRecord } from "../../../../layers/Kafka/topics/RecordBatch.ts"
+import type { KafkaRecord } from "../../../../layers/Kafka/topics/Record.ts"
+import { decodeBatches, encodeBatch } from "../../../../layers/Kafka/topics/RecordBatch.ts"
 import { recordOf } from "../../../../layers/Kafka/topics/Records.ts"
 import { isSealed, type Sealer, sealed } from "../../../../layers/Kafka/topics/Sealing.ts"
 import { opened } from "../../../../layers/Kafka/topics/Unpacking.ts"
