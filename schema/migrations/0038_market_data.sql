@@ -212,14 +212,15 @@ begin
         join market_instruments i on i.symbol = b.symbol and i.topic = of_topic and i.part = of_part and i.exchange = b.exchange
       order by 1, 2, 3, 4
   loop
+    -- Where all minutes of a bar come with what is put in their place, nothing of it was there before.
     execute format($sql$
-      update %I b set open = m.open, close = m.close, high = m.high, low = m.low, volume = m.volume, notional = m.notional, trades = m.trades,
-        revision = b.revision + 1
-      from (select (array_agg(open order by open) filter (where open is not null))[1] as open,
-          (array_agg(close order by close desc) filter (where close is not null))[1] as close, max(high) as high, min(low) as low,
-          coalesce(sum(volume), 0) as volume, coalesce(sum(notional), 0) as notional, coalesce(sum(trades), 0)::bigint as trades
-        from market_bars where instrument = $1 and every = 60 and session = $3 and start_at >= $4 and start_at < $5) m
-      where b.instrument = $1 and b.every = $2 and b.session = $3 and b.start_at = $4
+      insert into %I as b (instrument, every, session, start_at, open, close, high, low, volume, notional, trades, revision)
+        select $1, $2, $3, $4, (array_agg(open order by open) filter (where open is not null))[1],
+          (array_agg(close order by close desc) filter (where close is not null))[1], max(high), min(low), coalesce(sum(volume), 0),
+          coalesce(sum(notional), 0), coalesce(sum(trades), 0)::bigint, 1
+        from market_bars where instrument = $1 and every = 60 and session = $3 and start_at >= $4 and start_at < $5
+      on conflict (instrument, every, session, start_at) do update set open = excluded.open, close = excluded.close, high = excluded.high,
+        low = excluded.low, volume = excluded.volume, notional = excluded.notional, trades = excluded.trades, revision = b.revision + 1
       $sql$, case when one.every = 86400 then 'market_days' else 'market_bars' end) using one.id, one.every, one.session, one.start_at, one.end_at;
   end loop;
 end $$;
@@ -271,7 +272,8 @@ begin
   end if;
 
   for week in
-    select distinct herald_market_week(herald_at((x->>'start')::float8)) from jsonb_array_elements(batch->'bars' || (batch->'instead')) x
+    select distinct herald_market_week(herald_at((x->>'start')::float8))
+        from jsonb_array_elements(batch->'bars' || (batch->'instead') || (batch->'again')) x
       where (x->>'every')::integer < 86400 order by 1
   loop
     perform herald_market_room(week);

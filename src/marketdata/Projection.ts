@@ -20,7 +20,7 @@ export interface Projection {
   readonly bars: ReadonlyArray<KeyedBar>
   /** Minutes as they are now, in the place of what is there. None of them has a part in `bars`. */
   readonly instead: ReadonlyArray<KeyedBar>
-  /** Bars of other intervals that those minutes belong to; `end` in milliseconds since 1970. They are put together again from minutes. */
+  /** Bars of other intervals that those minutes belong to; `end` in milliseconds since 1970. They are put together again from minutes, and made where there are none yet. */
   readonly again: ReadonlyArray<BarKey & { readonly end: number }>
   /** Whatever was newest there counts no more; it is done before `newest`. */
   readonly forgotten: ReadonlyArray<Instrument & { readonly session: Session }>

@@ -16,6 +16,7 @@ import type { TopicStore } from "../../src/topics/TopicStore.ts"
 import { dice } from "../support/Chance.ts"
 import { fresh } from "../support/fresh.ts"
 import { decimal, drawn, SECOND, shuffled, TEN, trade } from "../support/Trades.ts"
+import { marketAgain } from "./MarketAgain.ts"
 import { marketCloses } from "./MarketCloses.ts"
 import { marketFeeds } from "./MarketFeeds.ts"
 import { marketSweeps } from "./MarketSweeps.ts"
@@ -46,7 +47,7 @@ export const of = (trades: ReadonlyArray<PlacedTrade>): Pick<Projection, "bars" 
   return { bars: rolledUp(gathering.minutes()), newest: gathering.newest() }
 }
 /** As texts: scales of sums differ by the order in which they were summed up. */
-const told = ({ exchange, session, start, bar }: Omit<StoredBar, "revision">) => ({
+export const told = ({ exchange, session, start, bar }: Omit<StoredBar, "revision">) => ({
   ...{ exchange, session, start, open: bar.open, close: bar.close, high: bar.high, low: bar.low, trades: bar.trades },
   ...{ volume: decimalText(bar.volume), notional: decimalText(bar.notional) }
 })
@@ -54,7 +55,7 @@ export const read = (of: string, interval: Interval, exchanges = ["KRAKEN", "NAS
   Effect.flatMap(MarketStore, (store) =>
     store.bars({ symbol: of, topics: ["*"], exchanges, interval, sessions: SESSIONS }, ALL)
   )
-const ordered = (bars: ReadonlyArray<KeyedBar>) =>
+export const ordered = (bars: ReadonlyArray<KeyedBar>) =>
   [...bars].sort(
     (a, b) =>
       a.start - b.start ||
@@ -195,46 +196,6 @@ export const marketContract = (test: Test) => {
       assert.strictEqual(decimalText(row!.bar.notional), decimalText({ unscaled: -most * most, scale: 27 }))
     }))
 
-  test("MX2 a minute that is put in the place of what was there changes the bars that it belongs to", () =>
-    Effect.gen(function* () {
-      const store = yield* MarketStore
-      const [at, name] = [partition(), symbol()]
-      const on = (minute: number, price: bigint, id: string) =>
-        trade({ symbol: name, id, price, tsEvent: TEN + BigInt(minute) * MINUTE, offset: minute, epoch: 1 })
-      const [a, b, wrong, c] = [on(0, 10n, "a"), on(1, 20n, "b"), on(2, 999n, "wrong"), on(7, 5n, "c")]
-      yield* store.write(projection({ partition: at, to: { epoch: 1, offset: 8 }, ...of([a, b, wrong, c]) }))
-      const right = of([on(2, 30n, "right")])
-      const { calendar } = venueOf("KRAKEN")
-      const [minute] = right.bars.filter(({ interval }) => interval === "1m")
-      const again = INTERVALS.slice(1).map((interval) => {
-        const start = startOf(calendar, interval, minute!.start)
-        return { ...minute!, interval, start, end: endOf(calendar, interval, start) }
-      })
-      yield* store.write(
-        projection({
-          ...{ partition: at, from: { epoch: 1, offset: 8 }, to: { epoch: 1, offset: 9 }, instead: [minute!], again },
-          ...{ forgotten: [{ exchange: "KRAKEN", symbol: name, session: "regular" }], newest: of([b]).newest }
-        })
-      )
-      const whole = of([a, b, on(2, 30n, "right"), c])
-      for (const interval of INTERVALS) {
-        const rows = yield* read(name, interval)
-        assert.deepStrictEqual(
-          rows.map(told),
-          ordered(whole.bars.filter((bar) => bar.interval === interval)).map(told),
-          interval
-        )
-        const changed = rows.find(({ start }) => start === startOf(calendar, interval, minute!.start))
-        assert.strictEqual(changed!.revision, 2, interval)
-      }
-      // An older one, as the newest counts no more.
-      const { trades } = yield* store.latest({ symbol: name, topics: ["*"] }, ["KRAKEN"])
-      assert.deepStrictEqual(
-        trades.map(({ id }) => id),
-        ["b"]
-      )
-    }))
-
   test("MX2 pages have all of so many starts, of those exchanges and sessions, and the bar before has a price", () =>
     Effect.gen(function* () {
       const store = yield* MarketStore
@@ -277,6 +238,7 @@ export const marketContract = (test: Test) => {
       assert.deepStrictEqual(yield* store.before(query, { from: 0, until: ten }), [])
     }))
 
+  marketAgain(test)
   marketFeeds(test)
   marketCloses(test)
   marketSweeps(test)

@@ -27,6 +27,28 @@ describe("Amending", () => {
   )
 
   test(
+    "MJ3 MB4 trades that come between two cancels, and one of them is taken back at once: bars have all of the others",
+    Effect.gen(function* () {
+      const { make, say, written, bars } = yield* begin
+      const one = make()
+      yield* say(told("a", 1, 10), told("b", 2, 20))
+      yield* written(one)
+      // Six minutes later: the first of a bar of five minutes, which comes and goes while another minute is made anew.
+      yield* say(cancelled("b", 2), told("c", 361, 30), told("d", 362, 40), cancelled("c", 361))
+      yield* written(one)
+      for (const width of ["1m", "5m"] as const)
+        assert.deepStrictEqual(yield* bars(width), [
+          [10, 10, 10, 10, "1"],
+          [40, 40, 40, 40, "1"]
+        ])
+      yield* say(told("e", 423, 50))
+      yield* written(one)
+      assert.deepStrictEqual((yield* bars("5m"))[1], [40, 50, 40, 50, "2"])
+      assert.deepStrictEqual(yield* bars("1d"), [[10, 50, 10, 50, "3"]])
+    })
+  )
+
+  test(
     "MJ3 MX5 a cancel in one topic, or one partition, takes nothing of what others told, and forgets nothing of theirs",
     Effect.gen(function* () {
       const { of, say, sayTo, written, bars, latest, make } = yield* begin

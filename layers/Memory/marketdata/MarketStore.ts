@@ -73,7 +73,7 @@ const write = (tables: MarketTables, projection: Projection): Written => {
   for (const bar of bars) if (known(bar)) put(feed, bar, false)
   for (const bar of instead) if (known(bar)) put(feed, bar, true)
   for (const { end, ...key } of again) {
-    if (!feed.bars.has(idOf(key))) continue
+    if (!known(key)) continue
     const minutes = [...feed.bars.values()].filter(
       (one) =>
         nameOf(one) === nameOf(key) &&
