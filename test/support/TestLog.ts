@@ -21,8 +21,11 @@ export class TestLog {
   readonly topics = new Map<string, Topic>()
   readonly #partitions = new Map<string, Partition>()
   readonly #grown: Array<(id: PartitionId | undefined) => void> = []
-  /** Reads that were asked for. */
-  reads = 0
+  /** Offsets of reads that were asked for. */
+  readonly readFrom: Array<number> = []
+  get reads(): number {
+    return this.readFrom.length
+  }
   failing = false
   /** Nobody is told of what grew. */
   silent = false
@@ -94,7 +97,7 @@ export class TestLog {
     append: (batch) => this.#asked(() => this.put(batch)),
     read: (id, { epoch, offset }, { maxBytes, packed }) =>
       this.#asked(() => {
-        this.reads++
+        this.readFrom.push(offset)
         const its = this.#partitions.get(partitionKey(id))
         if (its === undefined) return undefined
         const pieces: Array<Piece> = []
