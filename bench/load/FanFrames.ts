@@ -1,10 +1,13 @@
 /**
  * Cuts what Herald and etcd send: messages of gRPC in frames of HTTP/2. Of a message of Herald only its head, its first and its last event are
- * looked at, and that its length is that of all of them; one of etcd, whose events have no place that is known before, is read whole.
+ * looked at, and that its length is that of all of them; one of etcd, whose events have no place that is known before, is read whole, and so is one of
+ * Herald where it may be compressed.
  *
  *   BZ1  in FanEvent.ts
  */
+import { zstdDecompressSync } from "node:zlib"
 import { BinaryReader } from "@bufbuild/protobuf/wire"
+import { ReadResponse } from "../../proto/generated/herald/topics/v1/topics.ts"
 import { type Cutter, EVENT, type Followed, numberAt } from "./FanEvent.ts"
 import * as Frames from "./Frames.ts"
 
@@ -12,6 +15,8 @@ const HEADER = 9
 const PREFIX = 5
 /** Of PING. */
 const OPAQUE = 8
+/** Of ReadResponse, with its type. */
+const BATCH = 0x0a
 /** Bytes from the beginning of a message that are kept: more than a head has. */
 const HEAD = 2_048
 /** Of an event of Herald, with what is before it. */
@@ -24,7 +29,7 @@ const VALUE = 5
 
 export class Calls implements Cutter {
   readonly followed: Followed
-  readonly #isEtcd: boolean
+  readonly #protocol: "herald" | "packed" | "etcd"
   readonly #header = Buffer.alloc(HEADER)
   #inHeader = 0
   /** Bytes of the frame that are still to come, and whether they are DATA. */
@@ -40,9 +45,10 @@ export class Calls implements Cutter {
   readonly #say: (bytes: Buffer) => void
   readonly #ping = Buffer.alloc(OPAQUE)
 
-  constructor(protocol: "herald" | "etcd", followed: Followed, say: (bytes: Buffer) => void) {
+  /** `packed`: Herald, and what its log has compressed comes as it is. */
+  constructor(protocol: "herald" | "packed" | "etcd", followed: Followed, say: (bytes: Buffer) => void) {
     this.#say = say
-    this.#isEtcd = protocol === "etcd"
+    this.#protocol = protocol
     this.followed = followed
   }
 
@@ -75,7 +81,7 @@ export class Calls implements Cutter {
   #data(bytes: Buffer, start: number, end: number): void {
     for (let at = start; at < end; ) {
       const to = Math.min(end, at + this.#length - this.#came)
-      if (this.#isEtcd && this.#length > this.#head.length) {
+      if (this.#protocol !== "herald" && this.#length > this.#head.length) {
         const more = Buffer.alloc(this.#length)
         this.#head.copy(more, 0, 0, this.#came)
         this.#head = more
@@ -89,7 +95,8 @@ export class Calls implements Cutter {
       if (this.#came < this.#length) continue
       if (this.#length === PREFIX) this.#length += this.#head.readUInt32BE(1)
       if (this.#came < this.#length) continue
-      if (this.#isEtcd) this.#watched()
+      if (this.#protocol === "etcd") this.#watched()
+      else if (this.#protocol === "packed" && this.#head[PREFIX] === BATCH) this.#unpacked()
       else this.#batch()
       this.#came = 0
       this.#length = PREFIX
@@ -100,7 +107,7 @@ export class Calls implements Cutter {
   #batch(): void {
     const head = this.#head
     if (head[PREFIX] === 0x1a) this.followed.ready = true
-    if (head[PREFIX] !== 0x0a) {
+    if (head[PREFIX] !== BATCH) {
       if (head[PREFIX] === 0x12) this.followed.told++ // a gap
       return
     }
@@ -121,6 +128,21 @@ export class Calls implements Cutter {
     if (!Number.isInteger(count) || at + SIZE > HEAD) this.followed.wrong++
     const first = numberAt(head, at + 4)
     this.followed.events(first, count === 1 ? first : numberAt(this.#tail, 4), count)
+  }
+
+  #unpacked(): void {
+    const { what } = ReadResponse.decode(this.#head.subarray(PREFIX, this.#length))
+    if (what?.$case !== "batch") return
+    const { compressed, events } = what.value
+    if (compressed.length === 0) {
+      const numbers = events.map(({ payload }) => numberAt(payload, 0))
+      this.followed.events(numbers[0]!, numbers.at(-1)!, numbers.length)
+      return
+    }
+    const bytes = zstdDecompressSync(compressed)
+    const count = bytes.length / SIZE
+    if (!Number.isInteger(count)) this.followed.wrong++
+    this.followed.events(numberAt(bytes, 4), numberAt(bytes, bytes.length - SIZE + 4), count)
   }
 
   #watched(): void {

@@ -1,6 +1,7 @@
 /**
  * Readers of a topic `t` of one partition, each on a bare connection of its own. Forked: `LogReaders.ts <port> <token>`. Told to `follow`, so many read what is new
- * until the end; told to `catchUp`, one reads from the beginning, and leaves when it has so many events. Event `n` has the offset n.
+ * until the end; told to `catchUp`, one reads from the beginning, takes what is compressed as the SDK does, and leaves when it has so many events. Event `n` has
+ * the offset n.
  *
  *   BZ1  in FanEvent.ts
  */
@@ -51,9 +52,15 @@ const following: Array<{ next: number }> = []
 
 const open = (from: "latest" | "earliest", got: Got): { readonly followed: Followed; readonly leave: () => void } => {
   const start = { at: { $case: from, value: true as const } }
-  const first = ReadRequest.encode(ReadRequest.fromPartial({ topic: "t", start })).finish()
+  const first = ReadRequest.encode(
+    ReadRequest.fromPartial({ topic: "t", start, acceptsZstd: from === "earliest" })
+  ).finish()
   const followed = new Followed(got)
-  const cutter: Cutter = new Calls("herald", followed, (bytes) => void socket.write(bytes))
+  const cutter: Cutter = new Calls(
+    from === "earliest" ? "packed" : "herald",
+    followed,
+    (bytes) => void socket.write(bytes)
+  )
   const callback = (length: number): boolean => {
     cutter.read(shared, length)
     return true
