@@ -28,7 +28,7 @@ export const put = (into: Buffer, at: number, number: number): void => {
     left = Math.floor(left / 10)
   }
   if (number % 2 === 1) into.write(ODD, at + PRICE, "latin1")
-  const from = (number * 31) % (noise.length - EVENT)
+  const from = (number * 97) % (noise.length - EVENT)
   noise.copy(into, at + NOISE, from, from + EVENT - NOISE - 2)
   into.write('"}', at + EVENT - 2, "latin1")
 }
