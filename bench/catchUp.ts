@@ -70,7 +70,10 @@ const measure = async ({ short: brief, runs }: Options): Promise<Report> => {
   const stored = brief ? 100_000 : 1_000_000
   const millis = brief ? 2_000 : 15_000
   const wrong: Array<string> = []
-  await using server = await new Server().start()
+  const profile = process.env["PROFILE"]
+  await using server = await new Server().start(
+    profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`]
+  )
   const http = await server.connect()
   const made = await http.request("POST", "/v1/topics", JSON.stringify({ name: "t", partitions: 1 }))
   if (made.status >= 300) throw new Error(made.body)

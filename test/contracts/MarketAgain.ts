@@ -61,9 +61,20 @@ export const marketAgain = (test: Test) => {
       const store = yield* MarketStore
       const [at, name] = [partition(), symbol()]
       const on = (minute: number, price: bigint) =>
-        trade({ symbol: name, id: `${minute}`, price, tsEvent: TEN + BigInt(minute) * MINUTE, offset: minute, epoch: 1 })
+        trade({
+          symbol: name,
+          id: `${minute}`,
+          price,
+          tsEvent: TEN + BigInt(minute) * MINUTE,
+          offset: minute,
+          epoch: 1
+        })
       const [a, b, c] = [on(0, 10n), on(7, 20n), on(8, 30n)]
-      const [first, second, third] = [{ epoch: 1, offset: 1 }, { epoch: 1, offset: 8 }, { epoch: 1, offset: 9 }]
+      const [first, second, third] = [
+        { epoch: 1, offset: 1 },
+        { epoch: 1, offset: 8 },
+        { epoch: 1, offset: 9 }
+      ]
       yield* store.write(projection({ partition: at, to: first, ...of([a]) }))
       const { minute, again } = remade(of([b]))
       yield* store.write(projection({ partition: at, from: first, to: second, instead: [minute], again }))

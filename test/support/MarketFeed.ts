@@ -100,7 +100,7 @@ export const begin = Effect.gen(function* () {
     ...{ log, store, id, name, make, of, sayTo },
     say: sayTo(0),
     written: ({ step }: ReturnType<typeof make>) => Effect.repeat(step(), { while: (more) => more === true }),
-    bars: (interval: "1m" | "1d") =>
+    bars: (interval: "1m" | "5m" | "1d") =>
       Effect.map(
         store.bars(
           { symbol: "A", topics: ["*"], exchanges: ["KRAKEN"], interval, sessions: SESSIONS },
