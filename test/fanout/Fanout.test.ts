@@ -220,26 +220,28 @@ describe("Fanout", () => {
     )
   )
 
-  it.live("BX22 BX43 who takes a batch at a time costs the log each bite once, and the next is read before it is asked for", () =>
-    on(
-      Effect.fnUntraced(function* (test) {
-        const { id } = test.create("t")
-        // Five of them are a bite.
-        const all = Array.from({ length: 12 }, (_, n) => `${n}`.padEnd(60_000, "x"))
-        for (const one of all) yield* append(id, 0, one)
-        test.readFrom.length = 0
-        const heard = yield* open()
-        for (let n = 1; n <= all.length; n++) {
-          heard.room = 1
-          yield* until(`${n} events`, () => heard.texts.length === n)
-          if (n === 2) yield* until("the next bite to be read", () => test.readFrom.includes(5))
-          heard.drain()
-        }
-        yield* texts(heard, ...all)
-        const stored = test.readFrom.filter((offset) => offset < all.length)
-        assert.deepStrictEqual(stored, [0, 5, 10])
-      })
-    )
+  it.live(
+    "BX22 BX43 who takes a batch at a time costs the log each bite once, and the next is read before it is asked for",
+    () =>
+      on(
+        Effect.fnUntraced(function* (test) {
+          const { id } = test.create("t")
+          // Five of them are a bite.
+          const all = Array.from({ length: 12 }, (_, n) => `${n}`.padEnd(60_000, "x"))
+          for (const one of all) yield* append(id, 0, one)
+          test.readFrom.length = 0
+          const heard = yield* open()
+          for (let n = 1; n <= all.length; n++) {
+            heard.room = 1
+            yield* until(`${n} events`, () => heard.texts.length === n)
+            if (n === 2) yield* until("the next bite to be read", () => test.readFrom.includes(5))
+            heard.drain()
+          }
+          yield* texts(heard, ...all)
+          const stored = test.readFrom.filter((offset) => offset < all.length)
+          assert.deepStrictEqual(stored, [0, 5, 10])
+        })
+      )
   )
 
   it.live("BX25 BX26 places, keys, deleted topics, leaving", () =>
