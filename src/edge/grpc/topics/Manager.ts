@@ -55,7 +55,8 @@ const make = Effect.gen(function* () {
         const text = request.schema
         const schema = text === undefined ? undefined : text === "" ? null : yield* schemaOf(text)
         const change = yield* right(Wire.changeOf(request, schema))
-        return Wire.topicOf(yield* topics.update(name, change, { message }, expectedVersion))
+        const changed = yield* topics.update(name, change, { message }, expectedVersion)
+        return Wire.topicOf(changed, changed.unfit)
       })
     }),
     deleteTopic: answering({
@@ -68,7 +69,7 @@ const make = Effect.gen(function* () {
       definition: definition.getTopic,
       decode: Decode.getTopicRequest,
       cost: 1,
-      handle: ({ name }) => Effect.map(topics.get(name), Wire.topicOf)
+      handle: ({ name }) => Effect.map(topics.get(name), (topic) => Wire.topicOf(topic))
     }),
     getTopicStats: answering({
       definition: definition.getTopicStats,
@@ -84,7 +85,7 @@ const make = Effect.gen(function* () {
         Effect.map(
           topics.list(prefix, cursor, limit === 0 ? PAGE : Math.min(limit, MOST)),
           ({ topics, next = "" }) => ({
-            topics: topics.map(Wire.topicOf),
+            topics: topics.map((topic) => Wire.topicOf(topic)),
             cursor: next
           })
         )

@@ -31,7 +31,8 @@ export const problemOf = (error: HeraldError): Problem => ({
   retryAfterMs: BigInt(Math.ceil(Number(error.details?.["retryAfterMillis"] ?? 0)))
 })
 
-export const topicOf = (topic: Model.Topic): Topic => ({
+/** `unfit`: what a change of its schema stops. YT6 */
+export const topicOf = (topic: Model.Topic, unfit: ReadonlyArray<string> = []): Topic => ({
   name: topic.name,
   partitions: topic.partitions,
   retentionPolicy: retentionText(topic.retention),
@@ -44,7 +45,8 @@ export const topicOf = (topic: Model.Topic): Topic => ({
   createdBy: topic.createdBy,
   description: topic.description,
   updatedMs: BigInt(Math.trunc(topic.updatedAt)),
-  version: topic.version
+  version: topic.version,
+  unfit: unfit.map((one) => fitted(one, DETAIL))
 })
 
 const retained = (text: string): Model.Retention | HeraldError => {

@@ -44,6 +44,8 @@ export interface Topic {
   updatedMs: bigint;
   /** Counts its changes, from 1. */
   version: number;
+  /** Of UpdateTopic: what its schema, which was changed, stops, and why: rules that route from it, and filters of subscriptions. */
+  unfit: string[];
 }
 
 export interface CreateTopicRequest {
@@ -340,6 +342,7 @@ function createBaseTopic(): Topic {
     description: "",
     updatedMs: 0n,
     version: 0,
+    unfit: [],
   };
 }
 
@@ -389,6 +392,9 @@ export const Topic: MessageFns<Topic> = {
     }
     if (message.version !== 0) {
       writer.uint32(104).uint32(message.version);
+    }
+    for (const v of message.unfit) {
+      writer.uint32(114).string(v!);
     }
     return writer;
   },
@@ -510,6 +516,14 @@ export const Topic: MessageFns<Topic> = {
             message.version = reader.uint32();
             continue;
           }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.unfit.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -561,6 +575,9 @@ export const Topic: MessageFns<Topic> = {
         ? BigInt(object.updated_ms)
         : 0n,
       version: isSet(object.version) ? globalThis.Number(object.version) : 0,
+      unfit: globalThis.Array.isArray(object?.unfit)
+        ? object.unfit.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -605,6 +622,9 @@ export const Topic: MessageFns<Topic> = {
     if (message.version !== 0) {
       obj.version = Math.round(message.version);
     }
+    if (message.unfit?.length) {
+      obj.unfit = message.unfit;
+    }
     return obj;
   },
 
@@ -626,6 +646,7 @@ export const Topic: MessageFns<Topic> = {
     message.description = object.description ?? "";
     message.updatedMs = (object.updatedMs !== undefined && object.updatedMs !== null) ? BigInt(object.updatedMs) : 0n;
     message.version = object.version ?? 0;
+    message.unfit = object.unfit?.map((e) => e) || [];
     return message;
   },
 };
