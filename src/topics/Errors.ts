@@ -14,7 +14,8 @@ export const errors = {
   OffsetOutOfRange: {
     code: "HRLD-1080",
     title: "The topic has no such place",
-    cause: "The place to begin at is beyond the end of its partition, or of an epoch that the partition never had.",
+    cause:
+      "The place to begin at is beyond the end of its partition, or of an epoch of which the partition knows nothing.",
     fix: "Begin with the id of an event that was read, with its epoch, or with latest.",
     grpc: 11,
     http: 416,

@@ -5,7 +5,7 @@
  */
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { excerpt } from "../text/Excerpt.ts"
-import { EPOCHS, type MessageId, messageIdOf, type Place } from "./MessageId.ts"
+import { EPOCHS, HISTORIES, type MessageId, messageIdOf, type Place } from "./MessageId.ts"
 import type { Bounds } from "./Piece.ts"
 import { PARTITIONS, type Topic } from "./Topic.ts"
 
@@ -64,21 +64,24 @@ export const fromOf = (text: string): From | string => {
 /** Of a topic, to say whether there is such a place. */
 export type Placing = Pick<Topic, "name" | "log" | "createdAt">
 
-/** Epochs are never less than the seconds of when they began; those in the memory of a node began with it. */
-const firstEpochOf = ({ log, createdAt }: Placing): number => (log === "ephemeral" ? 0 : Math.floor(createdAt / 1_000))
+/** Whether a partition may have had that epoch. What was in a node's memory went with it, and only so many are remembered: such ones may have been. */
+const mayHaveHad = ({ log, createdAt }: Placing, { epoch, before = [] }: Bounds, its: number): boolean => {
+  if (its === epoch || before.includes(its)) return true
+  if (log === "ephemeral") return its < epoch
+  // Epochs are never less than the seconds of when they began.
+  return before.length >= HISTORIES - 1 && its < before[0]! && its >= Math.floor(createdAt / 1_000)
+}
 
 /**
  * What is wrong with beginning at a place, at whatever door. `exact`: nobody is told there that it is of another history, or a person wrote it. TK3
  */
-export const wrongPlace = (
-  topic: Placing,
-  { partition, epoch, next }: Bounds,
-  place: Place,
-  exact: boolean
-): HeraldError | undefined => {
+export const wrongPlace = (topic: Placing, bounds: Bounds, place: Place, exact: boolean): HeraldError | undefined => {
+  const { partition, epoch, next, before = [] } = bounds
   const where = `partition ${partition} of ${topic.name}`
-  if (exact && place.epoch !== epoch && (place.epoch > epoch || place.epoch < firstEpochOf(topic)))
-    return failure("OffsetOutOfRange", `${where} never had the epoch ${place.epoch}: it is in ${epoch}`)
+  if (exact && !mayHaveHad(topic, bounds, place.epoch)) {
+    const was = before.length === 0 ? "" : ` and was in ${before.slice(-3).join(", ")}`
+    return failure("OffsetOutOfRange", `${where} knows no epoch ${place.epoch}: it is in ${epoch}${was}`)
+  }
   return place.epoch === epoch && place.offset > next
     ? failure("OffsetOutOfRange", `${where} ends at ${next}, and ${place.offset} is beyond that`)
     : undefined

@@ -37,8 +37,6 @@ export interface Mark {
 
 /** Marks of a partition; older ones are forgotten. */
 export const MARKS = 16
-/** Histories of a partition. */
-export const HISTORIES = 64
 
 export interface History {
   readonly epoch: number

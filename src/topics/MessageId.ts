@@ -20,6 +20,8 @@ export interface MessageId extends Place {
 }
 
 export const EPOCHS = 2 ** 32
+/** Epochs of a partition that are remembered. */
+export const HISTORIES = 64
 
 /** Whether both are in one history, so that offsets say which is first. MI1 */
 export const comparable = (a: MessageId, b: MessageId): boolean =>

@@ -57,6 +57,8 @@ export interface Read {
 /** How far a partition goes. */
 export interface Bounds extends PartitionId {
   readonly epoch: number
+  /** Epochs that were before it, the oldest first, as far as they are remembered (`HISTORIES`); left out: there was none. */
+  readonly before?: ReadonlyArray<number>
   /** The oldest event that there is; `next`, where there is none. */
   readonly first: number
   /** The offset that is given next. */

@@ -6,7 +6,8 @@
  *   TK6  With a filter a page looks at a bounded number of bytes, in slices, and says where to go on even when it found nothing. Those who do are limited in
  *        number: in all, and of a principal, and principals take turns. A filter is compiled once there is a place, in its turn, and counts by its length.
  *   TK3  A place beyond the end of a partition is refused, at whatever door, and so is one of an epoch that it never had where nobody would be told:
- *        who reads on from there is told of a gap. None is taken for another.
+ *        who reads on from there is told of a gap. An epoch between two that it had is one that it never had, and so is one that a backup did not bring
+ *        back. None is taken for another.
  */
 import { Clock, Context, Deferred, Effect, Layer } from "effect"
 import { Access } from "../access/Access.ts"

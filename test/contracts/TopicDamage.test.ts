@@ -46,6 +46,17 @@ describe("topics in PostgreSQL, damaged", () => {
     assert.strictEqual(ahead.epoch, after.epoch)
   })
 
+  it("TK3 it says which epochs a partition was in before", async () => {
+    const { id } = await newOne()
+    const bounds = async () => (await one.runPromise(Effect.flatMap(TopicLog, (log) => log.bounds([id]))))[0]!
+    const first = await bounds()
+    assert.isUndefined(first.before)
+    await query("update herald_epoch set epoch = gen_random_uuid()::text")
+    const second = await bounds()
+    await query("update herald_epoch set epoch = gen_random_uuid()::text")
+    assert.deepStrictEqual((await bounds()).before, [first.epoch, second.epoch])
+  })
+
   it("TL1 other nodes hear that a partition has grown", async () => {
     const { id } = await newOne()
     const heard = new Set<string>()

@@ -5,12 +5,13 @@ import { backlogOf } from "../../src/subscriptions/Backlog.ts"
 import { cursorOf, cursorText } from "../../src/subscriptions/ListCursor.ts"
 import { Ranges } from "../../src/subscriptions/Ranges.ts"
 import { beginsOf, startOf, type Wanted, wantedOf } from "../../src/subscriptions/Wanted.ts"
+import { HISTORIES } from "../../src/topics/MessageId.ts"
 
-const bounds = (partition: number, first: number, next: number, epoch = 7) => ({
-  ...{ topic: 1, partition, epoch, first, next, bytes: 0 }
+const bounds = (partition: number, first: number, next: number, before?: ReadonlyArray<number>) => ({
+  ...{ topic: 1, partition, epoch: 7, first, next, bytes: 0, ...(before && { before }) }
 })
-/** Its epochs are 5 and more. */
-const topic = { name: "t", log: "postgres", createdAt: 5_900 } as const
+/** Its epochs are 3 and more. */
+const topic = { name: "t", log: "postgres", createdAt: 3_900 } as const
 const all = [bounds(0, 10, 20), bounds(1, 0, 5)]
 const places = (said: Readonly<Record<number, readonly [epoch: number, offset: number]>>) =>
   new Map(Object.entries(said).map(([at, [epoch, offset]]) => [Number(at), { epoch, offset }]))
@@ -43,19 +44,38 @@ describe("where a subscription begins", () => {
     )
   })
 
-  it("OB1 what is beyond the end, of an epoch to come or of no partition is refused; an epoch that was is not", () => {
+  it("OB1 TK3 what is beyond the end, of an epoch that never was or of no partition is refused; an epoch that was is not", () => {
+    const were = [bounds(0, 10, 20, [4, 6]), bounds(1, 0, 5)]
     const of = (said: Parameters<typeof places>[0]) =>
-      beginsOf({ at: "offsets", places: places(said), others: "usual" }, all, topic, "latest")
+      beginsOf({ at: "offsets", places: places(said), others: "usual" }, were, topic, "latest")
     const refused = (said: Parameters<typeof places>[0]) => {
       const error = of(said)
       return error instanceof HeraldError ? `${error.name} ${error.message}` : "taken"
     }
     assert.match(refused({ 0: [7, 21] }), /OffsetOutOfRange .*partition 0 of t ends at 20, and 21 is beyond that/)
-    assert.match(refused({ 0: [8, 1] }), /OffsetOutOfRange .*never had the epoch 8: it is in 7/)
-    assert.match(refused({ 0: [4, 1] }), /OffsetOutOfRange .*never had the epoch 4: it is in 7/)
+    assert.match(refused({ 0: [8, 1] }), /OffsetOutOfRange .*knows no epoch 8: it is in 7 and was in 4, 6/)
+    assert.match(refused({ 0: [3, 1] }), /OffsetOutOfRange .*knows no epoch 3:/)
+    assert.match(refused({ 0: [5, 1] }), /OffsetOutOfRange .*knows no epoch 5:/) // between two
+    assert.match(refused({ 1: [6, 1] }), /OffsetOutOfRange .*knows no epoch 6: it is in 7$/)
+    assert.strictEqual(refused({ 0: [4, 1] }), "taken")
     assert.match(refused({ 2: [7, 1] }), /InvalidInput .*t has no partition 2/)
     assert.match(refused({}), /InvalidInput .*there are none/)
     assert.deepInclude((of({ 0: [6, 900] }) as ReadonlyArray<object>)[0], { logEpoch: 6, offset: 900 })
+  })
+
+  it("TK3 an epoch that may have been forgotten is not refused: of very many before it, or of a node's memory", () => {
+    const epochs = Array.from({ length: HISTORIES - 1 }, (_, n) => 10 + 2 * n)
+    const of = (epoch: number, log: "postgres" | "ephemeral", before: ReadonlyArray<number>) => {
+      const its = { ...bounds(0, 0, 20, before), epoch: 1_000 }
+      const wanted = { at: "offsets", places: places({ 0: [epoch, 1] }), others: "usual" } as const
+      return !(beginsOf(wanted, [its], { ...topic, log }, "latest") instanceof HeraldError)
+    }
+    assert.deepStrictEqual(
+      [2, 3, 9, 10, 11, 999].map((epoch) => of(epoch, "postgres", epochs)),
+      [false, true, true, true, false, false]
+    )
+    assert.isFalse(of(9, "postgres", epochs.slice(1)), "all of them are remembered")
+    assert.deepStrictEqual([of(9, "ephemeral", []), of(1_001, "ephemeral", [])], [true, false])
   })
 })
 

@@ -228,7 +228,10 @@ export class Partitions {
         known.end = Math.max(known.end, next)
         if (known.mean === 0 && first < next)
           yield* this.read(id, { epoch: known.history.epoch, offset: first }, SAMPLE)
-        bounds.push({ ...id, epoch: known.history.epoch, first, next, bytes: Math.ceil(known.mean * (next - first)) })
+        const { epoch, begun } = known.history
+        const epochs = begun.slice(0, -1).map(([its]) => its)
+        const bytes = Math.ceil(known.mean * (next - first))
+        bounds.push({ ...id, epoch, first, next, bytes, ...(epochs.length > 0 && { before: epochs }) })
       }
       return bounds
     })

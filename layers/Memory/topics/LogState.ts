@@ -1,7 +1,8 @@
 /** LogState over a `State`. */
 import { randomBytes } from "node:crypto"
 import { Clock, Effect, Layer } from "effect"
-import { type Held, HISTORIES, type History, LogState, MARKS } from "../../../src/topics/LogState.ts"
+import { type Held, type History, LogState, MARKS } from "../../../src/topics/LogState.ts"
+import { HISTORIES } from "../../../src/topics/MessageId.ts"
 import { type PartitionId, partitionKey } from "../../../src/topics/Piece.ts"
 import { State } from "../State.ts"
 import { TopicTables } from "./TopicTables.ts"

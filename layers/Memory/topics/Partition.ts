@@ -42,7 +42,9 @@ export class Partition {
   }
 
   get bounds(): Bounds {
-    return { ...this.id, epoch: this.epoch, first: this.first, next: this.next, bytes: this.bytes }
+    const before = this.begun.slice(0, -1).map(([epoch]) => epoch)
+    const { id, epoch, first, next, bytes } = this
+    return { ...id, epoch, first, next, bytes, ...(before.length > 0 && { before }) }
   }
 
   /** `epoch`: the one that the batch's producer has; undefined: nobody opened it. */

@@ -1,7 +1,8 @@
 /** Keeps what Herald knows of logs that another system holds, by the functions of migration 0036. */
 import { Effect, Layer } from "effect"
 import type { Run } from "../../../src/topics/Batch.ts"
-import { HISTORIES, type History, LogState, type LogTopic, MARKS, type Settled } from "../../../src/topics/LogState.ts"
+import { type History, LogState, type LogTopic, MARKS, type Settled } from "../../../src/topics/LogState.ts"
+import { HISTORIES } from "../../../src/topics/MessageId.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 

@@ -35,6 +35,7 @@ interface BoundsRow {
   readonly first_off: bigint
   readonly next_off: bigint
   readonly bytes: bigint
+  readonly before?: ReadonlyArray<number> | null
 }
 
 const boundsOf = (row: BoundsRow): Bounds => ({
@@ -43,7 +44,8 @@ const boundsOf = (row: BoundsRow): Bounds => ({
   epoch: Number(row.epoch),
   first: Number(row.first_off),
   next: Number(row.next_off),
-  bytes: Number(row.bytes)
+  bytes: Number(row.bytes),
+  ...(row.before && { before: row.before })
 })
 
 const corrupt = Effect.fnUntraced(function* ({ topic, partition }: PartitionId, from: number, to: number) {
@@ -92,7 +94,9 @@ export const layer = ({ notify }: { readonly notify: boolean }) =>
 
       const boundsIn = (topics: ReadonlyArray<number>) =>
         guarded("read how far topics go")(sql<BoundsRow>`
-          select topic_id, part, epoch, first_off, next_off, bytes from topic_partitions where topic_id = any (${[...topics]}::int[])
+          select topic_id, part, epoch, first_off, next_off, bytes, case when cardinality(begun) > 2 then (
+            select jsonb_agg(begun[k] order by k) from generate_series(1, cardinality(begun) - 2, 2) k) end as before
+          from topic_partitions where topic_id = any (${[...topics]}::int[])
           order by topic_id, part`).pipe(Effect.map((rows): ReadonlyArray<Bounds> => rows.map(boundsOf)))
 
       /** Not even rows can be read there: a gap up to the nearest place at which they can. TL5 */
