@@ -32,6 +32,8 @@ export class City {
   told = 0
   /** By name. */
   readonly topics = new Map<string, Topic>()
+  /** What nodes remember of them. */
+  remembered = (name: string): Topic | undefined => this.topics.get(name)
   /** What filters are: by the schema, unless a test has another. */
   matching: NonNullable<ConsumingOptions["matching"]> = () => () => true
   readonly stores = Layer.fresh(
@@ -106,7 +108,10 @@ export class City {
         return Logs.of({ all, of: (kind) => all.find(([its]) => its === kind)?.[1] })
       })
     )
-    const topics = knownOf((name) => this.topics.get(name))
+    const topics = knownOf(
+      (name) => this.topics.get(name),
+      (name) => this.remembered(name)
+    )
     const layer = Layer.provide(
       Consuming.layer({ run, matching: this.matching }),
       Layer.mergeAll(this.stores, cursors, logs, topics)

@@ -1,6 +1,7 @@
 /** Filters of subscriptions whose topic gets another schema while they are served. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { HeraldError } from "../../src/errors/HeraldError.ts"
 import { matchingOf } from "../../src/subscriptions/Matching.ts"
 import { SubscriptionStore } from "../../src/subscriptions/SubscriptionStore.ts"
 import { City, seconds } from "./City.ts"
@@ -89,6 +90,33 @@ describe("a topic's new schema", () => {
         assert.strictEqual((yield* get)!.status, "active")
         assert.deepStrictEqual([...guest.texts, ...late.guest.texts].sort(), ['{"price":20}', '{"price":21}'])
       })
+  )
+
+  it.effect("QI6 who resumes it when its schema was mended is heard, whatever a node remembers of the topic", () =>
+    Effect.gen(function* () {
+      const { city, become, resume, get } = yield* begun("price > 10", "string")
+      const old = city.topics.get("t")
+      city.remembered = () => old
+      const { guest } = yield* (yield* city.node("a")).join("t")
+      yield* seconds(3)
+      assert.strictEqual((yield* get)!.status, "error")
+      become(schemaOf("number"))
+      city.postgres.append(0, prices(20))
+      yield* resume
+      yield* seconds(3)
+      assert.deepStrictEqual([(yield* get)!.status, guest.texts], ["active", ['{"price":20}']])
+    })
+  )
+
+  it.effect("QI6 why it is in error is at most 1,000 characters, all of them whole", () =>
+    Effect.gen(function* () {
+      const { city, get } = yield* begun("price > 10", "number")
+      const [room, said] = [1_000 - "filter: ".length - 1, "\u{1f525} and more"]
+      city.matching = () => new HeraldError({ name: "InvalidFilter", message: `${"x".repeat(room)}${said}` })
+      yield* (yield* city.node("a")).join("t")
+      yield* seconds(3)
+      assert.strictEqual((yield* get)!.reason, `filter: ${"x".repeat(room)}\ufffd`)
+    })
   )
 
   it.effect("QI6 whoever comes first finds it in error, too", () =>

@@ -50,11 +50,12 @@ export class Guest {
 }
 
 /** A store of topics, and what is remembered of it. */
-export const knownOf = (get: (name: string) => Topic | undefined) =>
-  KnownTopics.layer.pipe(
-    Layer.provideMerge(Layer.mock(TopicStore)({ get: (name) => Effect.sync(() => get(name)) })),
-    Layer.fresh
+export const knownOf = (get: (name: string) => Topic | undefined, remembered = get) => {
+  const [store, known] = [get, remembered].map((of) =>
+    Layer.mock(TopicStore)({ get: (name) => Effect.sync(() => of(name)) })
   )
+  return Layer.fresh(Layer.merge(store!, Layer.provide(KnownTopics.layer, known!)))
+}
 
 const topic: Topic = {
   ...{ id: 7, name: "t", log: "postgres", partitions: 1, compression: "zstd", schema: null, schemaVersion: 0 },
