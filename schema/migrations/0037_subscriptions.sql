@@ -25,6 +25,8 @@ create table subscriptions (
   version bigint not null default 1,
   -- Counts changes of which run has which of its shares.
   hands bigint not null default 0,
+  -- How many it has.
+  shares integer not null default 0,
   created_at timestamptz not null default clock_timestamp(),
   created_by text not null,
   last_activity timestamptz not null default clock_timestamp(),
@@ -151,7 +153,8 @@ $$;
 -- Places its cursors: those that are there are left as they are.
 --   in: [{partition, from, to, share, logEpoch, offset}]
 create function herald_cursors_place(this_id bigint, places jsonb) returns void language sql as $$
-  update subscriptions set hands = hands + 1 where id = this_id;
+  update subscriptions set hands = hands + 1,
+    shares = greatest(shares, (select max((p->>'share')::integer) + 1 from jsonb_array_elements(places) p)) where id = this_id;
   insert into subscription_shares (subscription_id, share)
     select distinct this_id, (p->>'share')::integer from jsonb_array_elements(places) p order by 2
     on conflict do nothing;
@@ -205,10 +208,12 @@ begin
 end $$;
 
 -- This run has so many consumers of each; it goes on holding the shares that it has of them. `alone`: nothing is said of others. Returns how each stands:
--- its definition, who has consumers of it, and, where that is another than at `stamp`, its shares, who has each, and their tokens.
+-- its definition, who has consumers of it, and, where that is another than at `stamp`, its shares, who has each, and their tokens: of about so many
+-- shares (`most`), of what is named first; the others are cut.
 -- It waits for nobody but who is just taking shares of this run, as its lease was over: what is locked is left for the next time.
 --   in: [[id, consumers, lives, behind, stamp]]
-create function herald_subscriptions_attend(this_run text, attended jsonb, lasts interval, alone boolean) returns jsonb language plpgsql as $$
+create function herald_subscriptions_attend(this_run text, attended jsonb, lasts interval, alone boolean, most integer)
+  returns jsonb language plpgsql as $$
 declare
   moment constant timestamptz := clock_timestamp();
   named constant bigint[] := array(select (a->>0)::bigint from jsonb_array_elements(attended) a);
@@ -277,22 +282,31 @@ begin
 
   -- One statement: what a stamp is of and what comes with it are of one moment.
   return coalesce((
-    with living as materialized (select coalesce(array_agg(r.run), '{}') as alive from subscription_runs r where r.until > moment)
-    select jsonb_agg(jsonb_build_object('subscription', herald_subscription_json(s), 'now', herald_millis(moment), 'stamp', stamp,
+    with living as materialized (select coalesce(array_agg(r.run), '{}') as alive from subscription_runs r where r.until > moment),
+    of_each as materialized (
+      select s as it, s.shares as many, a.place, coalesce(a.seen, '') as seen,
+        -- Whatever of who has its shares can change: what is written, what ends by itself, and whose lease ends.
+        concat_ws('/', s.hands,
+          (select count(*) from subscription_shares h where h.subscription_id = s.id and h.until < 'infinity' and h.until <= moment),
+          (select hashtextextended(string_agg(n.run, ',' order by n.run), 0) from subscription_nodes n
+            where n.subscription_id = s.id and n.run = any (alive))) as stamp
+      from living cross join (select (a->>0)::bigint as id, max(a->>4) as seen, min(place) as place
+        from jsonb_array_elements(attended) with ordinality e (a, place) group by 1) a
+      join subscriptions s on s.id = a.id),
+    told as (
+      select *, stamp <> seen and coalesce(sum(many) filter (where stamp <> seen)
+        over (order by place rows between unbounded preceding and 1 preceding), 0) >= most as cut from of_each)
+    select jsonb_agg(jsonb_build_object('subscription', herald_subscription_json(it), 'now', herald_millis(moment),
+        'stamp', case when cut then seen else stamp end,
         'nodes', coalesce((select jsonb_agg(jsonb_build_object('run', n.run, 'consumers', n.consumers, 'lives', n.lives)
             || case when n.behind then '{"isBehind": true}' else '{}'::jsonb end order by n.since, n.run)
-          from subscription_nodes n where n.subscription_id = s.id and n.consumers > 0 and n.run = any (alive)), '[]'))
-      || case when stamp = seen then '{}' else (
-        select jsonb_build_object('shares', coalesce(array_agg(h.share order by h.share), '{}'), 'tokens', coalesce(array_agg(h.token::text order by h.share), '{}'),
-          'runs', coalesce(array_agg(case when h.until > moment and h.run = any (alive) then h.run else '' end order by h.share), '{}'))
-        from subscription_shares h where h.subscription_id = s.id) end order by s.id)
-    from living cross join (select (a->>0)::bigint as id, max(a->>4) as seen from jsonb_array_elements(attended) a group by 1) a
-    join subscriptions s on s.id = a.id
-    -- Whatever of who has its shares can change: what is written, what ends by itself, and whose lease ends.
-    cross join lateral (select concat_ws('/', s.hands,
-      (select count(*) from subscription_shares h where h.subscription_id = s.id and h.until < 'infinity' and h.until <= moment),
-      (select hashtextextended(string_agg(n.run, ',' order by n.run), 0) from subscription_nodes n
-        where n.subscription_id = s.id and n.run = any (alive))) as stamp) of_it), '[]');
+          from subscription_nodes n where n.subscription_id = (it).id and n.consumers > 0 and n.run = any (alive)), '[]'))
+      || case when cut then '{"isCut": true}' when stamp = seen then '{}' else (
+        select jsonb_build_object('shares', coalesce(array_agg(h.share), '{}'), 'tokens', coalesce(array_agg(h.token), '{}'),
+          'runs', coalesce(array_agg(h.run), '{}'))
+        from (select h.share, h.token::text, case when h.until > moment and h.run = any (alive) then h.run else '' end as run
+          from subscription_shares h where h.subscription_id = (it).id order by h.share) h) end order by (it).id)
+    from living cross join told), '[]');
 end $$;
 
 -- Takes those shares that nobody has, or that this run has already, each under a new token; none when its lease is over, which is not prolonged.
@@ -366,14 +380,17 @@ begin
 end $$;
 
 -- Writes how far cursors are, and what of them came to nothing, in one transaction: a dead letter with the state in which it is done. It may be
--- written twice. Returns those of which this run is no longer the holder: nothing of them was written, and which subscriptions have too many
--- dead letters: of those neither.
+-- written twice. Returns those of which this run is no longer the holder: nothing of them was written; which subscriptions have too many dead letters:
+-- of those neither; and of which others have something locked, for which it does not wait: of those neither.
 --   in: cursors: [{id, partition, from, token, version, logEpoch, floor, ranges: base64, failed, mark, clean}]
 --     letters: [{id, partition, from, token, epoch, logEpoch, offset, event: base64, publishedAt, attempts, reason, cause, topic}]
 create function herald_cursors_flush(cursors jsonb, letters jsonb, most integer) returns jsonb language plpgsql as $$
 declare
   lost jsonb;
   full_ones bigint[];
+  kept bigint[];
+  held bigint[];
+  left_out bigint[];
 begin
   select coalesce(array_agg(id), '{}') into full_ones from (
     -- Those that are there already, as the answer to their write was lost, are no more of them.
@@ -383,29 +400,36 @@ begin
       group by 1) of_each
     where more + (select count(*) from (select from dead_letters d where d.subscription_id = of_each.id limit most + 1) there) > most;
   -- A dead letter holds its subscription, and who deletes that has it before its cursors.
-  perform from subscriptions s where s.id in (select (l->>'id')::bigint from jsonb_array_elements(letters) l) order by s.id for key share;
-  perform from subscription_cursors c
-    where (c.subscription_id, c.partition, c.slice_from) in (
-      select (i->>'id')::bigint, (i->>'partition')::integer, (i->>'from')::integer from jsonb_array_elements(cursors) i)
-    order by c.subscription_id, c.partition, c.slice_from for update;
+  kept := array(select s.id from subscriptions s where s.id in (select (l->>'id')::bigint from jsonb_array_elements(letters) l) for key share skip locked);
+  held := array(select c.subscription_id from jsonb_array_elements(cursors) i
+    join subscription_cursors c on c.subscription_id = (i->>'id')::bigint and c.partition = (i->>'partition')::integer
+      and c.slice_from = (i->>'from')::integer and c.token = (i->>'token')::bigint
+    for update of c skip locked);
   select coalesce(jsonb_agg(jsonb_build_object('id', i->>'id', 'partition', (i->>'partition')::integer, 'from', (i->>'from')::integer)), '[]')
     into lost from jsonb_array_elements(cursors) i
     where not exists (select from subscription_cursors c where c.subscription_id = (i->>'id')::bigint and c.partition = (i->>'partition')::integer
       and c.slice_from = (i->>'from')::integer and c.token = (i->>'token')::bigint);
+  -- Of which there are more than are held here or lost, or that are there and were not to be had.
+  left_out := array(
+    select id from (select (i->>'id')::bigint as id, 1 as n from jsonb_array_elements(cursors) i
+      union all select (l->>'id')::bigint, -1 from jsonb_array_elements(lost) l
+      union all select id, -1 from unnest(held) id) them group by id having sum(n) > 0
+    union select s.id from subscriptions s where s.id in (select (l->>'id')::bigint from jsonb_array_elements(letters) l) and s.id <> all (kept));
   insert into dead_letters (subscription_id, epoch, partition, log_epoch, "offset", event, published_at, attempts, reason, cause,
       dead_letter_topic)
     select c.subscription_id, (l->>'epoch')::bigint, c.partition, (l->>'logEpoch')::bigint, (l->>'offset')::bigint,
       decode(l->>'event', 'base64'), herald_at((l->>'publishedAt')::float8), (l->>'attempts')::integer, l->>'reason', l->>'cause', l->>'topic'
     from jsonb_array_elements(letters) l join subscription_cursors c on c.subscription_id = (l->>'id')::bigint
       and c.partition = (l->>'partition')::integer and c.slice_from = (l->>'from')::integer and c.token = (l->>'token')::bigint
-    where c.subscription_id <> all (full_ones)
+    where c.subscription_id <> all (full_ones || left_out)
     on conflict do nothing;
   update subscription_cursors c set version = (i->>'version')::bigint, log_epoch = (i->>'logEpoch')::bigint, floor = (i->>'floor')::bigint,
       ranges = decode(i->>'ranges', 'base64'), failed = i->>'failed', mark = (i->>'mark')::bigint, clean = (i->>'clean')::boolean
     from jsonb_array_elements(cursors) i
     where c.subscription_id = (i->>'id')::bigint and c.partition = (i->>'partition')::integer and c.slice_from = (i->>'from')::integer
-      and c.token = (i->>'token')::bigint and c.version < (i->>'version')::bigint and c.subscription_id <> all (full_ones);
-  return jsonb_build_object('lost', lost, 'full', (select coalesce(jsonb_agg(id::text), '[]') from unnest(full_ones) id));
+      and c.token = (i->>'token')::bigint and c.version < (i->>'version')::bigint and c.subscription_id <> all (full_ones || left_out);
+  return jsonb_build_object('lost', lost, 'full', (select coalesce(jsonb_agg(id::text), '[]') from unnest(full_ones) id),
+    'locked', (select coalesce(jsonb_agg(id::text), '[]') from unnest(left_out) id));
 end $$;
 
 -- What somebody did to one, in the audit log; nothing when no note says who.

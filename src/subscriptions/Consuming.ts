@@ -115,11 +115,11 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
     for (const id of byTopic.get(topic) ?? []) wake(id)
   }
 
-  const writing = yield* makeWriting({ run, store, wake })
+  const writing = yield* makeWriting({ run, store, now, wake })
 
   const schemas = makeSchemas({ known: yield* KnownTopics, topics, matching, sources, servings, wake })
   const serve = makeLooking({
-    ...{ definitions, schemas, now, writing, holds: () => leasing.holds() },
+    ...{ definitions, schemas, now, writing },
     changed: () => Queue.offerUnsafe(dirty, undefined),
     news: () => Queue.offerUnsafe(news, undefined)
   })
@@ -155,6 +155,7 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
   const leasing = yield* makeLeasing({
     ...{ run, store, now, servings, wake, followings: new Map(followings) },
     kindOf: (id) => sources.get(id)!.kind,
+    again: () => Queue.offerUnsafe(news, undefined),
     close: (ids) =>
       Effect.suspend(() => {
         // Whoever comes meanwhile begins it anew.
@@ -232,16 +233,18 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
 
   /** SO2 */
   yield* Effect.addFinalizer(() =>
-    lastWords(
-      "shares of subscriptions were not given up",
-      Effect.gen(function* () {
-        for (const serving of servings.values()) {
-          for (const session of [...serving.seats.keys()]) serving.leave(session, now(), false)
-          serving.absent.late(now(), true)
-        }
-        yield* writing.giveUp([...servings.values()].map((serving) => [serving, [...serving.held.keys()]]))
-        yield* store.attend(run, [], 1)
-      })
+    Effect.andThen(
+      lastWords(
+        "shares of subscriptions were not given up",
+        Effect.suspend(() => {
+          for (const serving of servings.values()) {
+            for (const session of [...serving.seats.keys()]) serving.leave(session, now(), false)
+            serving.absent.late(now(), true)
+          }
+          return writing.giveUp([...servings.values()].map((serving) => [serving, [...serving.held.keys()]]))
+        })
+      ),
+      lastWords("the lease of its shares was not ended", store.attend(run, [], 1)) // whatever became of those
     )
   )
   for (const [kind, log] of logs.all)

@@ -8,7 +8,10 @@
  *   SN4  A share is nobody else's while its holder attends; it goes on where the last holder was. Times are by the store's clock.
  *   SN5  A run that goes on writes that it does, whatever it has: nothing a share, nothing a subscription, until any of that changes. Who has shares is
  *        told again when that is another than it was at a stamp. A stamp is of the moment of what comes with it.
- *   SN6  Who attends waits for nobody, but for who is just taking what it had, as its lease was over: what others have locked is left for the next time.
+ *   SN6  Who attends waits for nobody, but for who is just taking what it had, as its lease was over; who writes waits for nobody. What others have locked
+ *        is left for the next time: of a subscription of which they have something nothing is written meanwhile.
+ *   SN7  One answer tells of `TOLD` shares, about: of those that are named first, and of one subscription at least. Of the others that are to be told again
+ *        it says so.
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -35,6 +38,8 @@ export interface Standing {
   /** Milliseconds since 1970, by the store's clock. */
   readonly now: number
   readonly stamp: string
+  /** Its shares are to be told, and there is no room for them in this answer: its stamp is the one that was given. SN7 */
+  readonly isCut?: true
   /** Who has consumers of it, the one first that has had them for longest. */
   readonly nodes: ReadonlyArray<{
     readonly run: string
@@ -42,7 +47,7 @@ export interface Standing {
     readonly lives: ReadonlyArray<number>
     readonly isBehind?: true
   }>
-  /** Left out: as at the stamp that was given. Of one, "" as its run: nobody has it. SN5 */
+  /** Left out: as at the stamp that was given, or cut. Of one, "" as its run: nobody has it. SN5 */
   readonly shares?: ReadonlyArray<{ readonly share: number; readonly run: string; readonly token: bigint }>
 }
 
@@ -71,7 +76,12 @@ export interface Flushed {
   readonly lost: ReadonlyArray<number>
   /** Subscriptions of which nothing was written: they have too many dead letters. */
   readonly full: ReadonlyArray<string>
+  /** Subscriptions of which nothing was written for now: others have something of them locked. SN6 */
+  readonly locked: ReadonlyArray<string>
 }
+
+/** Shares of which one answer tells, and those of one subscription more. SN7 */
+export const TOLD = 16_384
 
 export class CursorStore extends Context.Service<
   CursorStore,

@@ -10,32 +10,41 @@ import { isOrdered, isSingle, type Subscription } from "./Subscription.ts"
 export interface Held {
   token: bigint
   readonly cursors: Map<string, Cursor<Body>>
-  /** Milliseconds: it is given up by then, whatever is under way. Undefined: it stays. */
-  leaving: number | undefined
   /** It is being given up: it stays no more, as what is written of it says that nothing is under way. */
   going: boolean
 }
 
-/** Lets go of the last ones where there are too many, by `until`; takes those back that are leaving where there are too few. Returns how many are missing. */
+/** What a node has of a subscription. */
+export interface Holding {
+  readonly held: ReadonlyMap<number, Held>
+  /** Of these, milliseconds by when each is given up, whatever is under way. The others stay. */
+  readonly leaving: Map<number, number>
+}
+
+/** Lets go of the last ones where there are too many, by `until`; takes those back that are leaving where there are too few. Returns how many are missing. HN1 */
 export const keepTo = (
   quota: number,
-  held: ReadonlyMap<number, Held>,
+  { held, leaving }: Holding,
   until: number,
   drain: (cursor: Cursor<Body>) => void
 ): number => {
-  const all = [...held.values()]
-  const staying = all.filter(({ leaving }) => leaving === undefined)
-  for (const one of all.filter(({ leaving, going }) => leaving !== undefined && !going)) {
-    if (staying.length >= quota) break
-    one.leaving = undefined
-    for (const cursor of one.cursors.values()) cursor.draining = false
-    staying.push(one)
+  let staying = held.size - leaving.size
+  if (staying < quota)
+    for (const share of [...leaving.keys()]) {
+      const one = held.get(share)!
+      if (one.going) continue
+      leaving.delete(share)
+      for (const cursor of one.cursors.values()) cursor.draining = false
+      if (++staying === quota) break
+    }
+  if (staying > quota) {
+    const stay = [...held].filter(([share]) => !leaving.has(share))
+    for (const [share, { cursors }] of stay.slice(quota)) {
+      leaving.set(share, until)
+      for (const cursor of cursors.values()) drain(cursor)
+    }
   }
-  for (const one of staying.slice(quota)) {
-    one.leaving = until
-    for (const cursor of one.cursors.values()) drain(cursor)
-  }
-  return Math.max(0, quota - staying.length)
+  return Math.max(0, quota - staying)
 }
 
 export const cursorOf = (
@@ -50,8 +59,5 @@ export const cursorOf = (
 /** What of it says whether a look may find something new. */
 export const standingOf = (
   { status, pausedUntil, maxInFlight, subscription: { version } }: Dispatch<Body>,
-  held: ReadonlyMap<number, Held>
-): string => {
-  const leaving = [...held.values()].filter((one) => one.leaving !== undefined).length
-  return [status, Math.round((pausedUntil ?? 0) / 1_000), maxInFlight, version, held.size, leaving].join()
-}
+  { held, leaving }: Holding
+): string => [status, Math.round((pausedUntil ?? 0) / 1_000), maxInFlight, version, held.size, leaving.size].join()

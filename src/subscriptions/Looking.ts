@@ -29,8 +29,6 @@ export interface LookingOptions {
   /** Milliseconds. SO5 */
   readonly now: () => number
   readonly writing: Writing
-  /** Milliseconds: until then shares are held for sure. SO3 */
-  readonly holds: () => number
   /** There is something to be written. */
   readonly changed: () => void
   /** Shares were given up. */
@@ -41,13 +39,11 @@ export interface LookingOptions {
 const REASON = 1_000
 const NOTHING: Matches = () => false
 
-export const makeLooking = ({ definitions, schemas, now, writing, holds, changed, news }: LookingOptions) => {
+export const makeLooking = ({ definitions, schemas, now, writing, changed, news }: LookingOptions) => {
   const giveUpLeaving = Effect.fnUntraced(function* (serving: Serving) {
-    const gone = [...serving.held].filter(
-      ([share, { leaving }]) => leaving !== undefined && (serving.isIdle(share) || leaving <= now())
-    )
+    const gone = [...serving.leaving].flatMap(([share, by]) => (serving.isIdle(share) || by <= now() ? [share] : []))
     if (gone.length === 0) return
-    yield* writing.giveUp([[serving, gone.map(([share]) => share)]])
+    yield* writing.giveUp([[serving, gone]])
     news()
   })
 
@@ -81,7 +77,7 @@ export const makeLooking = ({ definitions, schemas, now, writing, holds, changed
     const { fetching, matches } = source
     const isFit = !(matches instanceof HeraldError)
     const at = now()
-    const { wants, deliveries, more, wake: next } = serving.poll(at, isFit && at < holds())
+    const { wants, deliveries, more, wake: next } = serving.poll(at, isFit && at < serving.holds)
     for (const seat of [...serving.seats.values()]) if (seat.isEnded) serving.leave(seat.session, at, true)
     note(serving)
     yield* giveUpLeaving(serving) // Before anything that a log may hold up: another node may have a log that answers.

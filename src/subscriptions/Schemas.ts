@@ -1,7 +1,7 @@
 /**
  * Keeps the filters of subscriptions that are served here to the schemas of their topics. Part of Consuming.
  *
- *   QI6  A subscription's filter is that of the topic's schema as it is now, a second late at most (TZ1), on every node that serves it: what was looked at
+ *   QI6  A subscription's filter is that of the topic's schema as it is now, two seconds late at most (TZ1), on every node that serves it: what was looked at
  *        before stays as it was. One that the schema no longer knows puts the subscription in error, which says why, and no event is looked at by
  *        it any more; whoever resumes it is heard once the filter is one again.
  */

@@ -1,6 +1,5 @@
 /**
- * One subscription as this node serves it: the machine, the shares that the node has, and the consumers that are connected to it. State, moved by
- * `Consuming`.
+ * One subscription as this node serves it: the machine, the shares that the node has, and consumers that are connected to it. State of `Consuming`.
  *
  *   SQ1  What is on its way to consumers, and what is read ahead, is bounded in bytes.
  *   SQ2  A receipt is answered as durable when the answers that came with it are, and as lost when this node had to give their share up before. Of a
@@ -21,7 +20,6 @@ import type { Read } from "./Item.ts"
 import { letterRoom } from "./Letters.ts"
 import { missingOf } from "./Missing.ts"
 import type { Polled } from "./Polled.ts"
-import { quotasOf } from "./Quotas.ts"
 import type { SavedCursor } from "./SavedCursor.ts"
 import { moved, Saving } from "./Saving.ts"
 import { Seat } from "./Seat.ts"
@@ -47,6 +45,8 @@ export class Serving {
   readonly machine: Dispatch<Body>
   readonly seats = new Map<string, Seat>()
   readonly held = new Map<number, Held>()
+  /** Milliseconds by when each of these is given up. */
+  readonly leaving = new Map<number, number>()
   readonly absent: Absent
   readonly saving: Saving
   subscription: Subscription
@@ -58,6 +58,8 @@ export class Serving {
   /** That it has in all, whoever holds them. */
   shares = 0
   readonly hands = new Hands()
+  /** Milliseconds: until then what it has is its own for sure. SO3, LZ1 */
+  holds = Number.NEGATIVE_INFINITY
   /** Of the topic, where each partition ended when it was looked at last. */
   ends: ReadonlyMap<number, number> = new Map()
   /** Milliseconds. */
@@ -124,7 +126,7 @@ export class Serving {
 
   /** What the store says of it. Returns shares to be claimed. Wakes its look where that may find something new. */
   stand(standing: Standing, run: string, now: number): ReadonlyArray<number> {
-    const shown = () => `${standingOf(this.machine, this.held)} ${this.absent.size}`
+    const shown = () => `${standingOf(this.machine, this)} ${this.absent.size}`
     const before = shown()
     const wanted = this.#stand(standing, run, now)
     if (shown() !== before) this.#wake()
@@ -139,9 +141,8 @@ export class Serving {
     if (this.#heard.standing(standing, this.subscription, now)) this.become(subscription)
     if (this.machine.status === "stopped") sendAway(this.seats, this.machine, now)
     for (const share of this.hands.hear(standing, run, this.held)) this.lose(share)
-    const quota = quotasOf(this.hands.count, nodes, this.hands.holder).get(run) ?? 0
     const until = now + subscription.ackTimeoutMillis
-    this.hands.missing = keepTo(quota, this.held, until, (cursor) => this.machine.drain(cursor))
+    this.hands.missing = keepTo(this.hands.quota(run, nodes), this, until, (cursor) => this.machine.drain(cursor))
     this.shares = this.hands.count
     this.#bound()
     return this.hands.wanted(this.held)
@@ -167,9 +168,10 @@ export class Serving {
   /** `ends`: of each partition, where its log ends. */
   claimed({ share, token, epoch, cursors }: Claimed, ends: ReadonlyMap<number, number>): void {
     if (epoch !== this.subscription.epoch) return
-    const held = this.held.get(share) ?? { token, cursors: new Map(), leaving: undefined, going: false }
+    const held = this.held.get(share) ?? { token, cursors: new Map(), going: false }
     held.token = token
     this.held.set(share, held)
+    this.hands.came(share)
     for (const { slice, saved } of cursors) {
       if (held.cursors.has(keyOf({ slice }))) continue
       this.#add(held, share, slice, moved(saved, -this.#skew()), ends.get(slice.partition) ?? saved.mark)
@@ -204,7 +206,10 @@ export class Serving {
   /** It is another node's. SQ2 */
   lose(share: number): void {
     for (const cursor of this.held.get(share)?.cursors.values() ?? []) this.#forget(cursor)
-    if (this.held.delete(share)) this.saving.receipts.lost()
+    this.leaving.delete(share)
+    if (!this.held.delete(share)) return
+    this.hands.went(share)
+    this.saving.receipts.lost()
   }
 
   /** Of a share that is to be given up: whether nothing more of it is under way. */
@@ -235,8 +240,7 @@ export class Serving {
       this.seats.get(session)?.offer({ is: "recall", partition: slice.partition, logEpoch, offset, hash })
     }
     this.#show(polled.blocked)
-    const leaving = [...this.held.values()].map((one) => one.leaving)
-    const wakes = [polled.wake, this.absent.next, ...leaving].filter((at) => at !== undefined)
+    const wakes = [polled.wake, this.absent.next, ...this.leaving.values()].filter((at) => at !== undefined)
     return { ...polled, wake: wakes.length === 0 ? undefined : Math.min(...wakes) }
   }
 

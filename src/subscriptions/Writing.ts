@@ -4,13 +4,14 @@
  *   WO1  A write is of those that have changed, as many as fit into `MOST`; between two of them is the more rest the larger they are.
  *   WO2  One subscription of which nothing can be written holds up no other: it is written apart, and given up when that is no use either.
  *   WO3  Where nothing at all can be written it is the store: all is kept, and tried again.
+ *   WO5  One of which others have something locked waits for that, and no other does.
  *   WO4  What is written as given up is given up: it stays with nobody here, and where that is not sure nothing of it goes out before it is written anew.
  */
 import { Cause, Effect, Exit, Semaphore } from "effect"
-import type { HeraldError } from "../errors/HeraldError.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Unkeepable } from "../errors/Unkeepable.ts"
 import { saidOf } from "../telemetry/Every.ts"
-import type { CursorStore, Flush } from "./CursorStore.ts"
+import type { CursorStore, Flush, Flushed } from "./CursorStore.ts"
 import type { Gathered } from "./Gathered.ts"
 import type { Serving } from "./Serving.ts"
 
@@ -18,11 +19,17 @@ export interface WritingOptions {
   /** The life of this process. */
   readonly run: string
   readonly store: CursorStore["Service"]
+  /** Milliseconds. SO5 */
+  readonly now: () => number
   readonly wake: (id: string) => void
 }
 
 /** Bytes of one write, about, of more than one subscription. WO1 */
 const MOST = 8_388_608
+/** Of a write of nothing. */
+const nothing: Flushed = { lost: [], full: [], locked: [] }
+/** Milliseconds until another write of one that is locked. WO5 */
+const LOCKED = 250
 /** Milliseconds between two writes at least, and bytes of a write for each one more. WO1 */
 const [REST, PACE] = [20, 8_192]
 
@@ -44,26 +51,34 @@ const errorOf = (cause: Cause.Cause<HeraldError | Unkeepable>): HeraldError | un
   return error instanceof Unkeepable ? undefined : error
 }
 
-export const makeWriting = Effect.fnUntraced(function* ({ run, store, wake }: WritingOptions) {
+export const makeWriting = Effect.fnUntraced(function* ({ run, store, now, wake }: WritingOptions) {
   const writing = yield* Semaphore.make(1)
   const dirty = new Set<Serving>()
+  /** Milliseconds: when those that were locked are written again. WO5 */
+  const waits = new WeakMap<Serving, number>()
   /** The store refuses whatever it is given. WO3 */
   let refuses = false
 
-  /** What is told to machines is in the order of what was written. */
+  /** What is told to machines is in the order of what was written. False: nothing was. */
   const write = (parts: ReadonlyArray<Part>) =>
     Effect.gen(function* () {
       const flushes = parts.flatMap(([, one]) => one.flushes)
-      const { lost, full } = flushes.length === 0 ? { lost: [], full: [] } : yield* store.flush(flushes)
+      const { lost, full, locked } = flushes.length === 0 ? nothing : yield* store.flush(flushes)
       let before = 0
+      let some = false
       for (const [serving, one] of parts) {
+        const { id } = serving.subscription
         const places = lost.map((place) => place - before).filter((place) => place >= 0 && place < one.flushes.length)
         before += one.flushes.length
-        if (full.includes(serving.subscription.id)) serving.saving.full()
+        const isLocked = locked.includes(id)
+        some ||= !isLocked && one.flushes.length > 0
+        if (isLocked) waits.set(serving, now() + LOCKED)
+        else if (full.includes(id)) serving.saving.full()
         else serving.kept(one, new Set(places))
         if (serving.isDirty) dirty.add(serving)
-        wake(serving.subscription.id)
+        if (!isLocked) wake(id)
       }
+      return some
     })
 
   /** Nothing of it can be written. WO2 */
@@ -90,19 +105,21 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, wake }: Wr
   /** WO2, WO3 */
   const apart = Effect.fnUntraced(function* (parts: ReadonlyArray<Part>): Effect.fn.Return<void, HeraldError> {
     const failed: Array<readonly [Serving, Cause.Cause<HeraldError | Unkeepable>]> = []
-    /** False where that was no use. */
+    let passed = false
+    /** False: it failed, and all that there is to be said of that is noted. */
     const tried = Effect.fnUntraced(function* (those: ReadonlyArray<Part>): Effect.fn.Return<boolean, HeraldError> {
       const exit = yield* Effect.exit(write(those))
-      if (Exit.isSuccess(exit)) return true
+      if (Exit.isSuccess(exit)) {
+        passed ||= exit.value
+        return true
+      }
       const error = errorOf(exit.cause)
       if (Cause.hasInterrupts(exit.cause)) return yield* Effect.interrupt
       if (error !== undefined && isAway(error)) return yield* error
       if (those.length === 1) failed.push([those[0]![0], exit.cause])
       return false
     })
-    let passed = yield* tried(parts)
-    if (!passed && parts.length > 1)
-      for (const part of parts) passed = ((yield* tried([part])) && part[1].flushes.length > 0) || passed
+    if (!(yield* tried(parts)) && parts.length > 1) for (const part of parts) yield* tried([part])
     if (passed) refuses = false
     let kept: HeraldError | undefined
     for (const [serving, cause] of failed) {
@@ -122,6 +139,7 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, wake }: Wr
         let bytes = 0
         for (const serving of [...dirty]) {
           if (bytes >= MOST) break
+          if ((waits.get(serving) ?? 0) > now()) continue
           dirty.delete(serving)
           taken.push(serving)
           if (!serving.isDirty) continue
@@ -143,46 +161,54 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, wake }: Wr
     })
   )
 
-  /** Gives these shares of each up; clean, where nothing of them is under way. WO4 */
-  const giveUp = (those: ReadonlyArray<readonly [Serving, ReadonlyArray<number>]>) =>
-    writing.withPermits(1)(
-      Effect.gen(function* () {
-        const all = those.flatMap(([serving, shares]) =>
-          shares.flatMap((share) => {
-            const held = serving.held.get(share)
-            return held === undefined ? [] : [{ serving, id: serving.subscription.id, share, token: held.token, held }]
-          })
-        )
-        for (const { held } of all) held.going = true
-        const gathered: Array<Part> = []
-        const writes = Effect.gen(function* () {
-          let parts: Array<Part> = []
-          let bytes = 0
-          for (const [serving, shares] of those) {
-            const part: Part = [serving, serving.gather(new Set(shares.filter((share) => serving.isIdle(share))))]
-            gathered.push(part)
-            parts.push(part)
-            bytes += bytesOf(part)
-            if (bytes < MOST) continue
-            yield* apart(parts)
-            parts = []
-            bytes = 0
-          }
-          yield* apart(parts)
-        })
-        yield* Effect.onError(writes, () =>
-          Effect.sync(() => {
-            for (const { held } of all) held.going = false
-            for (const [serving, one] of gathered) serving.saving.unsure(one)
-          })
-        )
-        for (const { serving, share, held } of all) if (serving.held.get(share) === held) serving.lose(share)
-        yield* store.give(
-          run,
-          all.map(({ id, share, token }) => ({ id, share, token }))
-        )
+  /** Writes these shares of each for the last time, and returns those that are nobody's here any more: where something is locked they stay. */
+  const lastWrite = Effect.fnUntraced(function* (those: ReadonlyArray<readonly [Serving, ReadonlyArray<number>]>) {
+    const all = those.flatMap(([serving, shares]) =>
+      shares.flatMap((share) => {
+        const held = serving.held.get(share)
+        return held === undefined ? [] : [{ serving, id: serving.subscription.id, share, token: held.token, held }]
       })
     )
+    for (const { held } of all) held.going = true
+    for (const [serving] of those) waits.delete(serving)
+    const gathered: Array<Part> = []
+    const writes = Effect.gen(function* () {
+      let parts: Array<Part> = []
+      let bytes = 0
+      for (const [serving, shares] of those) {
+        const part: Part = [serving, serving.gather(new Set(shares.filter((share) => serving.isIdle(share))))]
+        gathered.push(part)
+        parts.push(part)
+        bytes += bytesOf(part)
+        if (bytes < MOST) continue
+        yield* apart(parts)
+        parts = []
+        bytes = 0
+      }
+      yield* apart(parts)
+    })
+    yield* Effect.onError(writes, () =>
+      Effect.sync(() => {
+        for (const { held } of all) held.going = false
+        for (const [serving, one] of gathered) serving.saving.unsure(one)
+      })
+    )
+    const [gone, locked] = [
+      all.filter(({ serving }) => !waits.has(serving)),
+      all.filter(({ serving }) => waits.has(serving))
+    ]
+    for (const { held } of locked) held.going = false
+    for (const { serving, share, held } of gone) if (serving.held.get(share) === held) serving.lose(share)
+    return { gone: gone.map(({ id, share, token }) => ({ id, share, token })), isLocked: locked.length > 0 }
+  })
+
+  /** Gives these shares of each up; clean, where nothing of them is under way. Others are written while the store takes them back. WO4, WO5 */
+  const giveUp = (those: ReadonlyArray<readonly [Serving, ReadonlyArray<number>]>) =>
+    Effect.gen(function* () {
+      const { gone, isLocked } = yield* writing.withPermits(1)(lastWrite(those))
+      if (gone.length > 0) yield* store.give(run, gone)
+      if (isLocked) return yield* failure("Timeout", "what of a subscription is to be given up is locked")
+    })
 
   return { dirty, flush, giveUp }
 })

@@ -18,7 +18,7 @@ export const cursorsContract = (test: Test) => {
       yield* Effect.sleep("20 millis")
       yield* cursors.claim("b", [both[0]!], 60_000)
       const flushes = old.map((one) => flush(one, { letters: [letter({ offset: one.share })] }))
-      assert.deepStrictEqual(yield* cursors.flush(flushes), { lost: [0], full: [] })
+      assert.deepStrictEqual(yield* cursors.flush(flushes), { lost: [0], full: [], locked: [] })
       assert.deepStrictEqual(
         (yield* store.progress(id)).slice(0, 2).map(({ floor }) => floor),
         [10, 20]
@@ -30,7 +30,11 @@ export const cursorsContract = (test: Test) => {
       )
       // Its own claim ends what it had, too.
       yield* cursors.claim("a", [both[1]!], 60_000)
-      assert.deepStrictEqual(yield* cursors.flush([flush(old[1]!, { version: 9 })]), { lost: [0], full: [] })
+      assert.deepStrictEqual(yield* cursors.flush([flush(old[1]!, { version: 9 })]), {
+        lost: [0],
+        full: [],
+        locked: []
+      })
     }))
 
   test("SN1 of many that claim at once one gets each, and that one alone writes", () =>
@@ -72,7 +76,11 @@ export const cursorsContract = (test: Test) => {
       const { id } = yield* make("shared")
       const [claimed] = yield* cursors.claim("a", [{ id, share: 0 }], 60_000)
       yield* cursors.flush([flush(claimed!, { version: 2, saved: saved({ floor: 22 }) })])
-      assert.deepStrictEqual(yield* cursors.flush([flush(claimed!, { version: 1 })]), { lost: [], full: [] })
+      assert.deepStrictEqual(yield* cursors.flush([flush(claimed!, { version: 1 })]), {
+        lost: [],
+        full: [],
+        locked: []
+      })
       assert.strictEqual((yield* store.progress(id))[0]!.floor, 22)
       yield* cursors.flush([flush(claimed!, { version: 3, saved: saved({ floor: 23, ranges: new Uint8Array() }) })])
       assert.deepInclude((yield* store.progress(id))[0], { floor: 23, ranges: new Uint8Array(), failed: 1 })
@@ -132,7 +140,7 @@ export const cursorsContract = (test: Test) => {
       const [first] = yield* cursors.claim("a", [{ id: one.id, share: 0 }], 60_000)
       const [second] = yield* cursors.claim("a", [{ id: two.id, share: 0 }], 60_000)
       const letters = Array.from({ length: DEAD_LETTERS }, (_, offset) => letter({ offset }))
-      assert.deepStrictEqual(yield* cursors.flush([flush(first!, { letters })]), { lost: [], full: [] })
+      assert.deepStrictEqual(yield* cursors.flush([flush(first!, { letters })]), { lost: [], full: [], locked: [] })
       const more = flush(first!, {
         version: 2,
         saved: saved({ floor: 50 }),
@@ -140,8 +148,8 @@ export const cursorsContract = (test: Test) => {
       })
       // Those that are there, as the answer to their write was lost, are no more than before.
       const again = flush(first!, { letters: letters.slice(-9) })
-      assert.deepStrictEqual(yield* cursors.flush([again]), { lost: [], full: [] })
-      assert.deepStrictEqual(yield* cursors.flush([more, flush(second!)]), { lost: [], full: [one.id] })
+      assert.deepStrictEqual(yield* cursors.flush([again]), { lost: [], full: [], locked: [] })
+      assert.deepStrictEqual(yield* cursors.flush([more, flush(second!)]), { lost: [], full: [one.id], locked: [] })
       assert.strictEqual((yield* store.progress(one.id))[0]!.floor, 20)
       assert.strictEqual((yield* store.progress(two.id))[0]!.floor, 20)
     }))

@@ -3,7 +3,7 @@ import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { CursorStore } from "../../src/subscriptions/CursorStore.ts"
 import { SubscriptionStore } from "../../src/subscriptions/SubscriptionStore.ts"
-import { flush, make, running, saved, type Test } from "./SubscriptionWishes.ts"
+import { flush, make, running, saved, type Test, wish } from "./SubscriptionWishes.ts"
 
 export const sharesContract = (test: Test) => {
   test("SN4 a share is one run's at a time, goes on where the last was, and is free when it is given up or its holder is away", () =>
@@ -191,6 +191,51 @@ export const sharesContract = (test: Test) => {
       assert.deepStrictEqual(yield* told(b), ["", a])
       yield* store.seek(topicName, "s", [])
       assert.deepStrictEqual(yield* told(b), [""])
+    }))
+
+  test("SN7 an answer tells of so many shares, of what is named first, and says of what it does not tell", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const cursors = yield* CursorStore
+      const { topicName } = yield* make("shared")
+      const run = `a.${topicName}`
+      const each = 4_096
+      const all = Array.from({ length: 256 }, (_, partition) => ({ partition, logEpoch: 1, offset: 0 }))
+      const made = yield* Effect.forEach([0, 1, 2, 3, 4, 5], () =>
+        store.create(wish("shared", { slices: 16 }), all, "someone")
+      )
+      const stamps = new Map<string, string>()
+      /** Of those that are named, in their order, how many shares each was told of; -1: it was cut. */
+      const told = (ids: ReadonlyArray<string>) =>
+        Effect.map(
+          cursors.attend(
+            run,
+            ids.map((id) => ({ id, consumers: 1, lives: [], ...(stamps.has(id) && { stamp: stamps.get(id)! }) })),
+            60_000
+          ),
+          (standings) => {
+            assert.deepStrictEqual(
+              standings.map(({ subscription }) => subscription.id),
+              ids.toSorted((a, b) => Number(a) - Number(b))
+            )
+            const byId = new Map(standings.map((one) => [one.subscription.id, one]))
+            return ids.map((id) => {
+              const { stamp, shares, isCut } = byId.get(id)!
+              if (isCut) assert.strictEqual(stamp, stamps.get(id) ?? "")
+              else stamps.set(id, stamp)
+              assert.isTrue(isCut !== true || shares === undefined)
+              return isCut ? -1 : (shares?.length ?? 0)
+            })
+          }
+        )
+      const ids = made.map(({ id }) => id)
+      assert.deepStrictEqual(yield* told(ids.toReversed()), [each, each, each, each, -1, -1])
+      assert.deepStrictEqual(yield* told(ids.toReversed()), [0, 0, 0, 0, each, each])
+      assert.deepStrictEqual(yield* told(ids), [0, 0, 0, 0, 0, 0])
+      yield* cursors.claim(run, [{ id: ids[5]!, share: 4_095 }], 60_000)
+      stamps.clear()
+      const last = yield* cursors.enter(run, { id: ids[5]!, consumers: 1, lives: [] }, 60_000)
+      assert.deepStrictEqual([last!.shares!.length, last!.shares!.at(-1)!.run, last!.isCut], [each, run, undefined])
     }))
 
   test("SN5 who can't follow the log says so, and waits behind nobody whose lease ended before", () =>

@@ -106,6 +106,42 @@ describe("leases of subscriptions in PostgreSQL", () => {
       })
     ))
 
+  it("SN6 who writes waits for nothing that others have, and writes what is left the next time", () =>
+    runtime.runPromise(
+      Effect.gen(function* () {
+        const [store, cursors] = [yield* SubscriptionStore, yield* CursorStore]
+        const [one, two] = [yield* make("shared"), yield* make("shared")]
+        const claimed = yield* cursors.claim(
+          "a",
+          [one, two].flatMap(({ id }) => [0, 1].map((share) => ({ id, share }))),
+          60_000
+        )
+        const flushes = (version: number, offset: number) =>
+          claimed.map((its) => flush(its, { version, letters: [letter({ offset })] }))
+        const kept = Effect.fnUntraced(function* ({ id }: { readonly id: string }) {
+          const letters = yield* store.deadLetters(id, { limit: 9, after: 0, maxBytes: 1_000_000 })
+          return [(yield* store.progress(id))[0]!.floor, letters.length]
+        })
+        const locks = [
+          `select from subscription_cursors where subscription_id = ${one.id} and slice_from > 0 for update`,
+          `select from subscriptions where id = ${one.id} for update`
+        ]
+        for (const [n, lock] of locks.entries()) {
+          const written = yield* beside([lock], cursors.flush(flushes(n + 1, n)))
+          assert.deepStrictEqual(written, { lost: [], full: [], locked: [one.id] }, lock)
+          assert.deepStrictEqual(
+            [yield* kept(one), yield* kept(two)],
+            [
+              [10, 0],
+              [20, n + 1]
+            ]
+          )
+        }
+        assert.deepStrictEqual(yield* cursors.flush(flushes(3, 0)), { lost: [], full: [], locked: [] })
+        assert.deepStrictEqual(yield* kept(one), [20, 1])
+      })
+    ))
+
   it("SN3 a dead letter is written, and its subscription deleted, where both come at once", () =>
     runtime.runPromise(
       Effect.gen(function* () {
@@ -115,15 +151,14 @@ describe("leases of subscriptions in PostgreSQL", () => {
         const [written, gone] = yield* beside(
           [`select from subscription_cursors where subscription_id = ${id} for update`],
           Effect.gen(function* () {
-            const writing = yield* Effect.forkChild(cursors.flush([flush(claimed!, { letters: [letter()] })]))
-            yield* waiting(1)
             const removing = yield* Effect.forkChild(store.remove(topicName, "s"))
-            yield* waiting(2)
+            yield* waiting(1)
+            const written = yield* cursors.flush([flush(claimed!, { letters: [letter()] })])
             yield* does("commit")
-            return [yield* Fiber.join(writing), yield* Fiber.join(removing)] as const
+            return [written, yield* Fiber.join(removing)] as const
           })
         )
-        assert.deepStrictEqual([written, gone], [{ lost: [], full: [] }, true])
+        assert.deepStrictEqual([written, gone], [{ lost: [], full: [], locked: [id] }, true])
       })
     ))
 })

@@ -93,7 +93,11 @@ export const subscriptionsContract = (test: Test) => {
       const to = [{ partition: 0, logEpoch: 5, offset: 3 }]
       const sought = (yield* store.seek(made.topicName, "s", to))!
       assert.strictEqual(sought.epoch, 2)
-      assert.deepStrictEqual(yield* cursors.flush([flush(claimed!, { version: 2 })]), { lost: [0], full: [] })
+      assert.deepStrictEqual(yield* cursors.flush([flush(claimed!, { version: 2 })]), {
+        lost: [0],
+        full: [],
+        locked: []
+      })
       const [again] = yield* cursors.claim("b", [share], 60_000)
       assert.strictEqual(again!.epoch, 2)
       assert.deepStrictEqual(again!.cursors[0]!.saved, {

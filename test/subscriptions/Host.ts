@@ -99,4 +99,4 @@ export class Host {
 export const receiptsOf = (outputs: ReadonlyArray<Output>): ReadonlyArray<string> =>
   outputs.flatMap((one) => (one.is === "durable" || one.is === "lost" ? [`${one.is} ${one.receipt}`] : []))
 
-export const nothingLost: Flushed = { lost: [], full: [] }
+export const nothingLost: Flushed = { lost: [], full: [], locked: [] }

@@ -1,6 +1,6 @@
 /** Leases of a node, and what may not touch them. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { City, seconds } from "./City.ts"
 import { many } from "./Town.ts"
@@ -110,6 +110,23 @@ describe("leases", () => {
       city.away.delete("attend")
       yield* seconds(3)
       assert.deepStrictEqual(guest.texts, ["e0", "e1", "e2"])
+    })
+  )
+
+  it.effect("SO2 a node that can't hand over what it has in time ends its lease all the same", () =>
+    Effect.gen(function* () {
+      const city = new City()
+      const { id } = yield* city.make("t", "shared")
+      const node = yield* city.node("a")
+      const { guest } = yield* node.join("t")
+      city.postgres.append(0, many(1))
+      yield* seconds(2)
+      assert.deepStrictEqual([guest.texts, yield* city.holders(id)], [["e0"], ["a"]])
+      city.late.set("flush", 60_000)
+      const ending = yield* Effect.forkChild(node.end)
+      yield* seconds(2)
+      yield* Fiber.join(ending)
+      assert.deepStrictEqual(yield* city.holders(id), [""])
     })
   )
 

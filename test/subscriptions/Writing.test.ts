@@ -34,7 +34,8 @@ const written = (flush: (all: ReadonlyArray<Flush>) => ReturnType<CursorStore["S
     give: (_: string, shares: ReadonlyArray<{ readonly id: string }>) =>
       Effect.sync(() => void given.push(...shares.map(({ id }) => id)))
   } as unknown as CursorStore["Service"]
-  return { writes, given, made: makeWriting({ run: "a", store, wake: () => {} }) }
+  const its = { now: 0 }
+  return { its, writes, given, made: makeWriting({ run: "a", store, now: () => its.now, wake: () => {} }) }
 }
 
 describe("Writing", () => {
@@ -117,7 +118,7 @@ describe("Writing", () => {
           }),
         give: () => Effect.suspend(() => (away ? failure("DatabaseUnavailable", "away") : Effect.void))
       } as unknown as CursorStore["Service"]
-      const { dirty, flush } = yield* makeWriting({ run: "a", store, wake: () => {} })
+      const { dirty, flush } = yield* makeWriting({ run: "a", store, now: () => 0, wake: () => {} })
       const [broken] = [...hosts[1]!.serving.machine.cursors]
       broken!.save = () => {
         throw new Error("it can't be saved")
@@ -139,7 +140,6 @@ describe("Writing", () => {
         host.answer("a", "accept", 1, 2)
         host.answer("a", "accept", 2, 3)
         const { serving } = host
-        const [held] = serving.held.values()
         const [cursor] = serving.machine.cursors
         const stand = (consumers: number) => {
           const nodes = consumers === 0 ? [] : [{ run: "a", consumers, lives: [] }]
@@ -147,7 +147,7 @@ describe("Writing", () => {
           serving.stand({ subscription: serving.subscription, now: 0, stamp: "", nodes, shares }, "a", host.now)
         }
         stand(0)
-        assert.isTrue(held!.leaving !== undefined && serving.isIdle(0))
+        assert.isTrue(serving.leaving.has(0) && serving.isIdle(0))
         const asked = yield* Deferred.make<void>()
         const answer = yield* Deferred.make<Flushed, HeraldError>()
         const { made, given } = written(() =>
@@ -157,13 +157,13 @@ describe("Writing", () => {
         const giving = yield* Effect.forkChild(giveUp([[serving, [0]]]))
         yield* Deferred.await(asked)
         stand(1)
-        assert.isTrue(held!.leaving !== undefined, "it is going")
+        assert.isTrue(serving.leaving.has(0), "it is going")
         const before = cursor!.durableMark
         yield* Deferred.fail(answer, failure("DatabaseUnavailable", "who knows whether it was written"))
         assert.isTrue(Exit.isFailure(yield* Fiber.await(giving)))
         assert.deepStrictEqual(given, [])
         stand(1)
-        assert.isUndefined(held!.leaving)
+        assert.isFalse(serving.leaving.has(0))
         host.log.append(0, [[null, "e3"]])
         host.fetching.grown(undefined)
         assert.deepStrictEqual([before > 3, yield* host.run(3, false)], [true, []])
@@ -190,6 +190,44 @@ describe("Writing", () => {
       assert.strictEqual(dirty.size, 0)
       yield* flush
       assert.lengthOf(writes, 2)
+    })
+  )
+
+  it.effect("WO5 one of which others have something locked is written later, stays, and holds up no other", () =>
+    Effect.gen(function* () {
+      const [one, two] = [yield* hosted("1"), yield* hosted("2")]
+      let locked = ["1"]
+      const { its, made, writes, given } = written(() => Effect.succeed({ ...nothingLost, locked }))
+      const { dirty, flush, giveUp } = yield* made
+      for (const { serving } of [one, two]) dirty.add(serving)
+      yield* flush
+      yield* flush
+      assert.deepStrictEqual(writes, [["1", "2"]])
+      assert.deepStrictEqual([receiptsOf(one.sent("a")), receiptsOf(two.sent("a"))], [[], ["durable 2"]])
+      const all = [one, two].map(({ serving }) => [serving, [0]] as const)
+      assert.strictEqual((yield* Effect.flip(giveUp(all))).name, "Timeout")
+      assert.deepStrictEqual([given, one.serving.held.size, two.serving.held.size], [["2"], 1, 0])
+      locked = []
+      its.now += 1_000
+      yield* flush
+      assert.deepStrictEqual(receiptsOf(one.sent("a")), ["durable 1"])
+      assert.isFalse(one.serving.isDirty)
+    })
+  )
+
+  it.effect("WO5 others are written while the store takes shares back", () =>
+    Effect.gen(function* () {
+      const [one, two] = [yield* hosted("1"), yield* hosted("2")]
+      const store = {
+        flush: () => Effect.succeed(nothingLost),
+        give: () => Effect.never
+      } as unknown as CursorStore["Service"]
+      const { dirty, flush, giveUp } = yield* makeWriting({ run: "a", store, now: () => 0, wake: () => {} })
+      yield* Effect.forkChild(giveUp([[one.serving, [0]]]), { startImmediately: true })
+      assert.strictEqual(one.serving.held.size, 0)
+      dirty.add(two.serving)
+      yield* flush
+      assert.deepStrictEqual(receiptsOf(two.sent("a")), ["durable 2"])
     })
   )
 

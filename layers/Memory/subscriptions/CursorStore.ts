@@ -1,6 +1,12 @@
 /** How far subscriptions are, over a `State`: the rules of migration 0037. */
 import { Clock, Effect, Layer } from "effect"
-import { type Attending, type Claimed, CursorStore, type Standing } from "../../../src/subscriptions/CursorStore.ts"
+import {
+  type Attending,
+  type Claimed,
+  CursorStore,
+  type Standing,
+  TOLD
+} from "../../../src/subscriptions/CursorStore.ts"
 import { State } from "../State.ts"
 import { letterKey, type ShareRow, SubscriptionTables } from "./SubscriptionTables.ts"
 
@@ -44,9 +50,10 @@ export const layer = Layer.effect(
       }
     }
 
-    const standing = (id: string, seen: string | undefined): ReadonlyArray<Standing> => {
+    /** `room`: shares of which can be told; returns what is left of it. SN7 */
+    const standing = (id: string, seen: string | undefined, room: number): readonly [Standing, number] | undefined => {
       const rows = tables.all.get(id)
-      if (rows === undefined) return []
+      if (rows === undefined) return undefined
       const alive = [...rows.nodes].filter(([run]) => tables.isAlive(run, now()))
       alive.sort(([a, one], [b, two]) => one.since - two.since || (a < b ? -1 : 1))
       const nodes = alive.filter(([, { consumers }]) => consumers > 0)
@@ -54,17 +61,21 @@ export const layer = Layer.effect(
       const stamp = [rows.hands, ended, ...alive.map(([run]) => run).sort()].join("/")
       const shares = [...rows.shares].sort(([a], [b]) => a - b)
       const holder = ({ run, until }: ShareRow) => (until > now() && tables.isAlive(run, now()) ? run : "")
+      const isTold = stamp !== seen && room > 0
+      const isCut = stamp !== seen && room <= 0
       return [
         {
-          ...{ subscription: rows.subscription, now: now(), stamp },
+          ...{ subscription: rows.subscription, now: now(), stamp: isCut ? (seen ?? "") : stamp },
+          ...(isCut && { isCut }),
           nodes: nodes.map(([run, { consumers, lives, isBehind }]) => ({
             ...{ run, consumers, lives },
             ...(isBehind && { isBehind })
           })),
-          ...(stamp !== seen && {
+          ...(isTold && {
             shares: shares.map(([share, held]) => ({ share, run: holder(held), token: held.token }))
           })
-        }
+        },
+        isTold ? room - shares.length : room
       ]
     }
 
@@ -91,13 +102,19 @@ export const layer = Layer.effect(
           const seen = new Map(attending.map(({ id, stamp }) => [id, stamp]))
           endOthers(run, new Set(seen.keys()), now() + lasts)
           for (const one of attending) attend(run, one)
-          return [...seen].sort(([a], [b]) => Number(a) - Number(b)).flatMap((one) => standing(...one))
+          let room = TOLD
+          const standings = [...seen].flatMap(([id, stamp]) => {
+            const [found, left] = standing(id, stamp, room) ?? [undefined, room]
+            room = left
+            return found === undefined ? [] : [found]
+          })
+          return standings.sort((a, b) => Number(a.subscription.id) - Number(b.subscription.id))
         }),
       enter: (run, one, lasts) =>
         Effect.sync(() => {
           goOn(run, longer(run, now() + lasts))
           attend(run, one)
-          return standing(one.id, one.stamp)[0]
+          return standing(one.id, one.stamp, TOLD)?.[0]
         }),
       claim: (run, shares, lasts) =>
         Effect.sync(() => {
@@ -118,7 +135,7 @@ export const layer = Layer.effect(
           )
           const isFull = new Set(full.map(([id]) => id))
           const lost = cursors.flatMap((one, place) => (isFull.has(one.id) || tables.flush(one, now()) ? [] : [place]))
-          return { lost, full: [...isFull] }
+          return { lost, full: [...isFull], locked: [] }
         }),
       give: (run, shares) =>
         Effect.sync(() => {

@@ -5,7 +5,8 @@ import {
   type Claimed,
   CursorStore,
   type Flush,
-  type Standing
+  type Standing,
+  TOLD
 } from "../../../src/subscriptions/CursorStore.ts"
 import { DEAD_LETTERS } from "../../../src/subscriptions/DeadLetter.ts"
 import { failedOf, failedText } from "../../../src/subscriptions/SavedCursor.ts"
@@ -74,7 +75,7 @@ export const layer = Layer.effect(
       Effect.map(
         guarded("attend subscriptions")(sql<{ standings: ReadonlyArray<StandingRow> }>`
           select herald_subscriptions_attend(${run}, ${attendedText(attending)}::text::jsonb,
-            ${millis(lasts)}::interval, ${alone}) as standings`),
+            ${millis(lasts)}::interval, ${alone}, ${TOLD}::int) as standings`),
         ([row]) =>
           row!.standings.map(({ shares, runs, tokens, ...standing }) => ({
             ...standing,
@@ -100,18 +101,19 @@ export const layer = Layer.effect(
             flushed: {
               lost: ReadonlyArray<Pick<CursorRow, "partition" | "from"> & { id: string }>
               full: ReadonlyArray<string>
+              locked: ReadonlyArray<string>
             }
           }>`
             select herald_cursors_flush(${cursors}::text::jsonb, ${letters}::text::jsonb, ${DEAD_LETTERS}::int) as flushed`),
           {
             onFailure: refusing,
             onSuccess: ([row]) => {
-              const { lost, full } = row!.flushed
+              const { lost, full, locked } = row!.flushed
               const names = new Set(lost.map(nameOf))
               const places = flushes.flatMap(({ id, slice }, place) =>
                 names.has(nameOf({ id, ...slice })) ? [place] : []
               )
-              return { lost: places, full }
+              return { lost: places, full, locked }
             }
           }
         )
