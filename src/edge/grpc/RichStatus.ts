@@ -10,12 +10,15 @@ import { Problem } from "../../../proto/generated/herald/publishing/v1/publishin
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import type { Ending } from "../../sessions/Ending.ts"
 import { fitted } from "../../text/Fitted.ts"
+import { inBytes } from "./HeaderText.ts"
 import type { CallStatus } from "./ServerCall.ts"
 import { errorIn, statusOf, statusOfEnding } from "./Status.ts"
 
-/** UTF-16 units of a problem's text, and of its details. */
+/** UTF-16 units of a problem's text, and of its details; in a trailer, bytes of the text. */
 const DETAIL = 1_024
 const DETAILS = 2_048
+/** Bytes of a trailer, before they are base64: beside `MESSAGE` they fit into 8 KB. ZQ2 */
+const TRAILER = 3_840
 
 const plain = (_: string, value: unknown) => (typeof value === "bigint" ? Number(value) : value)
 
@@ -35,13 +38,23 @@ export const problemOf = (error: HeraldError): Problem => {
 
 /** `message` is the call's own: libraries (Go's, for one) show this one instead. */
 const richStatus = (problem: Problem, message: string): Buffer => {
+  const fitting = { ...problem, detail: inBytes(problem.detail, DETAIL) }
+  const rich = encoded(fitting, message)
+  return rich.length <= TRAILER ? rich : encoded({ ...fitting, detailsJson: "" }, message)
+}
+
+const encoded = (problem: Problem, message: string): Buffer => {
   const any = new BinaryWriter()
     .uint32(0x0a)
     .string("type.googleapis.com/herald.publishing.v1.Problem")
     .uint32(0x12)
     .bytes(Problem.encode(problem).finish())
     .finish()
-  const status = new BinaryWriter().uint32(0x08).int32(problem.status).uint32(0x12).string(fitted(message, DETAIL))
+  const status = new BinaryWriter()
+    .uint32(0x08)
+    .int32(problem.status)
+    .uint32(0x12)
+    .string(inBytes(fitted(message, DETAIL), DETAIL))
   return Buffer.from(status.uint32(0x1a).bytes(any).finish())
 }
 

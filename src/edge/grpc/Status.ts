@@ -8,13 +8,16 @@ import { catalogue } from "../../errors/Catalogue.ts"
 import { failure, HeraldError } from "../../errors/HeraldError.ts"
 import { type Ending, endings } from "../../sessions/Ending.ts"
 import { Code } from "./Code.ts"
+import { inHeader } from "./HeaderText.ts"
 import type { CallStatus } from "./ServerCall.ts"
 
 export const OK: CallStatus = { code: Code.OK, details: "OK" }
 
+const plain = (text: string) => text.toWellFormed().replace(/\p{Cc}/gu, "?")
+
 const status = (error: HeraldError, extra: Readonly<Record<string, string>>): CallStatus => ({
   code: error.row.grpc,
-  details: `${error.code} ${error.message}. ${error.row.fix}`.toWellFormed().replace(/\p{Cc}/gu, "?"), // ZQ1
+  details: inHeader(plain(`${error.code} ${error.message}`), plain(`. ${error.row.fix}`)), // ZQ1, ZQ2
   trailers: { "herald-code": error.code, ...extra }
 })
 
