@@ -60,8 +60,8 @@ export interface LogTopic {
 export class LogState extends Context.Service<
   LogState,
   {
-    /** Undefined: there is none (any more). */
-    readonly topic: (id: number) => Effect.Effect<LogTopic | undefined, HeraldError>
+    /** By id, those that there are (still). */
+    readonly topics: (ids: ReadonlyArray<number>) => Effect.Effect<ReadonlyMap<number, LogTopic>, HeraldError>
     /** Undefined: nobody opened this producer. LH4 */
     readonly find: (partition: PartitionId, producer: string) => Effect.Effect<Held | undefined, HeraldError>
     /** Gives it to `to.writer` when `from` has it; returns the producer's epoch then, and undefined when it is another's. LH1 */

@@ -212,6 +212,8 @@ describe("topics in Kafka, with faults", () => {
     await one.runPromise(Effect.flatMap(TopicStore, ({ update }) => update(name, { description: "anew" })))
     assert.strictEqual((await one.runPromise(append(id, 100, 7))).is, "placed")
     for (const at of [one, other]) {
+      const told = () => at.runPromise(Effect.result(read)) // What was seen counts for a second.
+      await waitUntil("that it is Herald's again", async () => (await told())._tag === "Success")
       const found = (await at.runPromise(read))!
       assert.isAbove(found.epoch, start.epoch)
       assert.deepStrictEqual(textsOf(found.pieces).slice(0, 2), ["epoch 3-0", "0=e100"])

@@ -2,7 +2,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, ManagedRuntime } from "effect"
 import { afterAll, beforeAll } from "vitest"
-import { describe as describeTopic } from "../../layers/Kafka/topics/Administering.ts"
 import { Brokers } from "../../layers/Kafka/topics/Brokers.ts"
 import { makeManaging } from "../../layers/Kafka/topics/Managing.ts"
 import * as KafkaLog from "../../layers/Kafka/topics/TopicLog.ts"
@@ -139,7 +138,7 @@ describe("making topics in Kafka", () => {
     try {
       const topic = topicOf(fresh("lost"), { partitions: 2 })
       const madeAs = await Effect.runPromise(managing(true).create(topic))
-      assert.strictEqual((await brokers.askAny(describeTopic(topic.name)))?.id, madeAs)
+      assert.strictEqual((await brokers.look(topic.name))?.id, madeAs)
       // The next one of the name is told that it is there, whatever becomes of its own answer.
       const told = await Effect.runPromise(Effect.flip(managing(true).create(topic)))
       assert.strictEqual(told.name, "KafkaTopicExists")
@@ -155,7 +154,7 @@ describe("making topics in Kafka", () => {
       await waitUntil("that it is there", () => kafka.has(late.name))
       await watching
       await waitUntil("that it is gone", async () => !(await kafka.has(late.name)))
-      assert.strictEqual((await brokers.askAny(describeTopic(topic.name)))?.id, madeAs)
+      assert.strictEqual((await brokers.look(topic.name))?.id, madeAs)
     } finally {
       await brokers.close()
     }

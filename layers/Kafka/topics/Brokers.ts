@@ -4,14 +4,17 @@
  *
  *   KQ1  A connection that failed or did not answer in time is thrown away: nothing that was asked over it before is answered later.
  *   KQ3  A question has one deadline, whatever it takes to ask it: a Kafka that is frozen holds nobody up for longer than others' leases last.
- *   KQ2  What one topic's brokers are is asked for that topic alone: one that is gone takes nobody else along.
+ *   KQ2  What Kafka says of one topic is that topic's alone, whoever is asked for in the same request (KQ4): one that is gone takes nobody else along.
  */
 import { setTimeout as sleep } from "node:timers/promises"
 import type { Kafka } from "kafkajs"
-import { type Cluster, cluster } from "./Administering.ts"
-import { Reader } from "./Bytes.ts"
-import { type Call, codes, type Leaders, metadata, Refused } from "./Protocol.ts"
+import { type Address, type Described, describe, type Metadata } from "./Describing.ts"
+import { type Broker, clusterOf, type Inside, requestOf } from "./Inside.ts"
+import { inTime } from "./InTime.ts"
+import { type Call, codes, offsets, Refused, type Sought } from "./Protocol.ts"
+import { Together } from "./Together.ts"
 import { coordinator } from "./Transactions.ts"
+import { OwnWords } from "./Words.ts"
 
 /** Milliseconds until an answer to what is written. */
 const PATIENCE = 4_000
@@ -21,62 +24,10 @@ export const QUESTION = 3_000
 const LONG_PATIENCE = 12_000
 /** Topics whose leaders are remembered. */
 const MOST_TOPICS = 10_000
-
-interface Request<A> {
-  readonly request: {
-    readonly apiKey: number
-    readonly apiVersion: number
-    readonly apiName: string
-    /** What kafkajs takes for an encoder: `buf` is looked at, `buffer` is sent. */
-    readonly encode: () => Promise<{ readonly buffer: Buffer; readonly buf: Buffer }>
-  }
-  readonly response: {
-    readonly decode: (raw: Buffer) => Promise<{ readonly clientSideThrottleTime: number; readonly answer: A }>
-    readonly parse: (decoded: { readonly answer: A }) => Promise<A>
-  }
-  readonly requestTimeout: number
-  readonly logResponseError: boolean
-}
-
-interface Pool {
-  readonly send: <A>(request: Request<A>) => Promise<A>
-}
-
-interface Broker {
-  readonly connectionPool: Pool
-  readonly connect: () => Promise<void>
-  readonly disconnect: () => Promise<void>
-}
-
-/** What is used of kafkajs behind its public door. It is held by tests, and by the exact version in package.json. */
-interface Inside {
-  readonly rootLogger: unknown
-  readonly connectionPoolBuilder: {
-    readonly build: (at?: { readonly host: string; readonly port: number }) => Promise<Pool>
-  }
-  readonly brokerPool: {
-    readonly createBroker: (options: { readonly connectionPool: Pool; readonly logger: unknown }) => Broker
-  }
-}
-
-const clusterOf = (kafka: Kafka): Inside => {
-  const door = Object.getOwnPropertySymbols(kafka).find(
-    ({ description }) => description === "private:Kafka:createCluster"
-  )
-  const make = door && (kafka as unknown as Record<symbol, (options: object) => Inside>)[door]
-  if (make === undefined) throw new Error("this version of kafkajs makes connections in another way")
-  return make.call(kafka, { allowAutoTopicCreation: false })
-}
-
-const requestOf = <A>({ name, key, version, body, read }: Call<A>, patience: number): Request<A> => ({
-  request: { apiKey: key, apiVersion: version, apiName: name, encode: async () => ({ buffer: body, buf: body }) },
-  response: {
-    decode: async (raw) => ({ clientSideThrottleTime: 0, answer: read(new Reader(raw)) }),
-    parse: async ({ answer }) => answer
-  },
-  requestTimeout: patience,
-  logResponseError: false
-})
+/** Names, or partitions, of one request. KQ4 */
+const [MOST_NAMES, MOST_PARTITIONS] = [250, 10_000]
+/** Brokers to which questions are put together. */
+const MOST_BROKERS = 1_000
 
 /** Kafka's own words for it, or a connection's. */
 export const isRefused = (cause: unknown): cause is Refused => cause instanceof Refused
@@ -101,29 +52,52 @@ const again = async <A>(left: () => number, run: () => Promise<A>): Promise<A> =
     }
 }
 
-/** Rejects when `millis` are over. */
-const inTime = async <A>(promise: Promise<A>, millis: number): Promise<A> => {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("Kafka did not answer in time")), Math.max(0, millis))
+/** What Kafka has of a topic. */
+interface Found {
+  readonly brokers: Metadata["brokers"]
+  /** Undefined: nothing. */
+  readonly topic: Described | undefined
+}
+
+/** KQ4 */
+const together = (metadata: (names: ReadonlyArray<string>, left: () => number) => Promise<Metadata>) =>
+  new Together<string, Found>({
+    same: (name) => name,
+    name: (name) => name,
+    weight: () => 1,
+    most: MOST_NAMES,
+    ask: async (names, left) => {
+      const { brokers, topics } = await metadata(names, left)
+      return names.map((name) => {
+        const topic = topics.get(name)
+        return topic instanceof Refused ? topic : { brokers, topic }
+      })
+    }
   })
-  try {
-    return await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
-  }
+
+export interface BrokersOptions {
+  /** Milliseconds that only ever grow. */
+  readonly now?: () => number
+  /** Told what a connection said that failed, in the words of whoever said it: for the log. */
+  readonly failed?: (broker: string, cause: unknown) => void
 }
 
 export class Brokers {
   readonly #cluster: Inside
   readonly #now: () => number
+  readonly #failed: (broker: string, cause: unknown) => void
   readonly #brokers = new Map<string, Promise<Broker>>()
-  readonly #leaders = new Map<string, Leaders>()
+  /** Of topics of which each partition has one. */
+  readonly #leaders = new Map<string, Found>()
+  readonly #described = together((names, left) => this.#ask(undefined, describe(names), left))
+  readonly #decided = together((names) => this.askController(describe(names)))
+  /** By broker, and whether transactions have to be ended. */
+  readonly #ends = new Map<string, Together<Sought, ReadonlyMap<number, number>>>()
 
-  /** `now`: milliseconds that only ever grow. */
-  constructor(kafka: Kafka, now: () => number = () => performance.now()) {
+  constructor(kafka: Kafka, { now = () => performance.now(), failed = () => {} }: BrokersOptions = {}) {
     this.#cluster = clusterOf(kafka)
     this.#now = now
+    this.#failed = failed
   }
 
   /** How many milliseconds are left of so many. */
@@ -132,7 +106,7 @@ export class Brokers {
     return () => until - this.#now()
   }
 
-  async #open(at: { readonly host: string; readonly port: number } | undefined): Promise<Broker> {
+  async #open(at: Address | undefined): Promise<Broker> {
     const { connectionPoolBuilder, brokerPool, rootLogger } = this.#cluster
     const broker = brokerPool.createBroker({
       connectionPool: await connectionPoolBuilder.build(at),
@@ -148,12 +122,7 @@ export class Brokers {
   }
 
   /** KQ1. Undefined: any of those that are set. */
-  async #ask<A>(
-    at: { readonly host: string; readonly port: number } | undefined,
-    call: Call<A>,
-    left: () => number,
-    sent?: () => void
-  ): Promise<A> {
+  async #ask<A>(at: Address | undefined, call: Call<A>, left: () => number, sent?: () => void): Promise<A> {
     const key = at === undefined ? "" : `${at.host}:${at.port}`
     const held = this.#brokers.get(key) ?? this.#open(at)
     this.#brokers.set(key, held)
@@ -163,6 +132,7 @@ export class Brokers {
       return await connectionPool.send(requestOf(call, Math.max(1, Math.ceil(left()))))
     } catch (cause) {
       if (!isRefused(cause)) {
+        if (!(cause instanceof OwnWords)) this.#failed(key, cause)
         if (this.#brokers.get(key) === held) this.#brokers.delete(key)
         held.then((broker) => broker.disconnect()).catch(() => {})
       }
@@ -170,19 +140,35 @@ export class Brokers {
     }
   }
 
-  /** `wanted`: partitions that have to be known, as they may be newer than what is remembered. */
-  async leadersOf(
-    topic: string,
-    wanted: ReadonlyArray<number>,
-    left: () => number = this.#leftOf(QUESTION)
-  ): Promise<Leaders> {
-    const held = this.#leaders.get(topic)
-    if (held !== undefined && wanted.every((partition) => held.leaders?.has(partition))) return held
-    const found = await this.#ask(undefined, metadata(topic), left)
-    if (this.#leaders.size >= MOST_TOPICS) this.#leaders.clear()
-    if (found.leaders !== undefined && [...found.leaders.values()].every((leader) => leader >= 0))
-      this.#leaders.set(topic, found)
+  async #find(name: string, left: () => number): Promise<Found> {
+    const found = await this.#described.ask(name, left)
+    const { topic } = found
+    if (topic === undefined || ![...topic.leaders.values()].every((leader) => leader >= 0)) this.#leaders.delete(name)
+    else {
+      if (this.#leaders.size >= MOST_TOPICS) this.#leaders.clear()
+      this.#leaders.set(name, found)
+    }
     return found
+  }
+
+  /** What Kafka has under a name, as of now. KQ4 */
+  async look(name: string): Promise<Described | undefined> {
+    const left = this.#leftOf(QUESTION)
+    return (await again(left, () => this.#find(name, left))).topic
+  }
+
+  /** The same as whoever makes and removes topics says it. */
+  async lookTwice(name: string): Promise<Described | undefined> {
+    return (await this.#decided.ask(name, this.#leftOf(LONG_PATIENCE))).topic
+  }
+
+  /** `wanted`: partitions that have to be known, as they may be newer than what is remembered. */
+  async #leadersOf(name: string, wanted: ReadonlyArray<number>, left: () => number) {
+    const held = this.#leaders.get(name)
+    const isKnown = held !== undefined && wanted.every((partition) => held.topic?.leaders.has(partition))
+    const { brokers, topic } = isKnown ? held : await this.#find(name, left)
+    if (topic === undefined) throw new Refused("Metadata", codes.UNKNOWN_TOPIC_OR_PARTITION)
+    return { brokers, leaders: topic.leaders }
   }
 
   /** Asks the leader of a partition what may be asked again. */
@@ -198,11 +184,11 @@ export class Brokers {
 
   async #tell<A>(topic: string, partition: number, call: Call<A>, left: () => number, sent?: () => void): Promise<A> {
     try {
-      const { brokers, leaders } = await this.leadersOf(topic, [partition], left)
-      const leader = leaders?.get(partition)
+      const { brokers, leaders } = await this.#leadersOf(topic, [partition], left)
+      const leader = leaders.get(partition)
       if (leader === undefined) throw new Refused(call.name, codes.UNKNOWN_TOPIC_OR_PARTITION)
       const at = brokers.get(leader)
-      if (at === undefined) throw new Error(`partition ${partition} of ${topic} has no leader now`)
+      if (at === undefined) throw new OwnWords(`partition ${partition} of ${topic} has no leader now`)
       return await this.#ask(at, call, left, sent)
     } catch (cause) {
       this.#leaders.delete(topic)
@@ -210,38 +196,23 @@ export class Brokers {
     }
   }
 
-  /** Asks each leader for its partitions, at once. */
-  askAll<A>(
-    topic: string,
-    partitions: ReadonlyArray<number>,
-    call: (partitions: ReadonlyArray<number>) => Call<ReadonlyMap<number, A>>
-  ): Promise<ReadonlyMap<number, A>> {
+  /** Where partitions of a topic are at a time: as `Sought`. Each leader is asked at once, with what others ask it. KQ4 */
+  offsets(sought: Sought, committed: boolean): Promise<ReadonlyMap<number, number>> {
     const left = this.#leftOf(QUESTION)
-    return again(left, () => this.#askAll(topic, partitions, call, left))
+    return again(left, () => this.#offsets(sought, committed, left))
   }
 
-  async #askAll<A>(
-    topic: string,
-    partitions: ReadonlyArray<number>,
-    call: (partitions: ReadonlyArray<number>) => Call<ReadonlyMap<number, A>>,
-    left: () => number
-  ): Promise<ReadonlyMap<number, A>> {
+  async #offsets(sought: Sought, committed: boolean, left: () => number): Promise<ReadonlyMap<number, number>> {
+    const { topic, partitions } = sought
     try {
-      const { brokers, leaders } = await this.leadersOf(topic, partitions, left)
-      if (leaders === undefined) throw new Refused("Metadata", codes.UNKNOWN_TOPIC_OR_PARTITION)
-      const by = new Map<number, Array<number>>()
-      for (const partition of partitions) {
-        const leader = leaders.get(partition)
-        if (leader === undefined) continue
-        const its = by.get(leader)
-        if (its === undefined) by.set(leader, [partition])
-        else its.push(partition)
-      }
+      const { brokers, leaders } = await this.#leadersOf(topic, partitions, left)
+      const led = partitions.filter((partition) => leaders.has(partition))
+      const by = Map.groupBy(led, (partition) => leaders.get(partition)!)
       const all = await Promise.all(
         [...by].map(([leader, its]) => {
           const at = brokers.get(leader)
-          if (at === undefined) throw new Error(`a partition of ${topic} has no leader now`)
-          return this.#ask(at, call(its), left)
+          if (at === undefined) throw new OwnWords(`a partition of ${topic} has no leader now`)
+          return this.#endsAt(at, committed).ask({ ...sought, partitions: its }, left)
         })
       )
       return new Map(all.flatMap((answers) => [...answers]))
@@ -251,14 +222,34 @@ export class Brokers {
     }
   }
 
+  #endsAt(at: Address, committed: boolean) {
+    const key = `${at.host}:${at.port}/${committed}`
+    const held = this.#ends.get(key)
+    if (held !== undefined) return held
+    const one = new Together<Sought, ReadonlyMap<number, number>>({
+      same: ({ topic, time, partitions }) => `${topic}/${time}/${partitions}`,
+      name: ({ topic }) => topic,
+      weight: ({ partitions }) => partitions.length,
+      most: MOST_PARTITIONS,
+      ask: async (all, left) => {
+        const found = await this.#ask(at, offsets(all, committed), left)
+        return all.map(({ topic }) => found.get(topic) ?? new Refused("ListOffsets", codes.UNKNOWN_TOPIC_OR_PARTITION))
+      }
+    })
+    if (this.#ends.size >= MOST_BROKERS) this.#ends.clear() // what waits there goes on
+    this.#ends.set(key, one)
+    return one
+  }
+
   /** Asks any of those that are set. */
   askAny<A>(call: Call<A>): Promise<A> {
     const left = this.#leftOf(QUESTION)
     return again(left, () => this.#ask(undefined, call, left))
   }
 
-  cluster(): Promise<Cluster> {
-    return this.askAny(cluster)
+  /** Which brokers there are. */
+  cluster(): Promise<Metadata> {
+    return this.askAny(describe([]))
   }
 
   /** Asks who makes and removes topics, once. `sent`: as of `tell`. */

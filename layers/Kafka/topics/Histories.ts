@@ -12,7 +12,7 @@ import { type History, type LogState, MARKS, type Mark } from "../../../src/topi
 import type { Place } from "../../../src/topics/MessageId.ts"
 import type { PartitionId } from "../../../src/topics/Piece.ts"
 import { type Brokers, isRefused } from "./Brokers.ts"
-import { codes, EARLIEST, fetch, LATEST, offsets } from "./Protocol.ts"
+import { codes, EARLIEST, fetch, LATEST } from "./Protocol.ts"
 import { decodeBatches } from "./RecordBatch.ts"
 import { away } from "./Waiting.ts"
 
@@ -25,7 +25,7 @@ export const startOf = ({ epoch, begun }: History, place: Place): number => {
 
 const endsOf = async (brokers: Brokers, topic: string, partition: number) => {
   const [first, end] = await Promise.all(
-    [EARLIEST, LATEST].map((time) => brokers.askAll(topic, [partition], (its) => offsets(topic, its, time, false)))
+    [EARLIEST, LATEST].map((time) => brokers.offsets({ topic, partitions: [partition], time }, false))
   )
   return { first: first!.get(partition) ?? 0, end: end!.get(partition) ?? 0 }
 }
@@ -44,6 +44,7 @@ export const markAt = async (
 
 /** The newest mark that still fits; undefined: the newest of all does, or nothing can be said. KH1 */
 const lostAt = async (brokers: Brokers, topic: string, partition: number, marks: ReadonlyArray<Mark>) => {
+  if (marks.length === 0) return undefined
   const { first, end } = await endsOf(brokers, topic, partition)
   for (const [n, mark] of marks.toReversed().entries()) {
     if (mark.offset <= first && mark.offset <= end) return n === 0 ? undefined : { at: mark.offset, kept: [mark] }
@@ -57,7 +58,7 @@ const lostAt = async (brokers: Brokers, topic: string, partition: number, marks:
     }
     return n === 0 ? undefined : { at: mark.offset, kept: marks.slice(0, marks.length - n) }
   }
-  return marks.length === 0 ? undefined : { at: 0, kept: [] }
+  return { at: 0, kept: [] }
 }
 
 /** What is right now of a partition, begun where it has none. Undefined: there is no such topic. */

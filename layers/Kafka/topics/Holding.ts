@@ -11,7 +11,7 @@ import type { LogState, Settled } from "../../../src/topics/LogState.ts"
 import type { PartitionId } from "../../../src/topics/Piece.ts"
 import { type Brokers, isRefused } from "./Brokers.ts"
 import { fence, transactionalId } from "./Fencing.ts"
-import { codes, EARLIEST, fetch, LATEST, offsets } from "./Protocol.ts"
+import { codes, EARLIEST, fetch, LATEST } from "./Protocol.ts"
 import { decodeBatches } from "./RecordBatch.ts"
 import { stampIn } from "./Records.ts"
 import type { Sealer } from "./Sealing.ts"
@@ -84,7 +84,7 @@ export class Holding {
     const { state, id, brokers, topic } = this.#of
     const { holds, writer } = this
     const scan = (from: number, known: Known) => this.#scan(from, producer, known)
-    return Effect.gen(function* () {
+    return Effect.gen({ self: this }, function* () {
       for (let tries = 0; tries < TRIES; tries++) {
         const found = yield* state.find(id, producer)
         if (found === undefined) return undefined
@@ -102,6 +102,7 @@ export class Holding {
         if (epoch === undefined) continue // somebody was faster
         const hold: Hold = { known: { ...known, epoch }, settled: end, dirty: false }
         holds.set(producer, hold)
+        this.#bound()
         return hold
       }
       return yield* failure("TopicLogUnavailable", "other nodes take the producer over all the time")
@@ -114,7 +115,7 @@ export class Holding {
     return asked(async () => {
       const { partition } = id
       const at = async (time: number) =>
-        (await brokers.askAll(topic, [partition], (its) => offsets(topic, its, time, false))).get(partition) ?? 0
+        (await brokers.offsets({ topic, partitions: [partition], time }, false)).get(partition) ?? 0
       const end = await at(LATEST)
       let known = start
       /** What was between is gone by retention. */
@@ -173,11 +174,17 @@ export class Holding {
     hold.dirty = true
     this.holds.delete(producer)
     this.holds.set(producer, hold)
-    if (this.holds.size <= MOST_HELD) return
-    for (const [silent, { dirty }] of this.holds)
-      if (!dirty) {
-        this.holds.delete(silent)
-        break
-      }
+    this.#bound()
+  }
+
+  /** Who was silent longest is given up, once that is noted. */
+  #bound(): void {
+    let beyond = this.holds.size - MOST_HELD
+    for (const [silent, { dirty }] of this.holds) {
+      if (beyond <= 0) break
+      if (dirty) continue
+      this.holds.delete(silent)
+      beyond--
+    }
   }
 }

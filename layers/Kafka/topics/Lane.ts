@@ -225,9 +225,9 @@ export class Lane {
 
   get #isGone(): Effect.Effect<boolean> {
     const { state, id } = this.#of
-    return Effect.match(state.topic(id.topic), {
+    return Effect.match(state.topics([id.topic]), {
       onFailure: () => false,
-      onSuccess: (topic) => topic === undefined || id.partition >= topic.partitions
+      onSuccess: (topics) => id.partition >= (topics.get(id.topic)?.partitions ?? 0)
     })
   }
 

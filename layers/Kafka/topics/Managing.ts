@@ -15,11 +15,12 @@ import { failure, HeraldError } from "../../../src/errors/HeraldError.ts"
 import { BATCH_BYTES } from "../../../src/topics/Limits.ts"
 import { kafkaName, type Retention, type Topic } from "../../../src/topics/Topic.ts"
 import type { LogTopics } from "../../../src/topics/TopicLog.ts"
-import { createTopic, deleteTopic, describe, type NewTopic } from "./Administering.ts"
+import { createTopic, deleteTopic, type NewTopic } from "./Administering.ts"
 import { type Brokers, isRefused } from "./Brokers.ts"
 import { enlist } from "./Fencing.ts"
-import { codes, metadata, Refused } from "./Protocol.ts"
+import { codes, Refused } from "./Protocol.ts"
 import { away } from "./Waiting.ts"
+import { OwnWords, saidBy } from "./Words.ts"
 
 const REPLICAS = 3
 /** A round, with the room that records take. */
@@ -45,20 +46,29 @@ export const configOf = ({ millis, bytes }: Retention, replicas: number): Readon
     : { "segment.bytes": String(Math.min(2 ** 30, Math.max(MOST_BATCH, Math.floor(bytes / 10)))) })
 })
 
-const typeOf = (cause: unknown): string => (cause instanceof Refused ? cause.message : String(Object(cause).type ?? ""))
+/** What Kafka answered, by its own name for it; kafkajs has that in `type`. */
+const answerOf = (cause: unknown): string => {
+  if (cause instanceof Refused) return cause.message
+  const { type } = Object(cause) as { readonly type?: unknown }
+  return typeof type === "string" && /^[A-Z_]{1,64}$/.test(type) ? `Kafka answered with ${type}` : ""
+}
 
+/** FL3 */
 const failed = (cause: unknown): HeraldError => {
-  const type = typeOf(cause)
-  return /AUTHORIZATION|POLICY|INVALID|UNSUPPORTED|UNKNOWN_TOPIC/.test(type)
-    ? failure("TopicLogRefused", `Kafka did not do it: ${(cause as Error).message}`, { cause })
+  const answer = answerOf(cause)
+  return /AUTHORIZATION|POLICY|INVALID|UNSUPPORTED|UNKNOWN_TOPIC/.test(answer)
+    ? failure("TopicLogRefused", `Kafka did not do it: ${answer}`, { cause })
     : away(cause)
 }
 
 const done = <A>(use: () => Promise<A>): Effect.Effect<A, HeraldError> =>
-  Effect.tryPromise({
-    try: use,
-    catch: (cause) => (Object(cause).code?.startsWith?.("HRLD") ? (cause as HeraldError) : failed(cause))
-  })
+  Effect.tapError(
+    Effect.tryPromise({ try: use, catch: (cause) => (cause instanceof HeraldError ? cause : failed(cause)) }),
+    ({ cause }) =>
+      cause === undefined
+        ? Effect.void
+        : Effect.logWarning("Kafka did not do what was asked of a topic", { reason: saidBy(cause) })
+  )
 
 const withAdmin = async <A>(kafka: Kafka, use: (admin: Admin) => Promise<A>): Promise<A> => {
   const admin = kafka.admin()
@@ -81,14 +91,13 @@ const [LATER, LOOKS, LATE] = ["3 seconds", 200, 64] as const
 const NUMBERS = 1_048_576
 
 /** Nobody knows whether Kafka makes it. */
-class Unsure extends Error {
+class Unsure extends OwnWords {
   readonly topic: string
   readonly number: number
 
   constructor(topic: string, number: number, cause: unknown) {
-    const why = cause instanceof Error ? cause.message : String(cause)
     super(
-      `whether it makes the topic ${topic} is not known (${why}). If it does within 10 minutes, this node removes it again; where it is still there then, it is empty and can be deleted in Kafka`,
+      `whether it makes the topic ${topic} is not known. If it does within 10 minutes, this node removes it again; where it is still there then, it is empty and can be deleted in Kafka`,
       { cause }
     )
     this.topic = topic
@@ -100,8 +109,8 @@ class Unsure extends Error {
 const settled = async (brokers: Brokers, name: string, partitions: number): Promise<void> => {
   const wanted = Array.from({ length: partitions }, (_, partition) => partition)
   for (const until = performance.now() + PATIENCE; performance.now() < until; await sleep(LOOK)) {
-    const { leaders } = await brokers.askAny(metadata(name))
-    if (leaders !== undefined && wanted.every((partition) => (leaders.get(partition) ?? -1) >= 0)) return
+    const leaders = (await brokers.look(name))?.leaders
+    if (wanted.every((partition) => (leaders?.get(partition) ?? -1) >= 0)) return
   }
 }
 
@@ -122,7 +131,7 @@ export interface ManagingOptions {
 export const makeManaging = ({ kafka, brokers, own, changed, fork }: ManagingOptions): Omit<LogTopics, "open"> => {
   /** The topic of that name that was made with that number; undefined: there is none. Throws where another one has the name. */
   const numbered = async (name: string, number: number): Promise<string | undefined> => {
-    const found = await brokers.askAny(describe(name))
+    const found = await brokers.look(name)
     if (found === undefined) return undefined
     const { resources } = await withAdmin(kafka, (admin) =>
       admin.describeConfigs({ includeSynonyms: false, resources: [{ type: 2, name, configNames: [LARGEST] }] })
@@ -191,7 +200,7 @@ export const makeManaging = ({ kafka, brokers, own, changed, fork }: ManagingOpt
     })
   const make = async (topic: Topic): Promise<string> => {
     const name = kafkaName(topic.name)
-    const replicas = Math.min(REPLICAS, (await brokers.cluster()).brokers)
+    const replicas = Math.min(REPLICAS, (await brokers.cluster()).brokers.size)
     const id = await begin({ name, partitions: topic.partitions, replicas }, topic.retention)
     try {
       // Whether its writers will get their identities; and the first of all takes Kafka seconds.
@@ -207,7 +216,7 @@ export const makeManaging = ({ kafka, brokers, own, changed, fork }: ManagingOpt
   }
   const change = async (topic: Topic): Promise<string> => {
     const name = kafkaName(topic.name)
-    const found = await brokers.askAny(describe(name))
+    const found = await brokers.look(name)
     if (found === undefined) return await make(topic)
     if (found.id !== topic.madeAs) throw taken(name) // KM1
     await withAdmin(kafka, async (admin) => {

@@ -6,39 +6,30 @@ import type { Place } from "../../../src/topics/MessageId.ts"
 import { type Bounds, type PartitionId, type Piece, partitionKey, type Read } from "../../../src/topics/Piece.ts"
 import { kafkaName } from "../../../src/topics/Topic.ts"
 import { type Brokers, isRefused } from "./Brokers.ts"
-import { markAt, marked, startOf, verified } from "./Histories.ts"
+import { startOf, verified } from "./Histories.ts"
+import { type Grown, type Known, type KnownOptions, lookAt, markThose } from "./Known.ts"
 import { Names, sealerOf } from "./Names.ts"
 import { Opening } from "./Opening.ts"
-import { codes, EARLIEST, type Fetched, fetch, LATEST, offsets } from "./Protocol.ts"
+import { codes, EARLIEST, type Fetched, fetch, LATEST } from "./Protocol.ts"
 import { committedOf, decodeBatches } from "./RecordBatch.ts"
-import type { Sealer } from "./Sealing.ts"
 import { away } from "./Waiting.ts"
 
 const MOST = 50_000
-/** Between two marks of a partition. */
-const MARKED = 5_000
 /** Bytes that are asked for besides: what is cut off by the bound is not given. */
 const BEYOND = 16_384
 /** Bytes of events by which their mean size is guessed. */
 const SAMPLE = 4_096
-/** Partitions that are looked at at once. */
-const LOOKED = 1_000
 
-interface Known {
-  readonly id: PartitionId
-  readonly topic: string
-  readonly sealer: Sealer
-  history: History
-  /** Behind its newest event, as far as this node knows. */
-  end: number
-  /** The end that the newest mark is of, and when it was made, in milliseconds since 1970. */
-  markedAt: number
-  markedWhen: number
-  /** Bytes of an event, about; 0: not known. */
-  mean: number
-  /** When it was last used, milliseconds since 1970. */
-  used: number
+/** How far a topic's partitions go, by Kafka. */
+export interface Ends {
+  readonly topic: number
+  readonly partitions: number
+  readonly firsts: ReadonlyMap<number, number>
+  readonly nexts: ReadonlyMap<number, number>
 }
+
+const orElse = <A>(known: A | undefined, look: () => Effect.Effect<A, HeraldError>): Effect.Effect<A, HeraldError> =>
+  known === undefined ? look() : Effect.succeed(known)
 
 export interface PartitionsOptions {
   readonly brokers: Brokers
@@ -51,6 +42,7 @@ export class Partitions {
   readonly #names: Names
   readonly #known = new Map<string, Known>()
   readonly #opening = new Opening()
+  readonly #kept: KnownOptions
 
   constructor(of: PartitionsOptions) {
     this.#of = of
@@ -58,6 +50,10 @@ export class Partitions {
       for (const { id } of this.#known.values()) if (id.topic === topic) this.#doubt(id) // KH2
     }
     this.#names = new Names({ ...of, changed })
+    this.#kept = {
+      ...{ ...of, names: this.#names, all: () => this.#known.values() },
+      ...{ ask: (ids, run) => this.#ask(ids, run), doubt: (id) => this.#doubt(id) }
+    }
   }
 
   /** This node changed it. */
@@ -82,18 +78,20 @@ export class Partitions {
     )
   }
 
-  #ask<A>(id: PartitionId, run: () => Promise<A>): Effect.Effect<A, HeraldError> {
+  #ask<A>(ids: ReadonlyArray<PartitionId>, run: () => Promise<A>): Effect.Effect<A, HeraldError> {
     return Effect.tryPromise({
       try: run,
       catch: (cause) => {
-        this.#doubt(id)
-        if (isRefused(cause) && cause.code === codes.UNKNOWN_TOPIC_OR_PARTITION) this.#names.forget(id.topic)
+        for (const id of ids) this.#doubt(id)
+        if (isRefused(cause) && cause.code === codes.UNKNOWN_TOPIC_OR_PARTITION)
+          for (const { topic } of ids.slice(0, 1)) this.#names.forget(topic)
         return away(cause)
       }
     })
   }
 
-  #find(id: PartitionId): Effect.Effect<Known | undefined, HeraldError> {
+  /** `histories`: of its topic, where they are known already. */
+  #find(id: PartitionId, histories?: ReadonlyMap<number, History>): Effect.Effect<Known | undefined, HeraldError> {
     return Effect.gen({ self: this }, function* () {
       const { state, brokers, now } = this.#of
       const key = partitionKey(id)
@@ -105,7 +103,7 @@ export class Partitions {
         return held
       }
       const name = kafkaName(topic.name)
-      const last = (yield* state.histories(id.topic)).get(id.partition)
+      const last = (histories ?? (yield* state.histories(id.topic))).get(id.partition)
       const history = yield* verified(brokers, state, name, id, last)
       if (history === undefined) return undefined
       const markedAt = history.marks.at(-1)?.offset ?? 0
@@ -136,12 +134,10 @@ export class Partitions {
     known.mean = known.mean === 0 ? bytes / count : 0.9 * known.mean + (0.1 * bytes) / count
   }
 
-  #ends(id: PartitionId, topic: string) {
-    return this.#ask(id, async () => {
+  #endsOf(id: PartitionId, topic: string) {
+    return this.#ask([id], async () => {
       const of = async (time: number) =>
-        (await this.#of.brokers.askAll(topic, [id.partition], (its) => offsets(topic, its, time, true))).get(
-          id.partition
-        ) ?? 0
+        (await this.#of.brokers.offsets({ topic, partitions: [id.partition], time }, true)).get(id.partition) ?? 0
       const [first, end] = await Promise.all([of(EARLIEST), of(LATEST)])
       return { first, end }
     })
@@ -151,7 +147,7 @@ export class Partitions {
   #fetch({ id, topic }: Known, offset: number, maxBytes: number): Effect.Effect<Fetched | undefined, HeraldError> {
     const { brokers } = this.#of
     const { partition } = id
-    return this.#ask(id, () =>
+    return this.#ask([id], () =>
       brokers.ask(topic, partition, fetch({ topic, partition, offset }, maxBytes + BEYOND, true)).catch((cause) => {
         if (isRefused(cause) && cause.code === codes.OFFSET_OUT_OF_RANGE) return undefined
         throw cause
@@ -179,7 +175,7 @@ export class Partitions {
         }
         let fetched = yield* this.#fetch(known, start, maxBytes)
         if (fetched === undefined) {
-          const { first, end } = yield* this.#ends(id, known.topic)
+          const { first, end } = yield* this.#endsOf(id, known.topic)
           if (end < known.markedAt) {
             this.#doubt(id) // KH2
             continue
@@ -202,96 +198,87 @@ export class Partitions {
     })
   }
 
-  /** Of all partitions of a topic, in their order. */
-  readonly bounds = (topic: number): Effect.Effect<ReadonlyArray<Bounds>, HeraldError> =>
-    this.#twice(this.#bounds(topic))
+  /** Asks for what is to be known of these topics before all else at once. KQ5 */
+  readonly prepare = (topics: ReadonlyArray<number>): Effect.Effect<void, HeraldError> => this.#names.prepare(topics)
 
-  #bounds(topic: number): Effect.Effect<ReadonlyArray<Bounds>, HeraldError> {
+  /** By Kafka, in as few requests as all that is asked of it now allows (KQ4); undefined: there is no such topic (any more). */
+  readonly ends = (topic: number): Effect.Effect<Ends | undefined, HeraldError> => this.#twice(this.#ends(topic))
+
+  #ends(topic: number): Effect.Effect<Ends | undefined, HeraldError> {
     return Effect.gen({ self: this }, function* () {
-      const its = yield* this.topic(topic)
-      if (its === undefined) return []
-      const all = Array.from({ length: its.partitions }, (_, partition) => partition)
+      const its = yield* this.#names.ours(topic) // KM3
+      if (its === undefined) return undefined
+      const partitions = Array.from({ length: its.partitions }, (_, partition) => partition)
+      const ids = partitions.map((partition) => ({ topic, partition }))
       const name = kafkaName(its.name)
-      const of = (time: number) =>
-        this.#ask({ topic, partition: 0 }, () =>
-          this.#of.brokers.askAll(name, all, (some) => offsets(name, some, time, true))
-        )
-      const [firsts, ends] = yield* Effect.all([of(EARLIEST), of(LATEST)], { concurrency: 2 })
-      const bounds: Array<Bounds> = []
-      for (const partition of all) {
-        const id = { topic, partition }
-        const [first, next] = [firsts.get(partition) ?? 0, ends.get(partition) ?? 0]
-        const before = this.#known.get(partitionKey(id))
-        if (before !== undefined && next < before.markedAt) this.#doubt(id) // KH2
-        const known = yield* this.#find(id)
-        if (known === undefined) continue
-        known.end = Math.max(known.end, next)
-        if (known.mean === 0 && first < next)
-          yield* this.read(id, { epoch: known.history.epoch, offset: first }, SAMPLE)
-        const { epoch, begun } = known.history
-        const epochs = begun.slice(0, -1).map(([its]) => its)
-        const bytes = Math.ceil(known.mean * (next - first))
-        bounds.push({ ...id, epoch, first, next, bytes, ...(epochs.length > 0 && { before: epochs }) })
-      }
-      return bounds
+      const [firsts, nexts] = yield* this.#ask(ids, () => {
+        const of = (time: number) => this.#of.brokers.offsets({ topic: name, partitions, time }, true)
+        return Promise.all([of(EARLIEST), of(LATEST)])
+      })
+      return { topic, partitions: its.partitions, firsts, nexts }
     })
   }
 
-  /** Those that were used lately and have more than before. `used`: milliseconds. */
-  look(used: number): Effect.Effect<ReadonlyArray<PartitionId>, HeraldError> {
-    return Effect.gen({ self: this }, function* () {
-      const since = this.#of.now() - used
-      const by = new Map<string, Array<Known>>()
-      let count = 0
-      for (const known of this.#known.values()) {
-        if (known.used < since || ++count > LOOKED) continue
-        const its = by.get(known.topic)
-        if (its === undefined) by.set(known.topic, [known])
-        else its.push(known)
-      }
-      const grown: Array<PartitionId> = []
-      for (const [topic, all] of by) {
-        const ends = yield* this.#ask(all[0]!.id, () =>
-          this.#of.brokers.askAll(
-            topic,
-            all.map(({ id }) => id.partition),
-            (some) => offsets(topic, some, LATEST, true)
-          )
-        )
-        for (const known of all) {
-          const end = ends.get(known.id.partition) ?? known.end
-          if (end > known.end) grown.push(known.id)
-          known.end = Math.max(known.end, end)
-        }
-      }
-      return grown
+  /** In the order of partitions, without those of which nothing is known. */
+  #boundsIn({ topic, partitions, firsts, nexts }: Ends) {
+    const all = Array.from({ length: partitions }, (_, partition) => {
+      const id = { topic, partition }
+      const [first, next] = [firsts.get(partition) ?? 0, nexts.get(partition) ?? 0]
+      return { id, first, next, known: this.#known.get(partitionKey(id)) }
     })
+    /** What is not known of one is guessed by the others. */
+    const mean = all.find(({ known }) => known !== undefined && known.mean > 0)?.known?.mean ?? 0
+    const bounds: Array<Bounds> = []
+    for (const { id, first, next, known } of all) {
+      if (known === undefined) continue
+      known.end = Math.max(known.end, next)
+      known.used = this.#of.now()
+      const bytes = Math.ceil((known.mean === 0 ? mean : known.mean) * (next - first))
+      const { epoch, begun } = known.history
+      const before = begun.slice(0, -1).map(([its]) => its)
+      bounds.push({ ...id, epoch, first, next, bytes, ...(before.length > 0 && { before }) })
+    }
+    const isWhole = bounds.length === partitions && all.every(({ known, next }) => next >= known!.markedAt)
+    return { all, bounds, mean, isWhole }
   }
 
-  /** Marks what grew since the last time, where the last mark still fits. KH2 */
+  /** How far a topic goes, if all that is needed for that is known; undefined: `bounded` finds it out. */
+  readonly known = (ends: Ends): ReadonlyArray<Bounds> | undefined => {
+    const { all, bounds, mean, isWhole } = this.#boundsIn(ends)
+    return isWhole && (mean > 0 || all.every(({ first, next }) => first >= next)) ? bounds : undefined
+  }
+
+  readonly bounded = (ends: Ends): Effect.Effect<ReadonlyArray<Bounds>, HeraldError> =>
+    Effect.gen({ self: this }, function* () {
+      let { all, mean } = this.#boundsIn(ends)
+      for (const { id, known, next } of all) if (known !== undefined && next < known.markedAt) this.#doubt(id) // KH2
+      const histories = yield* this.#of.state.histories(ends.topic)
+      for (const { id, first, next } of all) {
+        const known = yield* this.#find(id, histories)
+        if (known === undefined || first >= next || mean > 0) continue
+        yield* this.read(id, { epoch: known.history.epoch, offset: first }, SAMPLE)
+        if (known.mean === 0) known.mean = 1 // it is not looked at again for that
+        mean = known.mean
+      }
+      return this.#boundsIn(ends).bounds
+    })
+
+  /** Of one topic: see `ends`. */
+  readonly bounds = (topic: number): Effect.Effect<ReadonlyArray<Bounds>, HeraldError> =>
+    Effect.flatMap(this.ends(topic), (ends) =>
+      ends === undefined ? Effect.succeed([]) : orElse(this.known(ends), () => this.bounded(ends))
+    )
+
+  look(used: number): Effect.Effect<Grown> {
+    return lookAt(this.#kept, used)
+  }
+
   get mark(): Effect.Effect<void, HeraldError> {
-    return Effect.gen({ self: this }, function* () {
-      const { brokers, state, now } = this.#of
-      const due = now() - MARKED
-      const grown = [...this.#known.values()]
-        .filter(({ end, markedAt, markedWhen }) => end > markedAt && markedWhen <= due)
-        .slice(0, LOOKED)
-      const all: Array<PartitionId & Pick<History, "epoch" | "marks">> = []
-      for (const known of grown) {
-        const { id, topic, end, history } = known
-        const fits = yield* verified(brokers, state, topic, id, history)
-        if (fits?.epoch !== history.epoch) {
-          this.#doubt(id)
-          continue
-        }
-        const one = yield* this.#ask(id, () => markAt(brokers, topic, id.partition, end))
-        known.markedAt = end
-        known.markedWhen = now()
-        if (one === undefined) continue
-        known.history = { ...history, marks: marked(history.marks, one) }
-        all.push({ ...id, epoch: history.epoch, marks: known.history.marks })
-      }
-      yield* state.mark(all)
-    })
+    return markThose(this.#kept)
+  }
+
+  /** What others made under names of Herald's is looked at again. KM3 */
+  get recall(): Effect.Effect<void> {
+    return this.#names.recall
   }
 }

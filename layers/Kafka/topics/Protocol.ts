@@ -1,6 +1,7 @@
 /** The requests of Kafka's protocol that a log needs, and how they are answered. Pure. */
 import { type Reader, Writing } from "./Bytes.ts"
 import type { Aborted } from "./RecordBatch.ts"
+import { OwnWords } from "./Words.ts"
 
 /** A request, and how its answer is read. */
 export interface Call<A> {
@@ -31,6 +32,7 @@ export const codes = {
   CONCURRENT_TRANSACTIONS: 51,
   TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 53,
   UNKNOWN_PRODUCER_ID: 59,
+  POLICY_VIOLATION: 44,
   INVALID_RECORD: 87,
   PRODUCER_FENCED: 90,
   UNKNOWN_TOPIC_ID: 100
@@ -39,64 +41,22 @@ export const codes = {
 const named = new Map<number, string>(Object.entries(codes).map(([name, code]) => [code, name]))
 
 /** Kafka answered that it did not do it; `code` says why. */
-export class Refused extends Error {
+export class Refused extends OwnWords {
   readonly code: number
+  /** In Kafka's words, if it gave any. */
+  readonly said: string | undefined
 
-  constructor(what: string, code: number) {
+  constructor(what: string, code: number, said?: string | null) {
     super(`Kafka answered ${what} with ${named.get(code) ?? `error ${code}`}`)
     this.name = "Refused"
     this.code = code
+    this.said = said ?? undefined
   }
 }
 
 export const right = (what: string, code: number): void => {
   if (code !== 0) throw new Refused(what, code)
 }
-
-export interface Leaders {
-  readonly brokers: ReadonlyMap<number, { readonly host: string; readonly port: number }>
-  /** Of each partition: -1 where there is none now. Undefined: there is no such topic. */
-  readonly leaders: ReadonlyMap<number, number> | undefined
-}
-
-export const metadata = (topic: string): Call<Leaders> => ({
-  name: "Metadata",
-  key: 3,
-  version: 7,
-  body: new Writing().int32(1).text(topic).int8(0).bytes,
-  read: (answer) => {
-    answer.int32()
-    const brokers = new Map(
-      answer.array((one) => {
-        const node = one.int32()
-        const host = one.text()!
-        const port = one.int32()
-        one.text()
-        return [node, { host, port }] as const
-      })
-    )
-    answer.text()
-    answer.int32()
-    const [found] = answer.array((one) => {
-      const code = one.int16()
-      one.text()
-      one.int8()
-      const leaders = one.array((part) => {
-        part.int16()
-        const id = part.int32()
-        const leader = part.int32()
-        part.int32()
-        for (let n = 0; n < 3; n++) part.array((replica) => replica.int32())
-        return [id, leader] as const
-      })
-      return { code, leaders }
-    })
-    const code = found?.code ?? codes.UNKNOWN_TOPIC_OR_PARTITION
-    if (code === codes.UNKNOWN_TOPIC_OR_PARTITION) return { brokers, leaders: undefined }
-    right("Metadata", code)
-    return { brokers, leaders: new Map(found!.leaders) }
-  }
-})
 
 export interface Stored {
   readonly base: number
@@ -203,20 +163,29 @@ export const fetch = ({ topic, partition, offset }: Place, maxBytes: number, com
 
 export const [EARLIEST, LATEST] = [-2, -1]
 
-/** The offset of each partition at a time in milliseconds since 1970, `EARLIEST` or `LATEST`; -1: nothing came at that time or later. */
+/** Of one topic: partitions, a time in milliseconds since 1970, `EARLIEST` or `LATEST`. */
+export interface Sought {
+  readonly topic: string
+  readonly partitions: ReadonlyArray<number>
+  readonly time: number
+}
+
+/**
+ * The offset of each partition, by topic; -1: nothing came at that time or later. A topic is an error where Kafka does not say it of one of its partitions. No
+ * topic may be there twice.
+ */
 export const offsets = (
-  topic: string,
-  partitions: ReadonlyArray<number>,
-  time: number,
+  all: ReadonlyArray<Sought>,
   committed: boolean
-): Call<ReadonlyMap<number, number>> => {
+): Call<ReadonlyMap<string, ReadonlyMap<number, number> | Refused>> => {
   const body = new Writing()
     .int32(-1)
     .int8(committed ? 1 : 0)
-    .int32(1)
-    .text(topic)
-    .int32(partitions.length)
-  for (const partition of partitions) body.int32(partition).int64(BigInt(time))
+    .int32(all.length)
+  for (const { topic, partitions, time } of all) {
+    body.text(topic).int32(partitions.length)
+    for (const partition of partitions) body.int32(partition).int64(BigInt(time))
+  }
   return {
     name: "ListOffsets",
     key: 2,
@@ -224,16 +193,21 @@ export const offsets = (
     body: body.bytes,
     read: (answer) => {
       answer.int32()
-      const all = answer.array((one) => {
-        one.text()
-        return one.array((part) => {
-          const id = part.int32()
-          right("ListOffsets", part.int16())
-          part.int64()
-          return [id, Number(part.int64())] as const
+      return new Map(
+        answer.array((one) => {
+          const topic = one.text()!
+          const found = new Map<number, number>()
+          let refused: Refused | undefined
+          one.array((part) => {
+            const id = part.int32()
+            const code = part.int16()
+            part.int64()
+            found.set(id, Number(part.int64()))
+            if (code !== 0) refused ??= new Refused("ListOffsets", code)
+          })
+          return [topic, refused ?? found] as const
         })
-      })
-      return new Map(all.flat())
+      )
     }
   }
 }

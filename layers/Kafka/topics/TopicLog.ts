@@ -21,9 +21,10 @@ import { Lane } from "./Lane.ts"
 import { makeManaging } from "./Managing.ts"
 import { sealerOf } from "./Names.ts"
 import { Partitions } from "./Partitions.ts"
-import { deleteBefore, EARLIEST, LATEST, offsets } from "./Protocol.ts"
+import { deleteBefore, EARLIEST, LATEST } from "./Protocol.ts"
 import { ownHeader } from "./Records.ts"
 import { away, never, tooLate, unknown, Waiting } from "./Waiting.ts"
+import { makeWords } from "./Words.ts"
 
 /** How long whoever appends waits for Kafka; and how long an answer that was lost is asked for after that. */
 const DEADLINE = 3_000_000_000n
@@ -36,6 +37,8 @@ const NOTES = 1_000
 /** Between two looks at what others write, and how long after its last use a partition is looked at. Milliseconds. */
 const LOOK = "100 millis"
 const USED = 60_000
+/** Between two looks at topics that others made anew. */
+const RECALL = "5 seconds"
 
 /** Partitions whose writers are remembered. */
 const MOST_LANES = 50_000
@@ -50,7 +53,9 @@ export const layer = (options: KafkaOptions) =>
       const state = yield* LogState
       const clock = yield* Clock.Clock
       const scope = yield* Effect.scope
-      const [writes, reads] = [new Brokers(kafka), new Brokers(kafka)]
+      const log = Effect.runForkWith(yield* Effect.context<never>())
+      const failed = makeWords((said) => void log(Effect.logWarning("Kafka could not be asked", said)))
+      const [writes, reads] = [new Brokers(kafka, { failed }), new Brokers(kafka, { failed })]
       yield* Effect.addFinalizer(() =>
         farewell(() => Promise.all([writes.close(), reads.close()]).then(() => {}), 1_000)
       )
@@ -178,11 +183,14 @@ export const layer = (options: KafkaOptions) =>
 
       const look = Effect.gen(function* () {
         if (listeners.size === 0) return
-        for (const id of yield* partitions.look(USED)) for (const grown of listeners) grown(id)
+        const its = yield* partitions.look(USED)
+        for (const id of its.grown) for (const grown of listeners) grown(id)
+        if (its.failed !== undefined) return yield* its.failed
       })
       yield* Effect.forkScoped(every("topics in Kafka were not looked at", LOOK, look))
+      yield* Effect.forkScoped(every("foreign topics in Kafka were not looked at", RECALL, partitions.recall))
 
-      const bounds = boundsOf(partitions.bounds, () => clock.monotonicTimeNanosUnsafe())
+      const bounds = boundsOf(partitions, () => clock.monotonicTimeNanosUnsafe())
 
       return KafkaLog.of({
         append,
@@ -194,9 +202,10 @@ export const layer = (options: KafkaOptions) =>
           const name = kafkaName(topic.name)
           const at = (when: number) =>
             Effect.tryPromise({
-              try: async () =>
-                (await reads.askAll(name, [id.partition], (its) => offsets(name, its, when, true))).get(id.partition) ??
-                -1,
+              try: async () => {
+                const its = { topic: name, partitions: [id.partition], time: when }
+                return (await reads.offsets(its, true)).get(id.partition) ?? -1
+              },
               catch: away
             })
           const found = yield* at(Math.max(0, Math.floor(time)))

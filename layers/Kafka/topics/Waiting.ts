@@ -3,6 +3,7 @@ import { Deferred, Effect } from "effect"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import type { Outcome } from "../../../src/topics/Batch.ts"
 import { WaitingBatch } from "../../../src/topics/WaitingBatch.ts"
+import { wordsFor } from "./Words.ts"
 
 export class Waiting extends WaitingBatch {
   /** Others that went with it were refused because of one of them. */
@@ -11,10 +12,9 @@ export class Waiting extends WaitingBatch {
 
 export const tooLate = failure("Timeout", "too many events wait for Kafka, or it does not answer")
 
+/** FL3 */
 export const away = (cause: unknown): HeraldError =>
-  failure("TopicLogUnavailable", `Kafka did not do it: ${cause instanceof Error ? cause.message : String(cause)}`, {
-    cause
-  })
+  failure("TopicLogUnavailable", `Kafka did not do it: ${wordsFor(cause)}`, { cause })
 
 export const never = (error: HeraldError): HeraldError =>
   failure(error.name, `${error.message}. Nothing was published, and nothing of it ever will be`, { cause: error })

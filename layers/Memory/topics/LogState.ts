@@ -1,7 +1,7 @@
 /** LogState over a `State`. */
 import { randomBytes } from "node:crypto"
 import { Clock, Effect, Layer } from "effect"
-import { type Held, type History, LogState, MARKS } from "../../../src/topics/LogState.ts"
+import { type Held, type History, LogState, type LogTopic, MARKS } from "../../../src/topics/LogState.ts"
 import { HISTORIES } from "../../../src/topics/MessageId.ts"
 import { type PartitionId, partitionKey } from "../../../src/topics/Piece.ts"
 import { State } from "../State.ts"
@@ -31,13 +31,17 @@ export const layer = Layer.effect(
       return its as NonNullable<ReturnType<typeof held.get>>
     }
     return LogState.of({
-      topic: (id) =>
+      topics: (ids) =>
         Effect.sync(() => {
-          const topic = topicOf(id)
-          if (topic === undefined) return undefined
-          const sealKey = sealKeys.get(id) ?? randomBytes(32).toString("hex")
-          sealKeys.set(id, sealKey)
-          return { ...topic, sealKey }
+          const found = new Map<number, LogTopic>()
+          for (const id of ids) {
+            const topic = topicOf(id)
+            if (topic === undefined) continue
+            const sealKey = sealKeys.get(id) ?? randomBytes(32).toString("hex")
+            sealKeys.set(id, sealKey)
+            found.set(id, { ...topic, sealKey })
+          }
+          return found
         }),
       find: (id, producer) =>
         Effect.sync(() => {

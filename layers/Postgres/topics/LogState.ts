@@ -50,11 +50,12 @@ export const layer = Layer.effect(
   LogState,
   Effect.map(Pools, ({ other: sql }) =>
     LogState.of({
-      topic: (id) =>
-        guarded("read the topic")(
-          sql<LogTopic>`select name, partitions, compression, made as "madeAs", encode(seal_key, 'hex') as "sealKey" from topics t
-            where id = ${id}::int and herald_topic_is_made(t)`
-        ).pipe(Effect.map(([row]) => row)),
+      topics: (ids) =>
+        guarded("read topics")(
+          sql<LogTopic & { readonly id: number }>`
+            select id, name, partitions, compression, made as "madeAs", encode(seal_key, 'hex') as "sealKey" from topics t
+            where id = any (${[...ids]}::int[]) and herald_topic_is_made(t)`
+        ).pipe(Effect.map((rows) => new Map(rows.map(({ id, ...topic }) => [id, topic])))),
       find: ({ topic, partition }, producer) =>
         guarded("read how far a producer has come")(sql<{ held: HeldRow | null }>`
           select herald_topic_held(${topic}::int, ${partition}::int, ${producer}) as held`).pipe(

@@ -4,6 +4,7 @@
  *   RC1  Every call ends within `timeout`, and none waits for a connection.
  *   RC2  After 5 failures in a row Redis counts as away: calls end at once, and only pings ask whether it is back.
  *   RC3  At most 1,024 calls are without an answer; more are refused. So a Redis that hangs costs bounded memory.
+ *   FL4  What Redis says is in the log and reaches nobody who asks a node: `RedisAway` never leaves this folder.
  *   RC9  Whether Redis takes writes is asked with each ping, so that one that answers and refuses is told without a user's write.
  *
  * The breaker is not `effect/persistence`'s: that one sends a user's call to find out whether the dependency is back, here pings do.
@@ -29,7 +30,7 @@ export interface RedisOptions {
   readonly noticePrefix?: string
 }
 
-/** Redis failed or did not answer in time. Never leaves this folder. */
+/** Redis failed or did not answer in time. FL4 */
 export class RedisAway extends Data.TaggedError("RedisAway")<{
   readonly message: string
   /** It answered, and refused: such as READONLY, OOM, NOREPLICAS, NOPERM. */

@@ -2,7 +2,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Kafka } from "kafkajs"
 import { Brokers, QUESTION } from "../../../../layers/Kafka/topics/Brokers.ts"
-import { offsets } from "../../../../layers/Kafka/topics/Protocol.ts"
 
 /** Milliseconds of a share of a subscription: src/subscriptions/Consuming.ts. */
 const LASTS = 5_000
@@ -25,8 +24,11 @@ class SlowKafka {
         if (this.#takes > requestTimeout)
           throw Object.assign(new Error("too late"), { name: "KafkaJSRequestTimeoutError" })
         if (request.apiName === "Metadata")
-          return { brokers: new Map([[1, { host: "a", port: 1 }]]), leaders: new Map([[0, 1]]) }
-        return new Map([[0, 5]])
+          return {
+            brokers: new Map([[1, { host: "a", port: 1 }]]),
+            topics: new Map([["t", { id: "a", partitions: 1, replicas: 1, leaders: new Map([[0, 1]]) }]])
+          }
+        return new Map([["t", new Map([[0, 5]])]])
       }
     }
     const cluster = {
@@ -37,11 +39,11 @@ class SlowKafka {
       }
     }
     const door = { [Symbol("private:Kafka:createCluster")]: () => cluster }
-    return new Brokers(door as unknown as Kafka, () => this.now)
+    return new Brokers(door as unknown as Kafka, { now: () => this.now })
   }
 }
 
-const ask = ({ brokers }: SlowKafka) => brokers.askAll("t", [0], (its) => offsets("t", its, -1, true))
+const ask = ({ brokers }: SlowKafka) => brokers.offsets({ topic: "t", partitions: [0], time: -1 }, true)
 
 describe("brokers", () => {
   it("KQ3 finding who leads and asking it have one deadline together, and it is over before leases are", async () => {

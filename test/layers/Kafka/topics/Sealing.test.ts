@@ -65,4 +65,26 @@ describe("seals of batches in Kafka", () => {
       }
     assert.isAtLeast(count, 4)
   })
+
+  it("KS1 what was not sealed is not Herald's either where a large batch is read in parts", async () => {
+    const sealer: Sealer = { partition: "7/1", key: Buffer.alloc(32, 7) }
+    const records = Array.from({ length: 8 }, () =>
+      recordOf(message({ payload: Buffer.alloc(8_000), headers: new Map([["herald-origin", "o"]]) }), undefined)
+    )
+    const named = async (all: ReadonlyArray<KafkaRecord>) => {
+      const opening = new Opening()
+      const first = await opening.read(sealer, 1, decodeBatches(encodeBatch(all, stamp, false, 1_000)), 0, 1)
+      const rest = (await opening.rest(sealer.partition, 1, first.next, 1_000_000))!
+      assert.strictEqual(first.events + rest.events, 8)
+      assert.isAtLeast(rest.events, 3)
+      return [first, rest].map(({ all: pieces }) => {
+        const names = pieces.flatMap((piece) =>
+          piece.is === "segment" ? messagesOf(piece.bytes).flatMap(({ headers }) => [...headers.keys()]) : []
+        )
+        return [...new Set(names)]
+      })
+    }
+    assert.deepStrictEqual(await named(sealed(records, sealer)), [["herald-origin"], ["herald-origin"]])
+    assert.deepStrictEqual(await named(records), [["foreign-herald-origin"], ["foreign-herald-origin"]])
+  })
 })
