@@ -243,26 +243,28 @@ begin
     on conflict (subscription_id, run) do update set consumers = excluded.consumers, lives = excluded.lives, behind = excluded.behind,
       since = case when n.consumers > 0 then n.since else excluded.since end;
   if not alone then
-    -- Of one that it does not name it serves none. Who claims some of it for this run just now has the row of it.
-    ended := array(select n.subscription_id from subscription_nodes n where n.run = this_run and n.subscription_id <> all (named)
+    -- Of one that it does not name it serves none. Who claims some of it for this run just now has the row of it. (What is named is looked up by its
+    -- hash: an array is gone through for each row.)
+    ended := array(select n.subscription_id from subscription_nodes n where n.run = this_run and n.subscription_id not in (select unnest(named))
       for update skip locked);
     if ended <> '{}' then
       update subscription_shares h set until = least(h.until, moment + lasts) from (
-          select subscription_id, share from subscription_shares where run = this_run and subscription_id = any (ended) for update skip locked) its
+          select subscription_id, share from subscription_shares where run = this_run and subscription_id in (select unnest(ended))
+          for update skip locked) its
         where h.subscription_id = its.subscription_id and h.share = its.share;
-      delete from subscription_nodes n where n.run = this_run and n.subscription_id = any (ended) and not exists (
+      delete from subscription_nodes n where n.run = this_run and n.subscription_id in (select unnest(ended)) and not exists (
         select from subscription_shares h where h.subscription_id = n.subscription_id and h.run = this_run and h.until > moment + lasts);
-      update subscription_nodes n set consumers = 0 where n.run = this_run and n.subscription_id = any (ended);
+      update subscription_nodes n set consumers = 0 where n.run = this_run and n.subscription_id in (select unnest(ended));
     end if;
     update subscription_shares h set until = moment + lasts from (
         select subscription_id, share from subscription_shares where run = this_run and until < 'infinity' and until > moment + lasts
-          and subscription_id <> all (named) for update skip locked) its
+          and subscription_id not in (select unnest(named)) for update skip locked) its
       where h.subscription_id = its.subscription_id and h.share = its.share;
   end if;
   update subscription_shares h set until = 'infinity' from (
-      select c.subscription_id, c.share from subscription_shares c where c.run = this_run and c.until < 'infinity' and c.subscription_id = any (named)
-        and exists (select from subscription_nodes n where n.subscription_id = c.subscription_id and n.run = this_run) for update of c skip locked) its
-    where h.subscription_id = its.subscription_id and h.share = its.share;
+      select c.subscription_id, c.share from subscription_shares c where c.run = this_run and c.until < 'infinity' for update skip locked) its
+    where h.subscription_id = its.subscription_id and h.share = its.share and its.subscription_id in (select unnest(named))
+      and exists (select from subscription_nodes n where n.subscription_id = its.subscription_id and n.run = this_run);
 
   -- Of runs that are no more, one after the other.
   select r.run into gone from subscription_runs r where r.until < moment - interval '1 minute' order by r.run limit 1 for update skip locked;
