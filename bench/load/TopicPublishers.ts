@@ -4,7 +4,7 @@
  */
 import { Topics } from "../../src/client/topics/Topics.ts"
 import { spreadOf } from "../support/Numbers.ts"
-import { closedLoop } from "../support/Pace.ts"
+import { closedLoop, nanos, openLoop } from "../support/Pace.ts"
 import { tick } from "../support/Ticks.ts"
 
 export type Way = "herald" | "kafka"
@@ -18,13 +18,15 @@ export interface Publishing {
   /** Events of a batch. */
   readonly batch: number
   readonly seconds: number
+  /** Events a second, whatever the answers do; undefined: as fast as they come. */
+  readonly perSecond?: number
 }
 
 export interface PublishersSaw {
   readonly events: number
   /** Events a second. */
   readonly rate: number
-  /** Milliseconds from a batch that is handed over to the answer that it is durable. */
+  /** Milliseconds from a batch that is handed over, or should be, to the answer that it is durable. */
   readonly p50: number
   readonly p99: number
   /** Microseconds of this process an event. */
@@ -81,8 +83,18 @@ const kafka = async (topic: string, inFlight: number, n: number): Promise<Publis
 
 const BATCHES = 64
 
+const atRate = async (perSecond: number, seconds: number, send: (n: number) => Promise<void>) => {
+  const took: Array<number> = []
+  const start = performance.now()
+  await openLoop(perSecond, perSecond * seconds, async (n, at) => {
+    await send(n)
+    took.push((nanos() - at) / 1e6)
+  })
+  return { took, seconds: (performance.now() - start) / 1_000 }
+}
+
 const publish = async (wish: Publishing): Promise<PublishersSaw> => {
-  const { topic, partitions, producers, inFlight, batch, seconds } = wish
+  const { topic, partitions, producers, inFlight, batch, seconds, perSecond } = wish
   const wrong: Array<string> = []
   const batches = Array.from({ length: BATCHES }, (_, at) => ({
     payloads: Array.from({ length: batch }, (_, n) => Buffer.from(tick(at * batch + n))),
@@ -94,7 +106,7 @@ const publish = async (wish: Publishing): Promise<PublishersSaw> => {
   const newest = new Array<number>(producers).fill(-1)
   let events = 0
   const own = process.cpuUsage()
-  const { took, seconds: lasted } = await closedLoop(producers * inFlight, seconds, async (slot, n) => {
+  const send = async (slot: number, n: number): Promise<void> => {
     const of = slot % producers
     const { payloads, keys } = batches[(slot * 7 + n) % BATCHES]!
     try {
@@ -105,7 +117,10 @@ const publish = async (wish: Publishing): Promise<PublishersSaw> => {
     } catch (error) {
       wrong.push((error as Error).message)
     }
-  })
+  }
+  const { took, seconds: lasted } = await (perSecond === undefined
+    ? closedLoop(producers * inFlight, seconds, send)
+    : atRate(perSecond / batch, seconds, (n) => send(n % producers, Math.floor(n / producers))))
   const { user, system } = process.cpuUsage(own)
   await Promise.all(all.map(({ close }) => close()))
   const { p50, p99 } = spreadOf(took)
