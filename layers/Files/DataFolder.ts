@@ -10,6 +10,7 @@ import { join, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { Context, Effect, Layer } from "effect"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
+import { newKey } from "../Crypto/access/Ed25519.ts"
 import * as SecretFile from "./SecretFile.ts"
 
 export interface Addresses {
@@ -25,6 +26,8 @@ export class DataFolder extends Context.Service<
     readonly pepper: Effect.Effect<string, HeraldError>
     /** The pepper, if it was made before. */
     readonly keptPepper: Effect.Effect<string | undefined, HeraldError>
+    /** The private key that signs the audit log, PKCS #8 in PEM, made at the first start. */
+    readonly auditKey: Effect.Effect<string, HeraldError>
     /** Returns the path of the token's file. */
     readonly keepAdminToken: (token: string) => Effect.Effect<string, HeraldError>
     /** `server.json` says where the server is while it runs; the CLI on this machine reads it. */
@@ -145,16 +148,20 @@ const make = Effect.fnUntraced(function* (folder: string) {
       })
   )
   const keptPepper = () => SecretFile.read(file("pepper"))?.trim()
+  /** What the file has, or what is put into it. */
+  const keptOr = (name: string, make: () => string) =>
+    attempt(() => {
+      const kept = SecretFile.read(file(name))?.trim()
+      if (kept !== undefined) return kept
+      const made = make()
+      SecretFile.write(file(name), made)
+      return made
+    })
   return DataFolder.of({
     path,
     keptPepper: attempt(keptPepper),
-    pepper: attempt(() => {
-      const kept = keptPepper()
-      if (kept !== undefined) return kept
-      const made = randomBytes(32).toString("hex")
-      SecretFile.write(file("pepper"), made)
-      return made
-    }),
+    pepper: keptOr("pepper", () => randomBytes(32).toString("hex")),
+    auditKey: keptOr("audit-key", newKey),
     keepAdminToken: (token) =>
       attempt(() => {
         SecretFile.write(file("admin-token"), `${token}\n`)

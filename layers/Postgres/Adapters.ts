@@ -1,6 +1,7 @@
 /** The adapters that need no options. Made by `npm run docs` from the folders beside it. */
 import { Layer } from "effect"
 import * as ApiKeyStore from "./access/ApiKeyStore.ts"
+import * as AuditKeys from "./access/AuditKeys.ts"
 import * as AuditLog from "./access/AuditLog.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
 import * as StatisticsStore from "./distribution/StatisticsStore.ts"
@@ -31,6 +32,7 @@ import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
 
 export const adapters = Layer.mergeAll(
   ApiKeyStore.layer,
+  AuditKeys.layer,
   AuditLog.layer,
   ClientAudit.layer,
   StatisticsStore.layer,

@@ -14,6 +14,9 @@ export interface AuditEntry {
   readonly hash: string
 }
 
+/** An entry with its details as the text that was hashed: numbers, spaces and order are the store's. */
+export type HashedEntry = Omit<AuditEntry, "details"> & { readonly details: string }
+
 /** Stands for an entry and, by its hash, for all before it. */
 export type AuditMark = Pick<AuditEntry, "id" | "hash">
 

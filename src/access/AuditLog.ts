@@ -8,7 +8,7 @@
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import type { AuditEntry, AuditMark, AuditProblem } from "./AuditEntry.ts"
+import type { AuditEntry, AuditMark, AuditProblem, HashedEntry } from "./AuditEntry.ts"
 
 /** Pages that may wait to be checked. */
 export const CHECKS = 8
@@ -36,6 +36,12 @@ export class AuditLog extends Context.Service<
       readonly after?: bigint
       readonly environment?: string
     }) => Effect.Effect<ReadonlyArray<AuditEntry>, HeraldError>
+    /** Entries above `after`, up to `upTo`, oldest first, each as it was hashed. One page (PB1) of at most `limit`. */
+    readonly hashed: (options: {
+      readonly after: bigint
+      readonly upTo?: bigint
+      readonly limit: number
+    }) => Effect.Effect<ReadonlyArray<HashedEntry>, HeraldError>
     /** Checks the page from there, or the first; it ends with the first problem. Fails `InvalidInput` for a place that no page gave, `RateLimited`. AL2 */
     readonly check: (from: string | undefined) => Effect.Effect<AuditPage, HeraldError>
     /** The newest entry; undefined before the first. */

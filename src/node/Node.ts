@@ -248,7 +248,7 @@ const useCases = (settings: NodeSettings) =>
 /** Every service of a node, from the top down: each stands on those below it. */
 export const services = (options: NodeOptions) => {
   const settings: NodeSettings = { ...defaults, ...options }
-  const { run, node, pepper, access, sessions, propagation, usage } = settings
+  const { run, node, pepper, audit, access, sessions, propagation, usage } = settings
   return useCases(settings).pipe(
     Layer.provideMerge(
       Ending.rules(usage).pipe(Layer.provide(Policies.rules), Layer.provideMerge(Policies.Policies.layer))
@@ -260,7 +260,7 @@ export const services = (options: NodeOptions) => {
         Bookkeeping.layer(),
         Usage.layer(settings.usage),
         Access.layer({ pepper, ...access }),
-        AuditCheckpoints.layer({ pepper })
+        AuditCheckpoints.layer({ pepper, ...audit })
       )
     ),
     Layer.provideMerge(

@@ -1,6 +1,7 @@
 /** Runs a server, from its first layer to its last. */
 import { randomUUID } from "node:crypto"
-import { Effect, Layer, type Redacted } from "effect"
+import { Effect, Layer, Redacted } from "effect"
+import { signerOf } from "../../layers/Crypto/access/Ed25519.ts"
 import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
 import { DataFolder } from "../../layers/Files/DataFolder.ts"
 import { exempting } from "../../layers/Sockets/Gate.ts"
@@ -33,9 +34,22 @@ const nodeOf = (settings: Settings, pepper: Redacted.Redacted | string) => {
 /** WM1. With LOG_FORMAT=json a terminal, too, is a stream for machines: `docker run -t` keeps what it shows. */
 const bannerFor = ({ log }: Settings) => process.stdout.isTTY === true && log.format !== "json"
 
-/** Serves until it is interrupted. Fails `SettingsInvalid`, `DatabaseUnavailable`. */
-export const run = Effect.fnUntraced(function* (settings: Settings, version: string) {
+/** With the key that signs the audit log. Fails `SettingsInvalid`. */
+const withAuditKey = Effect.fnUntraced(function* (settings: Settings) {
   const folder = yield* DataFolder
+  const key = settings.audit.key ?? Redacted.make(yield* folder.auditKey)
+  if (signerOf(Redacted.value(key)) !== undefined) return { ...settings, audit: { key } }
+  const where = settings.audit.key === undefined ? `audit-key in ${folder.path}` : "HERALD_AUDIT_KEY"
+  return yield* failure(
+    "SettingsInvalid",
+    `${where} is no private key of Ed25519 in PEM: openssl genpkey -algorithm ed25519 makes one`
+  )
+})
+
+/** Serves until it is interrupted. Fails `SettingsInvalid`, `DatabaseUnavailable`. */
+export const run = Effect.fnUntraced(function* (given: Settings, version: string) {
+  const folder = yield* DataFolder
+  const settings = yield* withAuditKey(given)
   const context = yield* Layer.build(nodeOf(settings, settings.pepper ?? (yield* folder.pepper)))
   // Before a door is open, so that whoever is told that the server is ready finds the token. A5
   const token = yield* Effect.provideContext(

@@ -45,7 +45,7 @@ describe("audit checkpoints", () => {
   it("AC1 a line that another key signed counts for nothing, one from a log counts like one of the file", async () => {
     await using node = await signing()
     const newest = (await node.lines()).at(-1)!
-    const forged = newest.replace(/^(herald-audit-1) \d+/, "$1 999")
+    const forged = newest.replace(/^(herald-audit-2) \d+/, "$1 999")
 
     assert.deepInclude(await node.compared([forged]), { unsigned: 1, problem: undefined })
     await node.forget()

@@ -47,6 +47,7 @@ export const samples: Readonly<Record<string, string>> = {
   "database.replicaUrl": "postgres://u:p@r/d",
   "database.replicaWait": "20ms",
   pepper: "hot",
+  "audit.key": "cold",
   "heartbeat.interval": "10s",
   "heartbeat.timeout": "45s",
   "drain.spread": "250ms",

@@ -1,7 +1,8 @@
-/** The cryptography of API keys, with node:crypto. */
+/** The cryptography of API keys and of what signs the audit log, with node:crypto. */
 import { createHmac, hash, randomBytes, timingSafeEqual } from "node:crypto"
 import { Layer } from "effect"
 import { KeyHash } from "../../../src/access/KeyHash.ts"
+import { newKey, signerOf, verifies } from "./Ed25519.ts"
 
 export const layer = Layer.succeed(
   KeyHash,
@@ -13,6 +14,8 @@ export const layer = Layer.succeed(
       const left = Buffer.from(a)
       const right = Buffer.from(b)
       return left.length === right.length && timingSafeEqual(left, right)
-    }
+    },
+    signer: (privateKey) => signerOf(privateKey ?? newKey()),
+    verifies
   })
 )

@@ -25,6 +25,14 @@ export const layer = Layer.effect(
           const rows = after === undefined ? found.reverse() : found
           return pageOf(rows, limit, ({ details }) => bytesOf(JSON.stringify(details)) + 500)
         }),
+      hashed: ({ after, upTo, limit }) =>
+        Effect.sync(() => {
+          const rows = state
+            .tables(AccessTables)
+            .audit.filter(({ id }) => id > after && (upTo === undefined || id <= upTo))
+            .map((entry) => ({ ...entry, details: JSON.stringify(entry.details) }))
+          return pageOf(rows, limit, ({ details }) => bytesOf(details) + 500)
+        }),
       check: (from) =>
         Effect.suspend(() => {
           const page = checkPage(state, from)

@@ -1,6 +1,6 @@
 /** Reads the audit log in PostgreSQL in pages, and has herald_audit_check check it. */
 import { Effect, Layer, Schema, Semaphore } from "effect"
-import type { AuditEntry, AuditProblem } from "../../../src/access/AuditEntry.ts"
+import type { AuditEntry, AuditProblem, HashedEntry } from "../../../src/access/AuditEntry.ts"
 import { AuditLog, CHECKS } from "../../../src/access/AuditLog.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { PAGE_BYTES } from "../../../src/values/Page.ts"
@@ -46,6 +46,7 @@ const placeOf = (from: string) =>
   )
 
 type AuditRow = Omit<AuditEntry, "id"> & { readonly id: string }
+type HashedRow = Omit<HashedEntry, "id"> & { readonly id: string }
 
 export const layer = Layer.effect(
   AuditLog,
@@ -81,6 +82,20 @@ export const layer = Layer.effect(
               order by audit_log.id ${order} limit ${limit}
             ) page
           ) sized where bytes_before < ${PAGE_BYTES} order by sized.id ${order}`)
+        return rows.map((row) => ({ ...row, id: BigInt(row.id) }))
+      }),
+      hashed: Effect.fnUntraced(function* ({ after, upTo, limit }) {
+        const rows = yield* guarded("read the audit log as it was hashed")(sql<HashedRow>`
+          select id::text as id, config_id as "configId", action, performed_by as "performedBy", details,
+            herald_millis(created_at) as "createdAt", prev_hash as "prevHash", hash
+          from (
+            select *, sum(octet_length(details) + 500) over (order by id) - octet_length(details) - 500 as bytes_before
+            from (
+              select id, config_id, action, performed_by, details::text as details, created_at, prev_hash, hash from audit_log
+              where id > ${String(after)}::text::bigint and id <= ${String(upTo ?? MAX)}::text::bigint
+              order by audit_log.id limit ${limit}
+            ) page
+          ) sized where bytes_before < ${PAGE_BYTES} order by sized.id`)
         return rows.map((row) => ({ ...row, id: BigInt(row.id) }))
       }),
       // AL2

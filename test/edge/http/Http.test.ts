@@ -48,6 +48,8 @@ describe("who may do what", () => {
     ["GET", "/v1/clients?environment=staging", undefined, ["admin", "publisher", "publisher@staging", "viewer"]],
     ["GET", "/v1/audit", undefined, ["admin", "viewer"]],
     ["GET", "/v1/audit/verify", undefined, ["admin", "viewer"]],
+    ["GET", "/v1/audit/export", undefined, ["admin", "viewer"]],
+    ["GET", "/v1/audit/key", undefined, ["admin", "viewer"]],
     ["GET", "/v1/keys", undefined, ["admin"]],
     ["POST", "/v1/keys", { name: "ci", role: "viewer", environments: ["*"] }, ["admin"]],
     ["DELETE", "/v1/config/matrix?environment=staging", undefined, ["admin", "publisher", "publisher@staging"]]

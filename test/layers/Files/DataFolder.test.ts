@@ -14,6 +14,7 @@ import {
 import { join } from "node:path"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { signerOf } from "../../../layers/Crypto/access/Ed25519.ts"
 import { DataFolder } from "../../../layers/Files/DataFolder.ts"
 import { newFolder } from "../../support/folder.ts"
 
@@ -37,6 +38,17 @@ describe("DataFolder", () => {
       assert.match(first, /^[0-9a-f]{64}$/)
       assert.strictEqual(second, first)
       assert.strictEqual(mode("pepper"), "600")
+    })
+  )
+
+  it.effect("K1 the key that signs the audit log is made once, of Ed25519, and readable by its user only", () =>
+    Effect.gen(function* () {
+      const first = yield* using((data) => data.auditKey)
+      const second = yield* using((data) => data.auditKey)
+
+      assert.isDefined(signerOf(first))
+      assert.strictEqual(signerOf(second)?.id, signerOf(first)?.id)
+      assert.strictEqual(mode("audit-key"), "600")
     })
   )
 

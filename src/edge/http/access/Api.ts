@@ -76,6 +76,25 @@ export class AuditGroup extends HttpApiGroup.make("audit")
           "Check the audit log and what it tells of",
           "One page of about a second: the hash chain, the versions and API keys that its entries tell of, and the checkpoints of this node. Go on with `next` as `from`. `checkpoint` is a line that the server logged."
         )
+      ),
+    get("export", "/v1/audit/export", {
+      query: { after: Schema.optionalKey(Id), limit: Schema.optionalKey(Limit) },
+      success: Wire.AuditExport,
+      error
+    })
+      .annotate(Needs, need("audit.read", "everywhere", 50))
+      .annotate(OpenApi.Identifier, "operations.auditExport")
+      .annotateMerge(
+        about(
+          "Export the audit log",
+          "Oldest first, from the first or behind `after`: a page of the lines of a file that `herald audit verify --file` checks, with signed checkpoints between. Go on with `next` as `after`; at the end the newest entry is signed."
+        )
+      ),
+    get("key", "/v1/audit/key", { success: Wire.AuditKeys, error })
+      .annotate(Needs, need("audit.read", "everywhere", 20))
+      .annotate(OpenApi.Identifier, "operations.auditKey")
+      .annotateMerge(
+        about("The public keys that sign the audit log", "Ed25519, of this node and of all that are known.")
       )
   )
   .middleware(Authentication)

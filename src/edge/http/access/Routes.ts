@@ -3,7 +3,7 @@ import { Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Access, requirePermission } from "../../../access/Access.ts"
-import { readAudit, verifyAudit } from "../../../access/Audit.ts"
+import { exportAudit, readAudit, readAuditKeys, verifyAudit } from "../../../access/Audit.ts"
 import { AuditCheckpoints } from "../../../access/AuditCheckpoints.ts"
 import { AuditLog } from "../../../access/AuditLog.ts"
 import { json } from "../Answer.ts"
@@ -17,6 +17,7 @@ import * as Wire from "./Wire.ts"
 /** Milliseconds that a rotated key goes on to work, unless the request says otherwise. */
 const GRACE = 86_400_000
 const PAGE = 100
+const EXPORTED = 1_000
 
 const keyRoutes = HttpApiBuilder.group(
   contract.add(KeysGroup),
@@ -88,9 +89,23 @@ const auditRoutes = HttpApiBuilder.group(
       Effect.provideService(AuditCheckpoints, checkpoints)
     )
 
+    const exported = Effect.fnUntraced(
+      function* ({ after = 0, limit = EXPORTED }: { readonly after?: number; readonly limit?: number }) {
+        return json(Wire.exported(yield* exportAudit({ after: BigInt(after), limit })))
+      },
+      Effect.provideService(AuditLog, log),
+      Effect.provideService(AuditCheckpoints, checkpoints)
+    )
+
+    const key = Effect.map(readAuditKeys(), (keys) => json(Wire.auditKeys(keys))).pipe(
+      Effect.provideService(AuditCheckpoints, checkpoints)
+    )
+
     return handlers
       .handle("list", ({ query }) => answer(list(query)))
       .handle("verify", ({ query }) => answer(verify(query)))
+      .handle("export", ({ query }) => answer(exported(query)))
+      .handle("key", () => answer(key))
   })
 )
 

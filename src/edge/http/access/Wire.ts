@@ -1,10 +1,12 @@
 /** Writes API keys and the audit log as JSON. */
 import { Schema } from "effect"
 import type * as Keys from "../../../access/ApiKeyStore.ts"
+import type { ExportPage } from "../../../access/Audit.ts"
 import type { Compared } from "../../../access/AuditCheckpoints.ts"
 import type * as Log from "../../../access/AuditEntry.ts"
 import { auditProblems } from "../../../access/AuditEntry.ts"
 import type { AuditPage } from "../../../access/AuditLog.ts"
+import { type CheckpointKey, pemOf } from "../../../access/CheckpointKey.ts"
 import { roles } from "../../../access/Identity.ts"
 import { TOPIC_PATTERNS } from "../../../access/TopicRights.ts"
 import { Details, PrincipalName, Scope, Stamp, stamp, stampOr, Time, TopicPattern, Whole } from "../Wire.ts"
@@ -46,6 +48,43 @@ export const AuditVerdict = Schema.Struct({
   )
 }).annotate({ identifier: "AuditVerdict" })
 export type AuditVerdict = typeof AuditVerdict.Type
+
+/** A line of the file: a public key, an entry as it was hashed, or a checkpoint of the entry before it. docs/security.md, Audit */
+export const AuditLine = Schema.Union([
+  Schema.Struct({ type: Schema.Literal("key"), id: Schema.String, publicKey: Schema.String }),
+  Schema.Struct({
+    type: Schema.Literal("entry"),
+    id: Whole,
+    configId: Schema.String,
+    action: Schema.String,
+    performedBy: Schema.String,
+    details: Schema.String,
+    createdMillis: Whole,
+    prevHash: Schema.String,
+    hash: Schema.String
+  }),
+  Schema.Struct({ type: Schema.Literal("checkpoint"), line: Schema.String })
+]).annotate({ identifier: "AuditLine" })
+/** `next`: give it as `after` for the next page; null at the end. `last`: the newest entry. `unsigned`: why the end is not signed; null where it is. */
+export const AuditExport = Schema.Struct({
+  lines: Schema.Array(AuditLine),
+  next: Schema.NullOr(Whole),
+  last: Whole,
+  unsigned: Schema.NullOr(Schema.String)
+}).annotate({ identifier: "AuditExport" })
+export type AuditExport = typeof AuditExport.Type
+/** `id`: the first 16 hex digits of the SHA-256 of the key's DER. `pem`: SPKI. `at`: since when it is known. */
+export const AuditKey = Schema.Struct({
+  id: Schema.String,
+  algorithm: Schema.Literal("ed25519"),
+  pem: Schema.String,
+  at: Schema.Finite,
+  time: Stamp
+}).annotate({ identifier: "AuditKey" })
+export type AuditKey = typeof AuditKey.Type
+/** `current`: of the node that answers. `keys`: of all nodes, and those that were changed since; the oldest first. */
+export const AuditKeys = Schema.Struct({ current: AuditKey, keys: Schema.Array(AuditKey) })
+export type AuditKeys = typeof AuditKeys.Type
 
 export const ApiKey = Schema.Struct({
   id: Schema.String,
@@ -116,6 +155,26 @@ export const verdict = ({
               : { entry: Number(compared.newest.id), at: compared.newest.at, time: stamp(compared.newest.at) }
         }
 })
+
+export const exported = ({ lines, next, last, problem }: ExportPage): AuditExport => ({
+  lines,
+  next: next === undefined ? null : Number(next),
+  last: Number(last),
+  unsigned: problem?.message ?? null
+})
+
+const auditKey = (key: CheckpointKey): AuditKey => ({
+  id: key.id,
+  algorithm: "ed25519",
+  pem: pemOf(key),
+  at: key.at,
+  time: stamp(key.at)
+})
+
+export const auditKeys = (found: {
+  readonly current: CheckpointKey
+  readonly keys: ReadonlyArray<CheckpointKey>
+}): AuditKeys => ({ current: auditKey(found.current), keys: found.keys.map(auditKey) })
 
 /** Without the hash. */
 export const apiKey = ({ hash: _, ...key }: Keys.ApiKey): ApiKey => ({

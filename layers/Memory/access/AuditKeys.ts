@@ -1,0 +1,16 @@
+/** AuditKeys over a `State`. */
+import { Effect, Layer } from "effect"
+import { AuditKeys, KNOWN_KEYS } from "../../../src/access/AuditKeys.ts"
+import { State } from "../State.ts"
+import { AuditKeyTables } from "./AuditKeyTables.ts"
+
+export const layer = Layer.effect(
+  AuditKeys,
+  Effect.map(State.service, (state) => {
+    const { lines } = state.tables(AuditKeyTables)
+    return AuditKeys.of({
+      keep: (id, line) => Effect.sync(() => void lines.set(id, line)),
+      list: Effect.sync(() => [...lines.values()].slice(-KNOWN_KEYS))
+    })
+  })
+)
