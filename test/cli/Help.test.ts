@@ -164,7 +164,7 @@ _herald; printf '%s\\n' "\${COMPREPLY[@]}"`
         .filter(Boolean)
     }
     assert.deepStrictEqual(complete("herald", "pub"), ["publish"])
-    assert.deepStrictEqual(complete("herald", "audit", ""), ["tail", "verify"])
+    assert.deepStrictEqual(complete("herald", "audit", ""), ["tail", "verify", "export", "key"])
     assert.include(complete("herald", "get", "--cons"), "--consistency")
     assert.includeMembers([...complete("herald", "list", "--output", "")], ["table", "json", "yaml"])
   })
