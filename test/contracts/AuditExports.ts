@@ -19,8 +19,8 @@ type Test = <E>(
 ) => void
 
 /** All pages, as one file. */
-export const exported = Effect.fnUntraced(
-  function* (limit = 1_000, start = 0n) {
+export const exported = (limit = 1_000, start = 0n) =>
+  Effect.gen(function* () {
     const lines: Array<AuditLine> = []
     let after: bigint | undefined = start
     let pages = 0
@@ -34,9 +34,7 @@ export const exported = Effect.fnUntraced(
       pages++
     }
     return { lines: lines.map(textOf), pages, problem }
-  },
-  Effect.provideService(CurrentIdentity, system)
-)
+  }).pipe(Effect.provideService(CurrentIdentity, system))
 
 /** By the key of the node that exported it. */
 export const found = Effect.fnUntraced(function* (lines: ReadonlyArray<string>, after = 0) {
