@@ -284,7 +284,12 @@ begin
   perform herald_market_again(of_topic, of_part, batch->'again');
 
   delete from market_latest l using jsonb_to_recordset(batch->'forgotten') as f(symbol text, exchange text, session smallint), market_instruments i
-    where i.symbol = f.symbol and i.topic = of_topic and i.part = of_part and i.exchange = f.exchange and l.instrument = i.id and l.session = f.session;
+    where i.symbol = f.symbol and i.topic = of_topic and i.part = of_part and i.exchange = f.exchange and l.instrument = i.id and l.session = f.session
+      -- What is newest as before keeps what is known of it.
+      and not exists (select from jsonb_to_recordset(batch->'latest') as n(symbol text, exchange text, session smallint, ts bigint, seq bigint, epoch bigint,
+          off bigint)
+        where n.symbol = f.symbol and n.exchange = f.exchange and n.session = f.session and n.ts = (l.mark).ts and n.seq = (l.mark).seq
+          and n.epoch = (l.mark).epoch and n.off = (l.mark).off);
   insert into market_latest as l
     select i.id, n.session, herald_mark(n.ts, n.seq, n.epoch, n.off, n.price), n.recv, n.size, n.currency, n.trade, n.conditions
       from jsonb_to_recordset(batch->'latest') as n(symbol text, exchange text, session smallint, ts bigint, seq bigint, epoch bigint, off bigint,

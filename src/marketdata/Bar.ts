@@ -96,5 +96,8 @@ export const acrossSessions = (bars: ReadonlyArray<{ readonly session: Session; 
   return { ...whole, open, close, high, low }
 }
 
+/** Nothing was traded that counts for anything, or all of it was taken back. */
+export const isEmpty = (bar: Bar): boolean => bar.trades === 0 && !hasPrices(bar)
+
 /** What was paid on average, in units of 1e-9; undefined where nothing was traded. */
 export const averageOf = ({ notional, volume }: Bar): bigint | undefined => perUnit(notional, volume)

@@ -117,10 +117,10 @@ export class MarketStore extends Context.Service<
     /** MX1 */
     readonly write: (projection: Projection) => Effect.Effect<Written, HeraldError>
     readonly cursor: (partition: PartitionId) => Effect.Effect<Cursor | undefined, HeraldError>
-    /** Of each that has any, what closed the last minute of that session before that start, as the partition told it: at most one for each. */
+    /** Of each that has any, what closed the last minute of that session that is none of those (their starts), as the partition told it. */
     readonly closes: (
       partition: PartitionId,
-      before: ReadonlyArray<Instrument & { readonly session: Session; readonly start: number }>
+      of: ReadonlyArray<Instrument & { readonly session: Session; readonly but: ReadonlyArray<number> }>
     ) => Effect.Effect<ReadonlyArray<Closed>, HeraldError>
     /**
      * Who tells of a symbol, on all exchanges or the one that is named: the topics first that the first patterns of `trust` cover, and among them by
@@ -129,10 +129,18 @@ export class MarketStore extends Context.Service<
     readonly told: (
       of: Visible & { readonly exchange: string | undefined; readonly trust: ReadonlyArray<string> }
     ) => Effect.Effect<ReadonlyArray<Telling>, HeraldError>
+    /** Those of these symbols of which one of these topics (their names) has told; undefined: of one of the topics nothing is known. */
+    readonly heard: (
+      symbols: ReadonlyArray<string>,
+      topics: ReadonlyArray<string>
+    ) => Effect.Effect<ReadonlyArray<string> | undefined, HeraldError>
     /** Of each exchange and session the newest of all partitions. */
     readonly latest: (of: Visible, exchanges: ReadonlyArray<string>) => Effect.Effect<Latest, HeraldError>
     readonly listed: (query: ListedQuery) => Effect.Effect<ReadonlyArray<Instrument>, HeraldError>
-    /** By start: all of the first `limit` different starts, from and including `from`, until and excluding `until`; milliseconds. */
+    /**
+     * By start: all of the first `limit` different starts at which one is not empty, from and including `from`, until and excluding `until`; milliseconds.
+     * Of other starts between them there may be empty ones.
+     */
     readonly bars: (
       query: BarQuery,
       range: { readonly from: number; readonly until: number; readonly limit: number }

@@ -3,18 +3,20 @@
  *
  *   MJ1  What was read is written with how far it was read; where another node was faster, nothing is, and it goes on where that one is. MX1
  *   MJ5  What is newest of a feed that is silent is the time at which nothing more had come, so that its last bars end.
- *   MJ11 What is written at once is bounded in bars, and what came before an amendment is written before that is made.
+ *   MJ11 What is written at once is bounded in bars, and what came before an amendment is written before that is made. What was read is read once, in
+ *        however many parts it is written.
  *   MJ7  What did not simply become a part of bars is counted, by what became of it.
  *   MJ2, MJ4 and MJ8 in Ticks.ts, MJ3 in Amending.ts, MJ6 in Amendments.ts
  */
 import { Clock, Effect, Metric } from "effect"
+import { skipped } from "../fanout/Rows.ts"
 import { counter, each } from "../telemetry/Metrics.ts"
 import { type Place, samePlace } from "../topics/MessageId.ts"
-import type { PartitionId, Read } from "../topics/Piece.ts"
+import { endOf, type PartitionId, type Read } from "../topics/Piece.ts"
 import type { Log } from "../topics/TopicLog.ts"
 import { lookingSlices } from "../work/Slices.ts"
 import type { Amendment } from "./Again.ts"
-import { type Amended, makeAmending } from "./Amending.ts"
+import { type Amended, makeAmending, TRADES } from "./Amending.ts"
 import type { Amendments } from "./Amendments.ts"
 import { idOf } from "./Bar.ts"
 import { Gathering, rollingUp } from "./Gathering.ts"
@@ -38,6 +40,8 @@ export interface Projected {
   readonly amendments: Amendments
   /** Of the minutes that are made anew. MJ6 */
   readonly amendedTrades?: number
+  /** Events in which a trade is found that came before. MJ2 */
+  readonly remembered?: number
 }
 
 type Counted = (typeof KINDS)[number]
@@ -92,6 +96,17 @@ function* taking(read: Read, from: number, seen: Window, times: Times, newest: b
   return until(read.next)
 }
 
+/** What is behind it, of what was read. */
+const restOf = (read: Read, next: number): Read => {
+  const first = read.pieces.findIndex((piece) => piece.is === "segment" && endOf(piece) > next)
+  const [piece, ...others] = read.pieces.slice(first < 0 ? read.pieces.length : first)
+  if (piece?.is !== "segment" || piece.base >= next)
+    return { ...read, pieces: piece === undefined ? [] : [piece, ...others] }
+  const left = next - piece.base
+  const bytes = piece.bytes.subarray(skipped(piece.bytes, left))
+  return { ...read, pieces: [{ ...piece, base: next, count: piece.count - left, bytes, hashes: undefined }, ...others] }
+}
+
 /** What is written of it. May be left between two minutes. MJ8 */
 function* projectionOf({ gathering }: Taken, made: Amended | undefined): Generator<void, Partial<Projection>> {
   const instead = new Set(made?.instead.map(idOf))
@@ -109,17 +124,17 @@ function* projectionOf({ gathering }: Taken, made: Amended | undefined): Generat
 export const makeProjecting = (
   log: Pick<Log, "read" | "find" | "bounds">,
   store: Pick<typeof MarketStore.Service, "write" | "cursor" | "closes">,
-  { partition, name, keepMillis, amendments, amendedTrades: trades }: Projected
+  { partition, name, keepMillis, amendments, amendedTrades = TRADES, remembered = REMEMBERED }: Projected
 ) => {
-  const { amend } = makeAmending({ log, store, partition, amendments, ...(trades === undefined ? {} : { trades }) })
+  const { amend } = makeAmending({ log, store, partition, amendments, trades: amendedTrades, among: remembered })
   let window: Window | undefined
   /** Up to where everything was written when it was looked at last. */
   let at: Place | undefined
 
   /** What the window held that ended there. MJ2 */
   const remember = Effect.fnUntraced(function* ({ epoch, offset: until }: Place, now: number) {
-    const made = new Window()
-    for (let from = Math.max(0, until - REMEMBERED); from < until; ) {
+    const made = new Window(remembered)
+    for (let from = Math.max(0, until - remembered); from < until; ) {
       const read = yield* log.read(partition, { epoch, offset: from }, { maxBytes: BITE, packed: false })
       if (read === undefined || read.epoch !== epoch || read.next <= from) break
       yield* lookingSlices.through(function* () {
@@ -138,6 +153,32 @@ export const makeProjecting = (
   const count = (kind: Counted, n: number) =>
     n === 0 ? Effect.void : Metric.update(Metric.withAttributes(ticksTotal, { kind }), n)
 
+  /** False: another node was faster. `begin`: where it was taken from. MJ1 */
+  const put = Effect.fnUntraced(function* (
+    taken: Taken,
+    from: Place,
+    begin: Place,
+    times: Times & { readonly began: Place }
+  ) {
+    const { amended, watermark, next, gathering, counts } = taken
+    const to: Place = { epoch: begin.epoch, offset: next }
+    const made =
+      amended.length === 0 ? undefined : yield* amend(amended, to, { ...times, gathered: gathering.minutes() })
+    const projection: Projection = {
+      ...{ ...NOTHING, partition, name, from, to, watermark },
+      ...(yield* lookingSlices.through(() => projectionOf(taken, made)))
+    }
+    const written = yield* store.write(projection)
+    if (written.is === "moved") return false
+    yield* Metric.update(projectedTotal, Math.max(0, next - begin.offset))
+    for (const [kind, n] of counts) yield* count(kind, n)
+    const done = made?.done ?? 0
+    yield* count("amended", done)
+    yield* count("not amended", amended.length - done)
+    yield* count("no room", written.left)
+    return true
+  })
+
   /** Writes what is there, up to a bite of it. True: there was something. Undefined: there is no such partition. */
   const step = Effect.fn("Projecting.step")(function* () {
     const cursor = yield* store.cursor(partition)
@@ -150,36 +191,26 @@ export const makeProjecting = (
       return true
     }
     const from: Place = { epoch: cursor.epoch, offset: cursor.offset }
-    const known = at !== undefined && samePlace(at, from) ? window : undefined
+    if (at === undefined || !samePlace(at, from)) window = undefined // another node was faster
     at = from
     const read = yield* log.read(partition, from, { maxBytes: BITE, packed: false })
     if (read === undefined) return undefined
     if (read.pieces.length === 0) return false
     const isSame = read.epoch === from.epoch
-    const seen = !isSame ? new Window() : (known ?? (yield* remember(from, now)))
+    const seen = !isSame ? new Window(remembered) : (window ?? (yield* remember(from, now)))
     window = undefined // until it is written: what failed is read again
     const times = { now, keepMillis }
-    const begin = isSame ? from.offset : 0
-    const taken = yield* lookingSlices.through(() => taking(read, begin, seen, times, cursor.watermark))
-    const { amended, watermark, next } = taken
-    const to: Place = { epoch: read.epoch, offset: next }
-    const told = { ...times, began: cursor.began }
-    const made = amended.length === 0 ? undefined : yield* amend(amended, to, told)
-    const projection: Projection = {
-      ...{ ...NOTHING, partition, name, from, to, watermark },
-      ...(yield* lookingSlices.through(() => projectionOf(taken, made)))
+    const began = isSame ? from.offset : 0
+    let watermark = cursor.watermark
+    for (let rest: Read = read; ; rest = restOf(rest, at.offset)) {
+      const begin: Place = { epoch: read.epoch, offset: rest === read ? began : at.offset }
+      const taken: Taken = yield* lookingSlices.through(() => taking(rest, begin.offset, seen, times, watermark))
+      if (!(yield* put(taken, at, begin, { ...times, began: cursor.began }))) return true
+      at = { epoch: read.epoch, offset: taken.next }
+      watermark = taken.watermark
+      if (taken.next >= read.next) break
     }
-    const written = yield* store.write(projection)
-    if (written.is === "written") {
-      window = seen
-      at = to
-      yield* Metric.update(projectedTotal, Math.max(0, next - begin))
-      for (const [kind, n] of taken.counts) yield* count(kind, n)
-      const done = made?.done ?? 0
-      yield* count("amended", done)
-      yield* count("not amended", amended.length - done)
-      yield* count("no room", written.left)
-    }
+    window = seen
     return true
   })
 

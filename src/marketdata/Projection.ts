@@ -22,7 +22,7 @@ export interface Projection {
   readonly instead: ReadonlyArray<KeyedBar>
   /** Bars of other intervals that those minutes belong to; `end` in milliseconds since 1970. They are put together again from minutes, and made where there are none yet. */
   readonly again: ReadonlyArray<BarKey & { readonly end: number }>
-  /** Whatever was newest there counts no more; it is done before `newest`. */
+  /** Whatever was newest there counts no more, unless it is in `newest`, too; it is done before that. */
   readonly forgotten: ReadonlyArray<Instrument & { readonly session: Session }>
   readonly newest: ReadonlyArray<Newest>
   readonly quotes: ReadonlyArray<PlacedQuote>

@@ -3,9 +3,10 @@
  *
  *   MW1  `fill: "previous"` puts a flat bar with volume 0 where nothing was traded although the session was open; `"none"` puts nothing there. A flat
  *        bar says so, and there is none before the first trade that is known.
+ *   MW3  Where all that was traded was taken back there is no bar, as if nothing had been; what others told in it stays.
  *   MW2  A bar is final once the newest time of the feed is `lateness` behind its end. What comes later still corrects it, and its revision grows.
  */
-import { acrossSessions, type Bar, EMPTY, merge } from "./Bar.ts"
+import { acrossSessions, type Bar, EMPTY, isEmpty, merge } from "./Bar.ts"
 import { type Calendar, endOf, type Interval, type Session, sessionAt, startOf } from "./Calendar.ts"
 
 /** A bar as the store has it. */
@@ -53,6 +54,7 @@ export const candlesOf = (
         bar: of.filter((one) => one.session === session).reduce((all, one) => merge(all, one.bar), EMPTY)
       }))
     )
+    if (isEmpty(bar)) continue // MW3
     const revision = of.reduce((sum, one) => sum + one.revision, 0)
     candles.push({ start, end: endOf(calendar, interval, start), bar, revision, filled: false })
   }

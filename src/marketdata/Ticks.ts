@@ -1,8 +1,9 @@
 /**
  * Reads the ticks of a partition of a topic, and knows which of them came before. Pure.
  *
- *   MJ2  An event that is no tick counts for nothing. A trade that has the venue's id, or where there is none its number, of one among the `REMEMBERED`
- *        events before it counts once: what counts is a function of the log, also after a restart, and when it is read once more.
+ *   MJ2  An event that is no tick counts for nothing. A trade that has the venue's id, or where there is none its number, of one of the same minute among the
+ *        `REMEMBERED` events before it counts once: what counts is a function of the log, also after a restart, and when it is read once more from before
+ *        that minute. Venues begin anew with their numbers.
  *   MJ8  Whoever looks at events leaves others a turn between two of them: however much one read is, and whatever is done with it. `lookingSlices` says when.
  *   MJ4  Ticks of further than `AHEAD` after they came, and of longer ago than bars are kept, count for nothing.
  */
@@ -10,7 +11,8 @@ import { eventsIn } from "../topics/Frames.ts"
 import { messageOf } from "../topics/Message.ts"
 import type { Place } from "../topics/MessageId.ts"
 import type { Segment } from "../topics/Piece.ts"
-import type { PlacedTrade } from "./Gathering.ts"
+import { idOf } from "./Bar.ts"
+import { minuteOf, type PlacedTrade } from "./Gathering.ts"
 import { readTick } from "./ReadTick.ts"
 import { millisOf, type Tick } from "./Tick.ts"
 
@@ -29,17 +31,23 @@ export const nameOf = ({ id, sequence }: Pick<PlacedTrade, "id" | "sequence">): 
 export class Window {
   /** Where each came last, oldest first. */
   readonly #seen = new Map<string, number>()
+  readonly #among: number
+
+  /** `among`: events in which one is found that came before. */
+  constructor(among: number) {
+    this.#among = among
+  }
 
   /** In the order of their offsets. False: it was there. */
   add(trade: PlacedTrade): boolean {
     const name = nameOf(trade)
     if (name === undefined) return true
-    const { exchange, symbol, offset } = trade
+    const { offset } = trade
     for (const [old, at] of this.#seen) {
-      if (offset - at <= REMEMBERED) break
+      if (offset - at <= this.#among) break
       this.#seen.delete(old)
     }
-    const whole = `${exchange} ${symbol} ${name}`
+    const whole = `${idOf(minuteOf(trade))} ${name}`
     const isNew = !this.#seen.delete(whole)
     this.#seen.set(whole, offset)
     return isNew

@@ -1,11 +1,15 @@
 /** Minutes that are made anew, and the bars they belong to, in every store of market data: part of `marketContract`. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { endOf, INTERVALS, startOf } from "../../src/marketdata/Calendar.ts"
+import { EMPTY, isEmpty } from "../../src/marketdata/Bar.ts"
+import { endOf, INTERVALS, SESSIONS, startOf } from "../../src/marketdata/Calendar.ts"
+import { decimalText } from "../../src/marketdata/Decimal.ts"
+import type { PlacedTrade } from "../../src/marketdata/Gathering.ts"
 import { MarketStore } from "../../src/marketdata/MarketStore.ts"
 import type { Projection } from "../../src/marketdata/Projection.ts"
+import { millisOf } from "../../src/marketdata/Tick.ts"
 import { venueOf } from "../../src/marketdata/Venue.ts"
-import { SECOND, TEN, trade } from "../support/Trades.ts"
+import { decimal, SECOND, TEN, trade } from "../support/Trades.ts"
 import { of, ordered, partition, projection, read, symbol, type Test, told } from "./MarketStores.ts"
 
 const MINUTE = 60n * SECOND
@@ -53,6 +57,73 @@ export const marketAgain = (test: Test) => {
       assert.deepStrictEqual(
         trades.map(({ id }) => id),
         ["b"]
+      )
+    }))
+
+  test("MX2 starts at which all was taken back count for no page, and what is newest as before keeps what is known of it", () =>
+    Effect.gen(function* () {
+      const store = yield* MarketStore
+      const [at, name] = [partition(), symbol()]
+      const on = (minute: number, more: Partial<PlacedTrade> = {}) =>
+        trade({
+          symbol: name,
+          id: `${minute}`,
+          tsEvent: TEN + BigInt(minute) * MINUTE,
+          offset: minute,
+          epoch: 1,
+          ...more
+        })
+      const trades = [on(0), on(1), on(2), on(3, { exchange: "NASDAQ" }), on(3)]
+      const [first, second] = [
+        { epoch: 1, offset: 4 },
+        { epoch: 1, offset: 5 }
+      ]
+      yield* store.write(projection({ partition: at, to: first, ...of(trades) }))
+      const none = remade(of([on(1)])).minute
+      const instead = [0, 1, 3].map((minute) => ({ ...none, start: millisOf(TEN) + minute * 60_000, bar: EMPTY }))
+      const key = { exchange: "KRAKEN", symbol: name, session: "regular" } as const
+      const [newest] = of([on(3, { size: decimal("0"), currency: "EUR" })]).newest
+      yield* store.write(
+        projection({ ...{ partition: at, from: first, to: second, instead }, forgotten: [key], newest: [newest!] })
+      )
+      const query = {
+        symbol: name,
+        topics: ["*"],
+        exchanges: ["KRAKEN", "NASDAQ"],
+        interval: "1m",
+        sessions: SESSIONS
+      } as const
+      const starts = (from: number, limit: number) =>
+        Effect.map(
+          store.bars(query, { from: millisOf(TEN) + from * 60_000, until: 4_000_000_000_000, limit }),
+          (rows) => [
+            ...new Set(rows.filter(({ bar }) => !isEmpty(bar)).map(({ start }) => (start - millisOf(TEN)) / 60_000))
+          ]
+        )
+      assert.deepStrictEqual(yield* starts(0, 1), [2])
+      assert.deepStrictEqual(yield* starts(0, 2), [2, 3])
+      assert.deepStrictEqual(yield* starts(0, 9), [2, 3])
+      // What nobody sees still says that it was changed.
+      const [row, ...more] = yield* store.bars(query, {
+        from: millisOf(TEN) + 180_000,
+        until: 4_000_000_000_000,
+        limit: 1
+      })
+      assert.deepStrictEqual([row!.revision, row!.exchange, more.length], [2, "KRAKEN", 1])
+      const { trades: latest } = yield* store.latest({ symbol: name, topics: ["*"] }, ["KRAKEN"])
+      assert.deepStrictEqual(
+        latest.map(({ id, currency, size }) => [id, currency, decimalText(size)]),
+        [["3", "", "1"]]
+      )
+      yield* store.write(
+        projection({
+          ...{ partition: at, from: second, to: { epoch: 1, offset: 6 }, forgotten: [key] },
+          newest: of([on(2, { id: "other", currency: "EUR" })]).newest
+        })
+      )
+      assert.deepStrictEqual(
+        (yield* store.latest({ symbol: name, topics: ["*"] }, ["KRAKEN"])).trades.map(({ id }) => id),
+        ["other"]
       )
     }))
 

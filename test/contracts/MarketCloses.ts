@@ -11,7 +11,7 @@ import { of, partition, projection, symbol, type Test } from "./MarketStores.ts"
 const MINUTE = 60n * SECOND
 
 export const marketCloses = (test: Test) => {
-  test("MX2 what closed a minute is told of one partition and session, before a moment, with where it was told", () =>
+  test("MX2 what closed the last minute is told of one partition and session, but for some minutes, with where it was told", () =>
     Effect.gen(function* () {
       const store = yield* MarketStore
       const [at, other, name] = [partition(), partition(), symbol()]
@@ -28,26 +28,26 @@ export const marketCloses = (test: Test) => {
       ]
       yield* store.write(projection({ partition: at, ...of(trades) }))
       yield* store.write(projection({ partition: other, ...of([on(2), on(4)]) }))
-      const closes = (exchange: string, session: (typeof SESSIONS)[number], minute: number) =>
-        Effect.map(
-          store.closes(at, [{ exchange, symbol: name, session, start: millisOf(TEN) + minute * 60_000 }]),
-          (all) => all.map(({ mark: { epoch, offset, sequence } }) => [epoch, offset, Number(sequence)])
+      const start = (minute: number) => millisOf(TEN) + minute * 60_000
+      const closes = (exchange: string, session: (typeof SESSIONS)[number], ...but: ReadonlyArray<number>) =>
+        Effect.map(store.closes(at, [{ exchange, symbol: name, session, but: but.map(start) }]), (all) =>
+          all.map(({ mark: { epoch, offset, sequence } }) => [epoch, offset, Number(sequence)])
         )
-      assert.deepStrictEqual(yield* closes("KRAKEN", "regular", 9), [[7, 205, 0]])
-      assert.deepStrictEqual(yield* closes("KRAKEN", "regular", 5), [[7, 9, 4]])
-      assert.deepStrictEqual(yield* closes("KRAKEN", "regular", 0), [])
-      assert.deepStrictEqual(yield* closes("KRAKEN", "pre", 9), [])
-      assert.deepStrictEqual(yield* closes("NASDAQ", "pre", 9), [[7, 80, 0]])
+      assert.deepStrictEqual(yield* closes("KRAKEN", "regular"), [[7, 205, 0]])
+      assert.deepStrictEqual(yield* closes("KRAKEN", "regular", 4, 0), [[7, 205, 0]])
+      assert.deepStrictEqual(yield* closes("KRAKEN", "regular", 0, 5), [[7, 9, 4]])
+      assert.deepStrictEqual(yield* closes("KRAKEN", "regular", 5, 0, 1), [])
+      assert.deepStrictEqual(yield* closes("KRAKEN", "pre"), [])
+      assert.deepStrictEqual(yield* closes("NASDAQ", "pre", 0), [[7, 80, 0]])
       // An odd lot closes nothing.
-      assert.deepStrictEqual(yield* closes("NASDAQ", "regular", 9), [])
-      const [one, two] = [9, 1].map((minute) => ({
-        exchange: "KRAKEN",
-        symbol: name,
-        session: "regular" as const,
-        start: millisOf(TEN) + minute * 60_000
-      }))
-      assert.lengthOf(yield* store.closes(at, [one!, two!, { ...one!, exchange: "NONE" }]), 2)
-      const [first] = yield* store.closes(at, [two!])
+      assert.deepStrictEqual(yield* closes("NASDAQ", "regular"), [])
+      const one = { exchange: "KRAKEN", symbol: name, session: "regular" as const, but: [] }
+      const two = { ...one, but: [start(5), start(1)] }
+      assert.lengthOf(
+        yield* store.closes(at, [one, { ...two, exchange: "NASDAQ", session: "pre" }, { ...one, exchange: "NONE" }]),
+        2
+      )
+      const [first] = yield* store.closes(at, [two])
       assert.deepStrictEqual(first, {
         exchange: "KRAKEN",
         symbol: name,

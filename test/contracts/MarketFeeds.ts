@@ -149,6 +149,28 @@ export const marketFeeds = (test: Test) => {
       ])
     }))
 
+  test("MX5 which symbols topics have told of is known of those topics alone, once something is known of each", () =>
+    Effect.gen(function* () {
+      const store = yield* MarketStore
+      const [a, b, c, under] = [symbol(), symbol(), symbol(), fresh("md")]
+      yield* told(`${under}/a`, { quotes: [quote(a, "X"), quote(b, "X")] })
+      yield* told(`${under}/b`, { quotes: [quote(c, "X"), quote(a, "Y")] })
+      const heard = (...topics: ReadonlyArray<string>) =>
+        Effect.map(
+          store.heard(
+            [a, c, `${a}'%`],
+            topics.map((one) => `${under}/${one}`)
+          ),
+          (found) => found && [...found].sort()
+        )
+      assert.deepStrictEqual(yield* heard("a"), [a])
+      assert.deepStrictEqual(yield* heard("b", "b"), [a, c].sort())
+      assert.deepStrictEqual(yield* heard("a", "b"), [a, c].sort())
+      assert.isUndefined(yield* heard("a", "none"))
+      assert.isUndefined(yield* heard("*"))
+      assert.deepStrictEqual(yield* store.heard([], [`${under}/a`]), [])
+    }))
+
   test("MX5 who tells of a symbol is told in the order of trust, and of one trust by name, whoever told of it first; at most so many", () =>
     Effect.gen(function* () {
       const store = yield* MarketStore

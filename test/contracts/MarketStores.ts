@@ -17,6 +17,7 @@ import { fresh } from "../support/fresh.ts"
 import { decimal, drawn, SECOND, shuffled, TEN, trade } from "../support/Trades.ts"
 import { marketAgain } from "./MarketAgain.ts"
 import { marketCloses } from "./MarketCloses.ts"
+import { marketCuts } from "./MarketCuts.ts"
 import { marketFeeds } from "./MarketFeeds.ts"
 import { marketSweeps } from "./MarketSweeps.ts"
 
@@ -240,5 +241,6 @@ export const marketContract = (test: Test) => {
   marketAgain(test)
   marketFeeds(test)
   marketCloses(test)
+  marketCuts(test)
   marketSweeps(test)
 }

@@ -144,7 +144,7 @@ describe("Amending", () => {
   )
 
   test(
-    "MJ9 MJ3 what is newest is never what was cancelled or corrected, also in what is read at once with it",
+    "MJ10 MJ3 what is newest is never what was cancelled or corrected, also in what is read at once with it",
     Effect.gen(function* () {
       const { make, say, written, latest } = yield* begin
       yield* say(told("a", 1, 10), told("b", 2, 20), told("c", 70, 30), cancelled("c", 70), cancelled("b", 2))

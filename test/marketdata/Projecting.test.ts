@@ -173,9 +173,9 @@ describe("Projecting", () => {
   )
 
   test(
-    "MJ11 what is written at once is bounded, whatever a read has, and all of it is written once",
+    "MJ11 what is written at once is bounded, whatever a read has, all of it is written once, and it is read once",
     Effect.gen(function* () {
-      const { of, say, written, id, name, store } = yield* begin
+      const { of, say, written, id, name, store, log } = yield* begin
       const sizes: Array<number> = []
       const write: Store["write"] = (projection) => {
         sizes.push(projection.quotes.length + projection.newest.length + projection.bars.length)
@@ -183,7 +183,12 @@ describe("Projecting", () => {
       }
       const COUNT = 2 * AT_ONCE + 10
       yield* say(...Array.from({ length: COUNT }, (_, n) => told(`a${n}`, 1, 10, { symbol: `S${n}` })))
-      yield* written(of(0, { id, name }, {}, { write }))
+      let reads = 0
+      const read: Log["read"] = (...asked) =>
+        Effect.tap(log.read(...asked), (found) => Effect.sync(() => (reads += found?.pieces.length ?? 0)))
+      yield* written(of(0, { id, name }, { read }, { write }))
+      assert.isAtLeast(sizes.filter((size) => size > 0).length, 3)
+      assert.strictEqual(reads, 1)
       // A minute is in four bars.
       assert.isAtMost(Math.max(...sizes), 4 * AT_ONCE)
       const listed = yield* store.listed({ topics: [name], prefix: "S", after: undefined, limit: 10_000 })

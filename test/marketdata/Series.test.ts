@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { EMPTY } from "../../src/marketdata/Bar.ts"
 import { ALWAYS, US_EQUITIES } from "../../src/marketdata/Calendar.ts"
 import { decimalText } from "../../src/marketdata/Decimal.ts"
 import { Gathering, type PlacedTrade } from "../../src/marketdata/Gathering.ts"
@@ -39,6 +40,30 @@ describe("Series", () => {
     assert.deepStrictEqual(
       known.map(({ bar }) => bar.close?.price),
       [5n, 7n]
+    )
+  })
+
+  it("MW3 where all that was traded was taken back there is no bar, or a flat one; of what others told nothing is gone", () => {
+    const emptied = (row: StoredBar): StoredBar => ({ ...row, bar: EMPTY, revision: 2 })
+    const [first, second, third] = rows([minutesOn(0, { price: 5n }), minutesOn(1), minutesOn(2, { price: 9n })])
+    const beside = { ...second!, exchange: "OTHER" }
+    const all = [first!, emptied(second!), third!]
+    const starts = (of: ReadonlyArray<StoredBar>) =>
+      candlesOf(ALWAYS, "1m", of).map(({ start, revision }) => [(start - ten) / MINUTE, revision])
+    assert.deepStrictEqual(starts(all), [
+      [0, 1],
+      [2, 1]
+    ])
+    assert.deepStrictEqual(starts([emptied(second!), beside]), [[1, 3]])
+    const range = { from: ten, until: ten + 3 * MINUTE, limit: 100 }
+    const flat = filled(ALWAYS, "1m", candlesOf(ALWAYS, "1m", all), range, sessionsOf("all"), undefined)
+    assert.deepStrictEqual(
+      flat.map(({ filled, bar }) => [filled, bar.close?.price]),
+      [
+        [false, 5n],
+        [true, 5n],
+        [false, 9n]
+      ]
     )
   })
 

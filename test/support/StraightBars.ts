@@ -14,11 +14,11 @@ export interface Said {
 }
 
 /** In units of 1e-9. */
-const whole = (text: string): bigint => {
+export const whole = (text: string): bigint => {
   const [before, behind = ""] = text.split(".")
   return BigInt(before + behind.padEnd(9, "0"))
 }
-const plain = (nanos: bigint): string => {
+export const plain = (nanos: bigint): string => {
   const text = String(nanos).padStart(10, "0")
   return `${text.slice(0, -9)}.${text.slice(-9)}`.replace(/\.?0+$/, "")
 }

@@ -1,6 +1,6 @@
 /** MarketStore over a `State`, by the rules of migration 0038. */
 import { Clock, Effect, Layer } from "effect"
-import { EMPTY, idOf, type KeyedBar, merge } from "../../../src/marketdata/Bar.ts"
+import { EMPTY, idOf, isEmpty, type KeyedBar, merge } from "../../../src/marketdata/Bar.ts"
 import { SESSIONS } from "../../../src/marketdata/Calendar.ts"
 import { coveredBy } from "../../../src/marketdata/Covered.ts"
 import {
@@ -84,7 +84,12 @@ const write = (tables: MarketTables, projection: Projection): Written => {
     )
     put(feed, { ...key, bar: minutes.reduce((all, { bar }) => merge(all, bar), EMPTY) }, true)
   }
-  for (const one of forgotten) feed.trades.delete(`${nameOf(one)} ${one.session}`)
+  const marked = new Map(newest.map(({ session, trade }) => [`${nameOf(trade)} ${session}`, trade]))
+  for (const one of forgotten) {
+    const place = `${nameOf(one)} ${one.session}`
+    const [known, still] = [feed.trades.get(place), marked.get(place)]
+    if (known === undefined || still === undefined || compare(known, still) !== 0) feed.trades.delete(place)
+  }
   for (const { session, trade } of newest) {
     const place = `${nameOf(trade)} ${session}`
     const before = feed.trades.get(place)
@@ -167,14 +172,14 @@ export const layer = Layer.effect(
     return MarketStore.of({
       write: (projection) => Effect.sync(() => write(state.tables(MarketTables), projection)),
       cursor: (partition) => Effect.sync(() => feeds.get(partitionKey(partition))?.cursor),
-      closes: (partition, before) =>
+      closes: (partition, of) =>
         Effect.sync(() => {
           const all = [...(feeds.get(partitionKey(partition))?.bars.values() ?? [])]
-          return before.flatMap((key) => {
-            const { exchange, symbol, session } = key
+          return of.flatMap((key) => {
+            const { exchange, symbol, session, but } = key
             const last = all
               .filter((one) => one.interval === "1m" && nameOf(one) === nameOf(key) && one.session === session)
-              .filter(({ start, bar }) => start < key.start && bar.close !== undefined)
+              .filter(({ start, bar }) => !but.includes(start) && bar.close !== undefined)
               .reduce<KeyedBar | undefined>((a, b) => (a === undefined || a.start < b.start ? b : a), undefined)
             return last === undefined ? [] : [{ exchange, symbol, session, mark: last.bar.close! }]
           })
@@ -199,6 +204,13 @@ export const layer = Layer.effect(
             .sort((a, b) => rankOf(a.topic) - rankOf(b.topic))
             .slice(0, TELLING)
             .map((one) => ({ ...one, exchanges: one.exchanges.slice(0, EXCHANGES + 1) }))
+        }),
+      heard: (symbols, topics) =>
+        Effect.sync(() => {
+          const its = [...feeds.values()].filter(({ name }) => topics.includes(name))
+          if (topics.some((topic) => !its.some(({ name }) => name === topic))) return undefined
+          const told = new Set(its.flatMap(({ instruments }) => [...instruments.values()].map(({ symbol }) => symbol)))
+          return symbols.filter((symbol) => told.has(symbol))
         }),
       latest: ({ symbol, topics }, exchanges) =>
         Effect.sync(() => {
@@ -226,8 +238,9 @@ export const layer = Layer.effect(
       bars: (query, { from, until, limit }) =>
         Effect.sync(() => {
           const rows = matching(query, from, until)
-          const starts = new Set([...new Set(rows.map(({ start }) => start))].slice(0, limit))
-          return rows.filter(({ start }) => starts.has(start))
+          const starts = new Set(rows.filter(({ bar }) => !isEmpty(bar)).map(({ start }) => start))
+          const last = [...starts].slice(0, limit).at(-1)
+          return last === undefined ? [] : rows.filter(({ start }) => start <= last)
         }),
       before: (query, { from, until }) =>
         Effect.sync(() => {

@@ -22,7 +22,7 @@ import {
   type ClosedRow,
   type CursorRow,
   encode,
-  encodeBefore,
+  encodeBut,
   everyOf,
   type QuoteRow,
   readBar,
@@ -100,16 +100,16 @@ export const layer = Layer.effect(
             where topic = ${String(partition.topic)}::text::bigint and part = ${partition.partition}::int`),
           ([row]) => row && readCursor(partition, row)
         ),
-      closes: ({ topic, partition }, before) =>
+      closes: ({ topic, partition }, of) =>
         Effect.map(
           guarded("read what closed minutes")(sql<ClosedRow>`
             select k.symbol, k.exchange, k.session, array[(m.close).ts::text, (m.close).seq::text, (m.close).epoch::text, (m.close).off::text,
               (m.close).price::text] as mark
-            from jsonb_to_recordset(${encodeBefore(before)}::text::jsonb) as k(symbol text, exchange text, session smallint, start bigint)
+            from jsonb_to_recordset(${encodeBut(of)}::text::jsonb) as k(symbol text, exchange text, session smallint, but jsonb)
               join market_instruments i on i.symbol = k.symbol and i.topic = ${String(topic)}::text::bigint and i.part = ${partition}::int
                 and i.exchange = k.exchange
               cross join lateral (select b.close from market_bars b where b.instrument = i.id and b.every = 60 and b.session = k.session
-                and b.start_at < herald_at(k.start::float8) and b.close is not null order by b.start_at desc limit 1) m`),
+                and b.close is not null and not k.but @> to_jsonb(herald_millis(b.start_at)) order by b.start_at desc limit 1) m`),
           (rows) => rows.map(readClosed)
         ),
       told: ({ symbol, topics, exchange, trust }) =>
@@ -122,6 +122,16 @@ export const layer = Layer.effect(
               ...row,
               watermark: watermark === "0" ? undefined : BigInt(watermark)
             }))
+        ),
+      heard: (symbols, topics) =>
+        Effect.map(
+          guarded("read which symbols were told of")(reads<{ known: boolean; heard: ReadonlyArray<string> }>`
+            select (select count(distinct c.name) from market_cursors c
+                where c.name in (select jsonb_array_elements_text(${JSON.stringify(topics)}::text::jsonb)))
+              = (select count(distinct t) from jsonb_array_elements_text(${JSON.stringify(topics)}::text::jsonb) t) as known,
+              coalesce((select jsonb_agg(s) from jsonb_array_elements_text(${JSON.stringify(symbols)}::text::jsonb) s
+                where exists (select from market_instruments i where i.symbol = s and ${ofTopics(topics)})), '[]') as heard`),
+          ([row]) => (row!.known ? row!.heard : undefined)
         ),
       latest: (of, exchanges) => {
         const here = reads`join market_instruments i on i.id = l.instrument where ${among(of, exchanges)} order by i.exchange`
@@ -156,7 +166,8 @@ export const layer = Layer.effect(
         return Effect.map(
           guarded("read bars")(
             reads<BarRow>`${put(reads`${between} and b.start_at <= (select max(start_at) from (
-            select distinct b.start_at ${between} order by b.start_at limit ${limit}::int) first)`)}`
+            select distinct b.start_at ${between} and (b.trades > 0 or b.open is not null or b.high is not null)
+            order by b.start_at limit ${limit}::int) first)`)}`
           ),
           (rows) => rows.map(readBar)
         )

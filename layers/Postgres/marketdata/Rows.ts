@@ -77,9 +77,9 @@ export const encode = (projection: Projection): string => {
   })
 }
 
-type Before = Instrument & Pick<BarKey, "session" | "start">
-export const encodeBefore = (before: ReadonlyArray<Before>): string =>
-  JSON.stringify(before.map((one) => ({ ...name(one), session: sessionOf(one.session), start: one.start })))
+type But = Instrument & Pick<BarKey, "session"> & { readonly but: ReadonlyArray<number> }
+export const encodeBut = (of: ReadonlyArray<But>): string =>
+  JSON.stringify(of.map((one) => ({ ...name(one), session: sessionOf(one.session), but: one.but })))
 
 export interface CursorRow extends Place {
   readonly watermark: string
