@@ -5,9 +5,11 @@
  *   MZ3  That it is live is told once, when all of its topics are. Where one of them ends, all end, with the reason.
  *   MZ4  Who can't take more is not written to by any of its topics but once; each goes on when there is room. BX12
  *   MZ6  When the node leaves, those who listen to market data end, with an error that asks them to come back; other readers of topics are not its own.
+ *   MZ7  Who names symbols of which its topics have told nothing so far is told which those are, once, soon after it began, and is not refused. Where that
+ *        can't be known, nothing is said.
  *   MZ2 and MZ5 in Decoding.ts
  */
-import { Clock, Context, Effect, Layer } from "effect"
+import { Clock, Context, Effect, Layer, Option } from "effect"
 import { requireTopic } from "../access/RequireTopic.ts"
 import { mayTopic } from "../access/TopicRights.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
@@ -21,7 +23,10 @@ import { coveredBy } from "./Covered.ts"
 import { type Criteria, filterOf } from "./Criteria.ts"
 import { type Data, Decoding } from "./Decoding.ts"
 import { Distributed } from "./Distributed.ts"
+import { MarketStore } from "./MarketStore.ts"
 
+/** In which it has to be known which symbols nothing was told of. MZ7 */
+const PATIENCE = "2 seconds"
 /** Topics of one listener. */
 export const MOST_TOPICS = 16
 
@@ -30,6 +35,8 @@ export type Told =
   | (Gap & { readonly topic: string })
   | (Started & { readonly topic: string })
   | { readonly kind: "live" }
+  /** MZ7 */
+  | { readonly kind: "unheard"; readonly symbols: ReadonlyArray<string> }
 
 /** As `Sink` of readers. */
 export interface Listener {
@@ -129,6 +136,11 @@ class Several {
     return this.#listener.write(data)
   }
 
+  /** MZ7 */
+  unheard(symbols: ReadonlyArray<string>): void {
+    if (!this.over) this.#listener.write({ kind: "unheard", symbols })
+  }
+
   opened(close: () => void): void {
     if (this.over) close()
     else this.#closes.push(close)
@@ -144,6 +156,7 @@ class Several {
 const make = Effect.fnUntraced(function* ({ topics: patterns }: { readonly topics: ReadonlyArray<string> }) {
   const fanout = yield* Fanout
   const store = yield* TopicStore
+  const market = yield* MarketStore
   const { prefix, covers } = coveredBy(patterns)
   const context = yield* Effect.context<never>()
   const clock = yield* Clock.Clock
@@ -181,6 +194,16 @@ const make = Effect.fnUntraced(function* ({ topics: patterns }: { readonly topic
     return found
   })
 
+  /** MZ7 */
+  const unheard = (symbols: ReadonlyArray<string>, topics: ReadonlyArray<string>) =>
+    Effect.timeoutOption(market.heard(symbols, topics), PATIENCE).pipe(
+      Effect.map((found) => {
+        const heard = Option.getOrUndefined(found)
+        return heard === undefined ? [] : symbols.filter((symbol) => !heard.includes(symbol))
+      }),
+      Effect.orElseSucceed((): ReadonlyArray<string> => [])
+    )
+
   const open = Effect.fn("MarketStreams.open")(function* (
     { criteria, topics: asked, start, overflow }: Wish,
     listener: Listener
@@ -200,7 +223,14 @@ const make = Effect.fnUntraced(function* ({ topics: patterns }: { readonly topic
       },
       { discard: true }
     )
-    yield* Effect.onError(each, () => Effect.sync(() => several.close()))
+    // Who may not read one of them was refused by now.
+    const all = Effect.gen(function* () {
+      yield* each
+      if (criteria.symbols.length === 0) return
+      const symbols = yield* unheard([...new Set(criteria.symbols)], topics)
+      if (symbols.length > 0) several.unheard(symbols)
+    })
+    yield* Effect.onError(all, () => Effect.sync(() => several.close()))
     return () => several.close()
   })
 

@@ -1,6 +1,8 @@
 /** The WebSocket of market data on a node over memory twins. */
 import { afterAll, afterEach, assert, beforeAll, describe, it } from "@effect/vitest"
 import { SUBSCRIPTIONS } from "../../../src/edge/websocket/marketdata/Stream.ts"
+import { traded } from "../../support/MarketDays.ts"
+import { trade } from "../../support/Trades.ts"
 import { openHttp, type Said, SocketClient } from "../../support/WebSockets.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
 
@@ -99,6 +101,25 @@ describe("the WebSocket of market data", () => {
     await error(one, `more ${SUBSCRIPTIONS}`)
     await publish(sold("z", "1"))
     assert.lengthOf(await ticks(one, "right", 1), 1)
+  })
+
+  it("MZ7 a symbol of which nothing was told yet is said, by the subscription that named it, and heard of when it comes", async () => {
+    await door.runtime.runPromise(traded(TOPIC, [trade({ symbol: "AAPL" })]))
+    const one = await client()
+    one.say(subscribe({ id: "wrong", symbols: ["AAPL", "APPL"] }))
+    const { payload } = await waitUntil("what is not known", () =>
+      one.said.find(({ payload }) => payload?.unheard !== undefined)
+    )
+    assert.deepStrictEqual(payload, { id: "wrong", unheard: ["APPL"] })
+    one.say(subscribe({ id: "right", symbols: ["AAPL"] }))
+    await Promise.all([live(one, "wrong"), live(one, "right")])
+    await publish(sold("x", "1", { symbol: "APPL" }), sold("y", "2"))
+    assert.lengthOf(await ticks(one, "wrong", 2), 2)
+    await ticks(one, "right", 1)
+    assert.lengthOf(
+      one.said.filter(({ payload }) => payload?.unheard !== undefined),
+      1
+    )
   })
 
   it("YI1 serves nobody without a token that may read topics", async () => {

@@ -122,6 +122,9 @@ const toldOf = (places: Places, what: Heard): ReadonlyArray<Told> => {
       return said([places.gap(what.value)])
     case "live":
       return ["live"]
+    // Unheard.ts says it, with what may be meant.
+    case "unheard":
+      return []
     case "batch": {
       const { leftOut, topic } = what.value
       const ticks = places.batch(what.value)

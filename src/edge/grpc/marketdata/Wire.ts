@@ -190,6 +190,8 @@ export const encodeTold = (told: Told): Buffer => {
     }
     case "live":
       return live
+    case "unheard":
+      return encoded({ $case: "unheard", value: { symbols: [...told.symbols] } })
   }
 }
 

@@ -122,6 +122,8 @@ const payloadOf = (told: Told): object => {
       return { topic: told.topic, started: told.places }
     case "live":
       return { live: true }
+    case "unheard":
+      return { unheard: told.symbols }
   }
 }
 

@@ -7,7 +7,9 @@ import {
   type StreamMarketDataRequest
 } from "../../../../proto/generated/herald/marketdata/v1/marketdata.ts"
 import { Door } from "../../../support/Door.ts"
+import { traded } from "../../../support/MarketDays.ts"
 import { Client, create, NAME, publish, said, sold } from "../../../support/MarketDoor.ts"
+import { trade } from "../../../support/Trades.ts"
 import { waitUntil } from "../../../support/waitUntil.ts"
 
 describe("market data over gRPC", () => {
@@ -86,6 +88,25 @@ describe("market data over gRPC", () => {
     const again = client.listen({ start: { $case: "positions", value: { positions: [...places.values()] } } }).seen
     await waitUntil("what was missed", () => again.data.length > 0)
     assert.deepStrictEqual(again.ids, ["d"])
+  })
+
+  it("MZ7 MG2 who names a symbol of which nothing was told yet is told that, and hears of it when it comes", async () => {
+    await using door = await Door.open()
+    const { id } = await create(door)
+    await door.run(traded(NAME, [trade({ symbol: "AAPL" })]))
+    const client = new Client(door)
+    const { seen } = client.listen({ symbols: ["AAPL", "APPL"] })
+    const known = client.listen({ symbols: ["AAPL"] }).seen
+    const unheard = await waitUntil("what is not known", () => seen.all.find(({ what }) => what?.$case === "unheard"))
+    assert.deepStrictEqual(unheard.what, { $case: "unheard", value: { symbols: ["APPL"] } })
+    await waitUntil("both are live", () => [seen, known].every(({ kinds }) => kinds.includes("live")))
+    await publish(door, id, sold("a", "1", { symbol: "APPL" }), sold("b", "1"))
+    await waitUntil("all of it", () => seen.data.length === 2 && known.data.length === 1)
+    assert.notInclude(known.kinds, "unheard")
+    assert.lengthOf(
+      seen.kinds.filter((kind) => kind === "unheard"),
+      1
+    )
   })
 
   it("MG3 MZ4 who takes nothing for a while holds up nobody, and misses nothing", async () => {

@@ -271,7 +271,12 @@ export interface StreamMarketDataResponse {
   /** Everything that was there when the call came was sent; what follows is live. Once, for all topics. */
   { $case: "live"; value: Live } | //
   /** The first message of each topic: where its partitions begin. */
-  { $case: "started"; value: Positions } | undefined;
+  { $case: "started"; value: Positions } | //
+  /**
+   * Once, soon after the call began, where symbols were named of which its topics have told nothing so far: they may be misspelt. The call goes on, and
+   * they are told when they come. It doesn't come where that can't be known, such as of topics without bars.
+   */
+  { $case: "unheard"; value: Unheard } | undefined;
 }
 
 /**
@@ -302,6 +307,11 @@ export interface Gap {
 }
 
 export interface Live {
+}
+
+/** Symbols of the request, as they were written there. */
+export interface Unheard {
+  symbols: string[];
 }
 
 /** unscaled × 10^-scale, exactly. */
@@ -1011,6 +1021,9 @@ export const StreamMarketDataResponse: MessageFns<StreamMarketDataResponse> = {
       case "started":
         Positions.encode(message.what.value, writer.uint32(34).fork()).join();
         break;
+      case "unheard":
+        Unheard.encode(message.what.value, writer.uint32(42).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1060,6 +1073,14 @@ export const StreamMarketDataResponse: MessageFns<StreamMarketDataResponse> = {
             message.what = { $case: "started", value: Positions.decode(reader, reader.uint32()) };
             continue;
           }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.what = { $case: "unheard", value: Unheard.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1082,6 +1103,8 @@ export const StreamMarketDataResponse: MessageFns<StreamMarketDataResponse> = {
         ? { $case: "live", value: Live.fromJSON(object.live) }
         : isSet(object.started)
         ? { $case: "started", value: Positions.fromJSON(object.started) }
+        : isSet(object.unheard)
+        ? { $case: "unheard", value: Unheard.fromJSON(object.unheard) }
         : undefined,
     };
   },
@@ -1096,6 +1119,8 @@ export const StreamMarketDataResponse: MessageFns<StreamMarketDataResponse> = {
       obj.live = Live.toJSON(message.what.value);
     } else if (message.what?.$case === "started") {
       obj.started = Positions.toJSON(message.what.value);
+    } else if (message.what?.$case === "unheard") {
+      obj.unheard = Unheard.toJSON(message.what.value);
     }
     return obj;
   },
@@ -1127,6 +1152,12 @@ export const StreamMarketDataResponse: MessageFns<StreamMarketDataResponse> = {
       case "started": {
         if (object.what?.value !== undefined && object.what?.value !== null) {
           message.what = { $case: "started", value: Positions.fromPartial(object.what.value) };
+        }
+        break;
+      }
+      case "unheard": {
+        if (object.what?.value !== undefined && object.what?.value !== null) {
+          message.what = { $case: "unheard", value: Unheard.fromPartial(object.what.value) };
         }
         break;
       }
@@ -1524,6 +1555,75 @@ export const Live: MessageFns<Live> = {
   },
   fromPartial<I extends Exact<DeepPartial<Live>, I>>(_: I): Live {
     const message = createBaseLive();
+    return message;
+  },
+};
+
+function createBaseUnheard(): Unheard {
+  return { symbols: [] };
+}
+
+export const Unheard: MessageFns<Unheard> = {
+  encode(message: Unheard, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.symbols) {
+      writer.uint32(10).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Unheard {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUnheard();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.symbols.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Unheard {
+    return {
+      symbols: globalThis.Array.isArray(object?.symbols) ? object.symbols.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: Unheard): unknown {
+    const obj: any = {};
+    if (message.symbols?.length) {
+      obj.symbols = message.symbols;
+    }
+    return obj;
+  },
+
+  create<I extends Exact<DeepPartial<Unheard>, I>>(base?: I): Unheard {
+    return Unheard.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<Unheard>, I>>(object: I): Unheard {
+    const message = createBaseUnheard();
+    message.symbols = object.symbols?.map((e) => e) || [];
     return message;
   },
 };
