@@ -80,7 +80,9 @@ const measure = async ({ short: brief, runs }: Options): Promise<Report> => {
     await Promise.all(all.map((topics) => topics.close()))
     const missing = seen.reduce((sum, one) => sum + (one === 1 ? 0 : 1), 0)
     if (missing > 0 || twice > 0)
-      wrong.push(`${missing} events were not done, ${twice} were done twice; the server said: ${server.output.slice(-2_000)}`)
+      wrong.push(
+        `${missing} events were not done, ${twice} were done twice; the server said: ${server.output.slice(-2_000)}`
+      )
     return { rate: count / seconds, client: (user + system) / count, server: (server_ * 1e6) / count }
   }
 

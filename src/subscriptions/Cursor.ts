@@ -265,7 +265,7 @@ export class Cursor<B> {
   /** This state of it is durable now. */
   kept(mark: number): void {
     this.durableMark = Math.max(this.durableMark, mark)
-    if (!this.#stalled) this.#ahead = Math.max(AHEAD, this.#ahead / 2)
+    if (!this.#stalled) this.#ahead = Math.max(AHEAD, Math.floor(this.#ahead / 2))
     this.#stalled = false
   }
 

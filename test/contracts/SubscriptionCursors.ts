@@ -4,7 +4,6 @@ import { Effect } from "effect"
 import { CursorStore } from "../../src/subscriptions/CursorStore.ts"
 import { DEAD_LETTERS } from "../../src/subscriptions/DeadLetter.ts"
 import { SubscriptionStore } from "../../src/subscriptions/SubscriptionStore.ts"
-
 import { flush, letter, make, running, saved, type Test } from "./SubscriptionWishes.ts"
 
 export const cursorsContract = (test: Test) => {
@@ -84,6 +83,20 @@ export const cursorsContract = (test: Test) => {
       assert.strictEqual((yield* store.progress(id))[0]!.floor, 22)
       yield* cursors.flush([flush(claimed!, { version: 3, saved: saved({ floor: 23, ranges: new Uint8Array() }) })])
       assert.deepInclude((yield* store.progress(id))[0], { floor: 23, ranges: new Uint8Array(), failed: 1 })
+    }))
+
+  test("SN2 what is no whole number is refused, and changes nothing", () =>
+    Effect.gen(function* () {
+      const store = yield* SubscriptionStore
+      const cursors = yield* CursorStore
+      const { id } = yield* make("shared")
+      const [claimed] = yield* cursors.claim("a", [{ id, share: 0 }], 60_000)
+      for (const change of [{ mark: 312.5 }, { floor: 0.5 }, { logEpoch: Number.NaN }]) {
+        const error = yield* Effect.flip(cursors.flush([flush(claimed!, { version: 5, saved: saved(change) })]))
+        assert.strictEqual(error._tag, "Unkeepable", JSON.stringify(change))
+      }
+      yield* cursors.flush([flush(claimed!, { version: 2, saved: saved({ floor: 22 }) })])
+      assert.strictEqual((yield* store.progress(id))[0]!.floor, 22)
     }))
 
   test("SN3 SM3 a dead letter is written with its state, once, as it was, and stays until it is removed", () =>

@@ -1,14 +1,22 @@
 /** How far subscriptions are, over a `State`: the rules of migration 0037. */
 import { Clock, Effect, Layer } from "effect"
+import { Unkeepable } from "../../../src/errors/Unkeepable.ts"
 import {
   type Attending,
   type Claimed,
   CursorStore,
+  type Flush,
   type Standing,
   TOLD
 } from "../../../src/subscriptions/CursorStore.ts"
 import { State } from "../State.ts"
 import { letterKey, type ShareRow, SubscriptionTables } from "./SubscriptionTables.ts"
+
+/** Columns of a database are whole numbers. SN2 */
+const isKeepable = ({ version, saved: { logEpoch, floor, mark }, letters }: Flush): boolean =>
+  [version, logEpoch, floor, mark, ...letters.flatMap(({ offset, attempts }) => [offset, attempts])].every(
+    Number.isSafeInteger
+  )
 
 export const layer = Layer.effect(
   CursorStore,
@@ -123,7 +131,9 @@ export const layer = Layer.effect(
           return shares.flatMap(({ id, share }) => claim(run, id, share, until))
         }),
       flush: (cursors) =>
-        Effect.sync(() => {
+        Effect.suspend(() => {
+          if (!cursors.every(isKeepable))
+            return Effect.fail(new Unkeepable({ message: "could not write how far subscriptions are" }))
           const more = new Map<string, number>()
           for (const { id, slice, letters } of cursors) {
             const there = tables.all.get(id)?.letters
@@ -135,7 +145,7 @@ export const layer = Layer.effect(
           )
           const isFull = new Set(full.map(([id]) => id))
           const lost = cursors.flatMap((one, place) => (isFull.has(one.id) || tables.flush(one, now()) ? [] : [place]))
-          return { lost, full: [...isFull], locked: [] }
+          return Effect.succeed({ lost, full: [...isFull], locked: [] })
         }),
       give: (run, shares) =>
         Effect.sync(() => {

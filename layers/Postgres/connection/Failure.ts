@@ -56,9 +56,14 @@ export const isMissingTable = ({ cause }: HeraldError): boolean => sqlStateOf(ca
 /** What is stored can't be read: data_corrupted, index_corrupted. */
 export const isDamaged = ({ cause }: HeraldError): boolean => /^XX00[12]/.test(sqlStateOf(cause))
 
-/** Makes errors of the data, not of the statement, into `Unkeepable`: data exceptions (class 22) and broken constraints (23) come at every try. */
-export const refusing = (error: HeraldError): HeraldError | Unkeepable =>
-  /^2[23]/.test(sqlStateOf(error.cause)) ? new Unkeepable({ message: error.message }) : error
+/**
+ * Makes errors of the data, not of the statement, into `Unkeepable`: data exceptions (class 22) and broken constraints (23) come at every try. It says
+ * which one, and not what the database says of it: the data itself may be in that.
+ */
+export const refusing = (error: HeraldError): HeraldError | Unkeepable => {
+  const state = sqlStateOf(error.cause)
+  return /^2[23]/.test(state) ? new Unkeepable({ message: `${error.message} (SQLSTATE ${state})` }) : error
+}
 
 /** An error whose message is Herald's own, so that callers may read it. */
 export class OwnWords extends Error {}
