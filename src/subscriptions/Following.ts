@@ -2,7 +2,7 @@
  * Follows the log of topics that subscriptions of a node are on: how far its partitions go, and which shares are to be taken. Part of Consuming.
  *
  *   LQ1  A log is asked once for all of them, and what is free is claimed for all, some at a time; nothing is claimed before it is known where its log
- *        ends.
+ *        ends. Of whom little is wanted comes first, and a log is asked again before there is very much more: nobody waits until all of others is claimed.
  *   LQ3  Behind is who has no answer of the log, not who takes long to claim. What is wanted and can't be had was known wrong: it is told again.
  *   LQ4  One topic of which that can't be known, or one subscription that can't be given its partitions, holds up nothing of the others: behind is who
  *        has no answer of a topic.
@@ -44,6 +44,8 @@ export interface FollowingOptions {
 const PATIENCE = "2 seconds"
 /** Shares of one claim: as many as a database is done with long before a lease is over. LQ1 */
 const PAGE = 512
+/** And claims between two questions. LQ1 */
+const PAGES = 8
 const noAnswer = failure("Timeout", "the log of topics did not say in time how far it goes")
 
 export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOptions) {
@@ -118,7 +120,7 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
     )
     for (const topic of topics) if (!unknown.has(topic)) unanswered.delete(topic)
     const byTopic = Map.groupBy(bounds, ({ topic }) => topic)
-    const shares: Array<{ readonly id: string; readonly share: number }> = []
+    const all = new Map<string, ReadonlyArray<number>>()
     for (const serving of those) {
       const { id, topicId } = serving.subscription
       if (unknown.has(topicId)) continue
@@ -130,7 +132,7 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
         return Effect.succeed([])
       })
       const free = (its.get(id) ?? []).filter((share) => !serving.held.has(share))
-      for (const share of [...again, ...free]) shares.push({ id, share })
+      if (again.length + free.length > 0) all.set(id, [...again, ...free])
     }
     compare(bounds)
     const byId = new Map(those.map((serving) => [serving.subscription.id, serving]))
@@ -138,7 +140,11 @@ export const makeFollowing = Effect.fnUntraced(function* (options: FollowingOpti
       const serving = byId.get(claimed.id)
       if (serving !== undefined && isServed(serving)) serving.claimed(claimed, serving.ends)
     }
-    for (let at = 0; at < shares.length; at += PAGE) {
+    const shares = [...all]
+      .sort(([, a], [, b]) => a.length - b.length)
+      .flatMap(([id, its]) => its.map((share) => ({ id, share })))
+    if (shares.length > PAGES * PAGE) Queue.offerUnsafe(soon, undefined)
+    for (let at = 0; at < Math.min(shares.length, PAGES * PAGE); at += PAGE) {
       const page = shares.slice(at, at + PAGE)
       yield* claim(page, take)
       for (const { id, share } of page) if (!byId.get(id)!.held.has(share)) byId.get(id)!.hands.stamp = "" // LQ3

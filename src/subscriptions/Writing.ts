@@ -34,6 +34,7 @@ const LOCKED = 250
 const [REST, PACE] = [20, 8_192]
 
 type Part = readonly [Serving, Gathered]
+type Given = Parameters<CursorStore["Service"]["give"]>[1][number]
 
 /** Bytes of it as it is written, about. */
 const sizeOf = ({ saved, letters }: Flush): number =>
@@ -56,6 +57,8 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, now, wake 
   const dirty = new Set<Serving>()
   /** Milliseconds: when those that were locked are written again. WO5 */
   const waits = new WeakMap<Serving, number>()
+  /** Of which nothing can be written: they are to be given back. What an error leaves here, or on the way, goes back by LZ3. */
+  const dropped: Array<Given> = []
   /** The store refuses whatever it is given. WO3 */
   let refuses = false
 
@@ -87,10 +90,8 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, now, wake 
       const held = [...serving.held].map(([share, { token }]) => ({ id: serving.subscription.id, share, token }))
       for (const { share } of held) serving.lose(share)
       const { topicName: topic, subscriptionName: subscription } = serving.subscription
-      return Effect.andThen(
-        Effect.logError("how far a subscription is can't be written", { topic, subscription, cause }),
-        store.give(run, held)
-      )
+      dropped.push(...held)
+      return Effect.logError("how far a subscription is can't be written", { topic, subscription, cause })
     })
 
   /** WO3 */
@@ -130,8 +131,13 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, now, wake 
     if (kept !== undefined) yield* refused(kept)
   })
 
-  /** Returns the milliseconds of rest until the next. WO1 */
-  const flush = writing.withPermits(1)(
+  /** While the store takes shares back others are written: it may wait for who has something of them locked. WO5 */
+  const give = (gone: ReadonlyArray<Given>) => {
+    const all = [...gone, ...dropped.splice(0)]
+    return all.length === 0 ? Effect.void : store.give(run, all)
+  }
+
+  const writeDirty = writing.withPermits(1)(
     Effect.suspend(() => {
       const taken: Array<Serving> = []
       const work = Effect.gen(function* () {
@@ -160,6 +166,9 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, now, wake 
       )
     })
   )
+
+  /** Returns the milliseconds of rest until the next. WO1 */
+  const flush = Effect.flatMap(Effect.exit(writeDirty), (written) => Effect.andThen(give([]), written))
 
   /** Writes these shares of each for the last time, and returns those that are nobody's here any more: where something is locked they stay. */
   const lastWrite = Effect.fnUntraced(function* (those: ReadonlyArray<readonly [Serving, ReadonlyArray<number>]>) {
@@ -202,11 +211,11 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, now, wake 
     return { gone: gone.map(({ id, share, token }) => ({ id, share, token })), isLocked: locked.length > 0 }
   })
 
-  /** Gives these shares of each up; clean, where nothing of them is under way. Others are written while the store takes them back. WO4, WO5 */
+  /** Gives these shares of each up; clean, where nothing of them is under way. WO4, WO5 */
   const giveUp = (those: ReadonlyArray<readonly [Serving, ReadonlyArray<number>]>) =>
     Effect.gen(function* () {
       const { gone, isLocked } = yield* writing.withPermits(1)(lastWrite(those))
-      if (gone.length > 0) yield* store.give(run, gone)
+      yield* give(gone)
       if (isLocked) return yield* failure("Timeout", "what of a subscription is to be given up is locked")
     })
 

@@ -9,18 +9,19 @@ import { Host } from "./Host.ts"
 const LASTS = 5_000
 
 const followed = Effect.fnUntraced(function* () {
-  const host = new Host("shared", { id: "1", slices: 2 })
-  host.join("a")
-  const its = { now: 0, isSick: false, claims: 0, has: [] as Array<number> }
+  const [host, other] = ["1", "2"].map((id) => new Host("shared", { id, slices: 2 })) as [Host, Host]
+  for (const one of [host, other]) one.join("a")
+  const its = { now: 0, isSick: false, claims: 0, has: [] as Array<number>, asked: [] as Array<string> }
   const bounds = [{ topic: 1, partition: 0, epoch: 1, first: 0, next: 1 }]
   const following = yield* makeFollowing({
     ...{ run: "r", lasts: LASTS, now: () => its.now, isServed: () => true, wake: () => {}, news: () => {} },
     log: { bounds: () => (its.isSick ? failure("Timeout", "no answer") : Effect.succeed(bounds)) },
-    ...{ definitions: {}, fetching: { grown: () => {} }, servings: () => [host.serving] },
+    ...{ definitions: {}, fetching: { grown: () => {} }, servings: () => [host.serving, other.serving] },
     store: {
       claim: (_: string, shares: ReadonlyArray<{ readonly id: string; readonly share: number }>) =>
         Effect.sync(() => {
           its.claims++
+          its.asked.push(...shares.map(({ id, share }) => `${id}/${share}`))
           its.now += LASTS + 1
           assert.isFalse(following.isBehind(host.serving.subscription.topicId))
           return shares.flatMap(
@@ -53,6 +54,29 @@ describe("Following", () => {
       following.want(new Map())
       yield* follow
       assert.isFalse(following.isBehind(host.serving.subscription.topicId))
+    })
+  )
+
+  it.effect("LQ1 who wants little waits for no one who wants much, and the log is asked again in between", () =>
+    Effect.gen(function* () {
+      const { its, following, follow } = yield* followed()
+      const many = Array.from({ length: 10_000 }, (_, share) => share)
+      its.has = many
+      following.want(
+        new Map([
+          ["1", many],
+          ["2", [7]]
+        ])
+      )
+      yield* following.soon
+      yield* follow
+      assert.deepStrictEqual([its.claims, its.asked[0]], [8, "2/7"])
+      yield* following.soon // there is more
+      yield* follow
+      yield* following.soon
+      yield* follow
+      assert.lengthOf(its.asked, 10_001)
+      assert.strictEqual(new Set(its.asked).size, 10_001)
     })
   )
 

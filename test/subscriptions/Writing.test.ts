@@ -217,7 +217,7 @@ describe("Writing", () => {
 
   it.effect("WO5 others are written while the store takes shares back", () =>
     Effect.gen(function* () {
-      const [one, two] = [yield* hosted("1"), yield* hosted("2")]
+      const [one, two, three] = [yield* hosted("1"), yield* hosted("2"), yield* hosted("3")]
       const store = {
         flush: () => Effect.succeed(nothingLost),
         give: () => Effect.never
@@ -225,6 +225,13 @@ describe("Writing", () => {
       const { dirty, flush, giveUp } = yield* makeWriting({ run: "a", store, now: () => 0, wake: () => {} })
       yield* Effect.forkChild(giveUp([[one.serving, [0]]]), { startImmediately: true })
       assert.strictEqual(one.serving.held.size, 0)
+      const [broken] = [...three.serving.machine.cursors]
+      broken!.save = () => {
+        throw new Error("it can't be saved")
+      }
+      dirty.add(three.serving)
+      yield* Effect.forkChild(flush, { startImmediately: true })
+      assert.deepStrictEqual([three.serving.held.size, dirty.size], [0, 0])
       dirty.add(two.serving)
       yield* flush
       assert.deepStrictEqual(receiptsOf(two.sent("a")), ["durable 2"])
