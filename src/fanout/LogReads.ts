@@ -1,21 +1,22 @@
 /**
  * Reads the log for readers that are not live.
  *
- *   BX21 However many are behind, so many reads of a log are under way at once, whatever others do; who asked first is answered first. A reader has one at
- *        most.
+ *   BX21 However many are behind, so many reads of a log are under way at once, whatever others do; topics take turns, and no topic has all of them. Who
+ *        asked first of its topic is answered first. A reader has one at most. One that fails is asked for again later, and takes nobody's turn meanwhile.
  *   BX32 What is read of a log is sent in batches of at most `BITE` bytes, if they are more than one event and not packed, however large what was
  *        appended at once is: clients take no message of any size.
  *   BX22 What was read of late is kept for others who come through there, and for who takes a part of it at a time, within a bound of bytes. What is being
- *        read is not read a second time meanwhile.
+ *        read is not read a second time meanwhile: whoever asks for it is answered with it.
  *   BX43 While nobody else waits, what comes behind what was asked for is read ahead, up to a bite and to where the ring begins.
  */
-import { Deferred, Effect, Queue, type Scope } from "effect"
+import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
 import { Weighed } from "../bounds/Weighed.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import { always } from "../telemetry/Every.ts"
+import { saidOf } from "../telemetry/Every.ts"
 import type { Place } from "../topics/MessageId.ts"
 import type { Read } from "../topics/Piece.ts"
 import type { Log } from "../topics/TopicLog.ts"
+import { FairQueue } from "../work/FairQueue.ts"
 import { lookingSlices } from "../work/Slices.ts"
 import { Batch, type Gap } from "./Batch.ts"
 import type { Answer } from "./CatchingUp.ts"
@@ -42,14 +43,26 @@ export interface Asked {
   readonly packed: boolean
 }
 
+const ANY = Number.POSITIVE_INFINITY
+const BOUNDS = { atOnce: READING - 1, jobs: ANY, bytes: ANY, allJobs: ANY, allBytes: ANY }
+
+/** What is read of one log. Who waits is bounded by who may read. */
+class Desk {
+  readonly waiting = new FairQueue<Asked>(BOUNDS)
+  free = READING
+  ahead = 0
+}
+
 export const makeLogReads = Effect.fnUntraced(function* (
   logs: ReadonlyArray<Log>,
   gone: (hall: Hall) => void
 ): Effect.fn.Return<{ readonly ask: (asked: Asked) => void }, never, Scope.Scope> {
-  const queues = new Map<Log, Queue.Queue<Asked>>()
-  const kept = new Weighed<Batch>(({ bytes }) => bytes + 256)
-  const underWay = new Map<string, Deferred.Deferred<Answer | undefined, HeraldError>>()
-  let ahead = 0
+  const fork = yield* FiberSet.makeRuntime<never>()
+  const desks = new Map(logs.map((log) => [log, new Desk()]))
+  /** One that was sent on has its bytes twice: as it is, and as it was sent. */
+  const kept = new Weighed<Batch>(({ bytes, compressed }) => (compressed === undefined ? 1 : 2) * bytes + 256)
+  /** By what is being read: who asked for it since. */
+  const underWay = new Map<string, Array<Asked>>()
 
   const idOf = ({ hall, partition, packed }: Asked, { epoch, offset }: Place) =>
     `${hall.topic.id}/${partition}/${epoch}/${offset}/${packed}`
@@ -75,71 +88,105 @@ export const makeLogReads = Effect.fnUntraced(function* (
     kept.trim(KEPT)
   }
 
-  /** Undefined: there is no such partition any more. */
-  const load = (asked: Asked, from: Place): Effect.Effect<Answer | undefined, HeraldError> =>
-    Effect.suspend(() => {
-      const id = idOf(asked, from)
-      const other = underWay.get(id)
-      if (other !== undefined) return Deferred.await(other)
-      const { hall, partition, packed } = asked
-      const its = Deferred.makeUnsafe<Answer | undefined, HeraldError>()
-      underWay.set(id, its)
-      return hall.log.read({ topic: hall.topic.id, partition }, from, { maxBytes: BITE, packed }).pipe(
-        Effect.map((found) => found && answerOf(partition, found)),
-        Effect.onExit((exit) =>
-          Effect.sync(() => {
-            underWay.delete(id)
-            if (exit._tag === "Success" && exit.value !== undefined) keep(asked, from, exit.value)
-            Deferred.doneUnsafe(its, exit)
-          })
-        )
+  const give = ({ hall, reader, partition }: Asked, answer: Answer) =>
+    Effect.suspend(() =>
+      reader.stage === "reading"
+        ? lookingSlices.through(() => hall.broadcast.answer(reader, partition, answer))
+        : Effect.void
+    )
+
+  /** BX21 */
+  const later = ({ hall, reader }: Asked): void => {
+    fork(
+      Effect.delay(
+        Effect.sync(() => hall.broadcast.failed(reader)),
+        AGAIN
       )
-    })
+    )
+  }
+
+  /** Reads from there, and answers those who wait for that: `first`, and whoever asks meanwhile. */
+  const load = Effect.fnUntraced(function* (asked: Asked, from: Place, first: ReadonlyArray<Asked>) {
+    const { hall, partition, packed } = asked
+    const id = idOf(asked, from)
+    const others: Array<Asked> = [...first]
+    underWay.set(id, others)
+    const exit = yield* Effect.exit(
+      hall.log.read({ topic: hall.topic.id, partition }, from, { maxBytes: BITE, packed })
+    )
+    underWay.delete(id)
+    if (Exit.isFailure(exit)) {
+      others.forEach(later)
+      return yield* Effect.failCause(exit.cause)
+    }
+    if (exit.value === undefined) return gone(hall)
+    const answer = answerOf(partition, exit.value)
+    keep(asked, from, answer)
+    for (const one of others) yield* give(one, answer)
+  })
 
   const read = Effect.fnUntraced(function* (asked: Asked) {
-    const { hall, reader, partition, from } = asked
+    const { reader, from } = asked
     if (reader.stage !== "reading") return
-    const known = knownFrom(asked, from)
-    const answer = known.answer.pieces.length > 0 ? known.answer : yield* load(asked, from)
-    if (answer === undefined) return gone(hall)
-    yield* lookingSlices.through(() => hall.broadcast.answer(reader, partition, answer))
+    const { answer } = knownFrom(asked, from)
+    if (answer.pieces.length > 0) return yield* give(asked, answer)
+    const others = underWay.get(idOf(asked, from))
+    if (others === undefined) yield* load(asked, from, [asked])
+    else others.push(asked)
   })
 
   /** BX43 */
-  const readAhead = Effect.fnUntraced(function* (asked: Asked) {
+  const readAhead = Effect.fnUntraced(function* (asked: Asked, desk: Desk) {
     const { hall, reader, partition, from } = asked
-    if (ahead >= AHEAD || reader.stage === "over" || reader.stage === "live") return
+    if (desk.waiting.size > 0 || desk.ahead >= AHEAD || reader.stage === "over" || reader.stage === "live") return
     const { answer, next, isWhole } = knownFrom(asked, from)
     const ring = hall.broadcast.ring(partition)
     const isInRing = ring === undefined || ring.epoch !== next.epoch || next.offset >= ring.first
     if (isWhole || isInRing || answer.pieces.length === 0 || underWay.has(idOf(asked, next))) return
-    ahead++
+    desk.ahead++
     yield* Effect.ensuring(
-      load(asked, next),
-      Effect.sync(() => ahead--)
+      load(asked, next, []),
+      Effect.sync(() => desk.ahead--)
     )
-  }, Effect.ignore)
+  })
 
-  const next = (queue: Queue.Queue<Asked>) =>
-    Effect.flatMap(Queue.take(queue), (asked) =>
-      Effect.onExit(read(asked), (exit) =>
-        exit._tag === "Success"
-          ? Effect.void
-          : Effect.andThen(
-              Effect.sleep(AGAIN),
-              Effect.sync(() => asked.hall.broadcast.failed(asked.reader))
-            )
-      ).pipe(
-        Effect.catch((error) => Effect.logDebug("the log was not read for a reader", error)),
-        Effect.andThen(Effect.suspend(() => (Queue.sizeUnsafe(queue) === 0 ? readAhead(asked) : Effect.void)))
+  const told = (work: Effect.Effect<void, HeraldError>) =>
+    Effect.catchCause(work, (cause) => {
+      const failed = Cause.hasDies(cause) ? undefined : cause.reasons.find(Cause.isFailReason)
+      if (failed !== undefined) return Effect.logDebug("the log was not read for a reader", saidOf(failed.error))
+      return Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("the log was not read for a reader", cause)
+    })
+
+  const next = (desk: Desk): void => {
+    while (desk.free > 0) {
+      const taken = desk.waiting.take()
+      if (taken === undefined) return
+      desk.free--
+      const { owner, item } = taken
+      fork(
+        Effect.ensuring(
+          // Not in the middle of what asks.
+          Effect.yieldNow.pipe(
+            Effect.andThen(told(read(item))),
+            Effect.andThen(told(Effect.suspend(() => readAhead(item, desk))))
+          ),
+          Effect.sync(() => {
+            desk.free++
+            desk.waiting.done(owner)
+            next(desk)
+          })
+        )
       )
-    )
-  for (const log of logs) {
-    const queue = yield* Queue.unbounded<Asked>()
-    queues.set(log, queue)
-    for (let n = 0; n < READING; n++) yield* Effect.forkScoped(always("the log was not read for a reader", next(queue)))
+    }
   }
-  return { ask: (asked) => void Queue.offerUnsafe(queues.get(asked.hall.log)!, asked) }
+
+  return {
+    ask: (asked) => {
+      const desk = desks.get(asked.hall.log)!
+      desk.waiting.offer(String(asked.hall.topic.id), 0, asked)
+      next(desk)
+    }
+  }
 })
 
 const answerOf = (partition: number, { epoch, pieces }: Read): Answer => ({
@@ -162,7 +209,9 @@ const cut = (bytes: Uint8Array, base: number, count: number) => {
   for (let [rest, first] = [bytes, base]; first < base + count; ) {
     const whole = rest.length <= BITE
     const [events, end] = whole ? [base + count - first, rest.length] : fitting(rest, BITE)
-    parts.push({ first, count: events, next: first + events, rows: [rest.subarray(0, end)] })
+    // A copy of a part: whoever keeps that doesn't keep all of it.
+    const row = parts.length === 0 && whole ? rest : rest.slice(0, end)
+    parts.push({ first, count: events, next: first + events, rows: [row] })
     rest = rest.subarray(end)
     first += events
   }

@@ -206,44 +206,6 @@ describe("Fanout", () => {
     )
   )
 
-  it.live("BX22 what was read for one is not read again for others who come through there", () =>
-    on(
-      Effect.fnUntraced(function* (test) {
-        const { id } = test.create("t")
-        const all = Array.from({ length: 500 }, (_, n) => `${n}`)
-        yield* append(id, 0, ...all)
-        yield* texts(yield* open(), ...all)
-        const before = test.reads
-        for (let n = 0; n < 5; n++) yield* texts(yield* open(), ...all)
-        assert.isAtMost(test.reads - before, 1)
-      })
-    )
-  )
-
-  it.live(
-    "BX22 BX43 who takes a batch at a time costs the log each bite once, and the next is read before it is asked for",
-    () =>
-      on(
-        Effect.fnUntraced(function* (test) {
-          const { id } = test.create("t")
-          // Five of them are a bite.
-          const all = Array.from({ length: 12 }, (_, n) => `${n}`.padEnd(60_000, "x"))
-          for (const one of all) yield* append(id, 0, one)
-          test.readFrom.length = 0
-          const heard = yield* open()
-          for (let n = 1; n <= all.length; n++) {
-            heard.room = 1
-            yield* until(`${n} events`, () => heard.texts.length === n)
-            if (n === 2) yield* until("the next bite to be read", () => test.readFrom.includes(5))
-            heard.drain()
-          }
-          yield* texts(heard, ...all)
-          const stored = test.readFrom.filter((offset) => offset < all.length)
-          assert.deepStrictEqual(stored, [0, 5, 10])
-        })
-      )
-  )
-
   it.live("BX25 BX26 places, keys, deleted topics, leaving", () =>
     on(
       Effect.fnUntraced(function* (test) {
@@ -268,20 +230,6 @@ describe("Fanout", () => {
         yield* fanout.drain
         assert.strictEqual(fanout.size(), 0)
         assert.strictEqual(yield* refused(), "Draining")
-      })
-    )
-  )
-
-  it.live("BX21 a log that can't be read for a while stops nobody for good", () =>
-    on(
-      Effect.fnUntraced(function* (test) {
-        const { id } = test.create("t")
-        yield* append(id, 0, "a")
-        const heard = yield* open()
-        test.failing = true
-        yield* until("a read to fail", () => heard.kinds.length > 0)
-        test.failing = false
-        yield* texts(heard, "a")
       })
     )
   )

@@ -88,6 +88,8 @@ export class TestLog {
     its.first = Math.max(its.first, before)
   }
 
+  /** The id of a topic that nobody can read. */
+  hanging: number | undefined
   /** Questions of how far topics go. */
   bounded = 0
   /** Answers to those, and to reads, wait for this. */
@@ -95,8 +97,8 @@ export class TestLog {
 
   readonly log: Log = {
     append: (batch) => this.#asked(() => this.put(batch)),
-    read: (id, { epoch, offset }, { maxBytes, packed }) =>
-      this.#asked(() => {
+    read: (id, { epoch, offset }, { maxBytes, packed }) => {
+      const read = this.#asked(() => {
         this.readFrom.push(offset)
         const its = this.#partitions.get(partitionKey(id))
         if (its === undefined) return undefined
@@ -119,7 +121,9 @@ export class TestLog {
           pieces.push(packed ? { ...piece, codec: "zstd", bytes: zstdCompressSync(piece.bytes) } : piece)
         }
         return { epoch: its.epoch, pieces, next: pieces.length === 0 ? from : endOf(pieces.at(-1)!) }
-      }),
+      })
+      return id.topic === this.hanging ? Effect.never : read
+    },
     find: (id, time) =>
       this.#asked(() => {
         const its = this.#of(id)
