@@ -1,7 +1,8 @@
-/** Brokers that speak Kafka's protocol in memory, as far as finding topics and their ends goes: what is asked of them is counted. */
+/** Brokers that speak Kafka's protocol in memory, as far as finding topics, their ends and a record of them goes: what is asked of them is counted. */
 import type { Kafka } from "kafkajs"
 import { Reader, Writing } from "../../layers/Kafka/topics/Bytes.ts"
 import { arrayOf, count, NONE, others, text, textOf } from "../../layers/Kafka/topics/Flexible.ts"
+import { encodeBatch } from "../../layers/Kafka/topics/RecordBatch.ts"
 
 export interface FakeTopic {
   id: string
@@ -63,6 +64,7 @@ export class FakeKafka {
   #answer(what: string, body: Reader): readonly [ReadonlyArray<string>, Buffer] {
     if (what === "Metadata") return this.#metadata(body)
     if (what === "ListOffsets") return this.#offsets(body)
+    if (what === "Fetch") return this.#record(body)
     throw new Error(`nobody asks ${what} here`)
   }
 
@@ -122,5 +124,25 @@ export class FakeKafka {
       }
     }
     return [names, answer.bytes]
+  }
+
+  /** The one at the offset that is asked for. */
+  #record(body: Reader): readonly [ReadonlyArray<string>, Buffer] {
+    body.raw(4 * 4 + 1 + 2 * 4)
+    const [asked] = body.array((one) => ({
+      name: one.text()!,
+      part: one.array((part) => {
+        const partition = part.int32()
+        part.int32()
+        return { partition, offset: part.int64() }
+      })[0]!
+    }))
+    const { name, part } = asked!
+    const stamp = { producerId: -1n, producerEpoch: -1, sequence: -1 }
+    const records = encodeBatch([{ key: null, value: Buffer.from("a"), headers: [] }], stamp, false, 1_000)
+    records.writeBigInt64BE(part.offset, 0)
+    const end = BigInt(this.topics.get(name)?.end ?? 0)
+    const answer = new Writing().int32(0).int16(0).int32(0).int32(1).text(name).int32(1).int32(part.partition).int16(0)
+    return [[name], answer.int64(end).int64(end).int64(0n).int32(-1).int32(-1).int32(records.length).raw(records).bytes]
   }
 }

@@ -32,8 +32,8 @@ const MOST_BROKERS = 1_000
 /** Kafka's own words for it, or a connection's. */
 export const isRefused = (cause: unknown): cause is Refused => cause instanceof Refused
 
-/** Another broker leads by now, or leads only just. */
-const LED_ELSEWHERE = [5, 6, 74, 75, 76, 78]
+/** Another broker leads by now, or leads only just, or has not heard of the topic yet. */
+const LED_ELSEWHERE: ReadonlyArray<number> = [5, 6, 74, 75, 76, 78, codes.UNKNOWN_TOPIC_ID, codes.INCONSISTENT_TOPIC_ID]
 /** Milliseconds before it is asked again. */
 const AGAIN = [0, 50, 100, 200, 400]
 
@@ -127,9 +127,11 @@ export class Brokers {
     const held = this.#brokers.get(key) ?? this.#open(at)
     this.#brokers.set(key, held)
     try {
-      const { connectionPool } = await inTime(held, left())
+      const { connectionPool, versions } = await inTime(held, left())
+      const { better } = call
+      const speaks = better !== undefined && (versions?.[better.key]?.maxVersion ?? 0) >= better.version
       sent?.()
-      return await connectionPool.send(requestOf(call, Math.max(1, Math.ceil(left()))))
+      return await connectionPool.send(requestOf(speaks ? better : call, Math.max(1, Math.ceil(left()))))
     } catch (cause) {
       if (!isRefused(cause)) {
         if (!(cause instanceof OwnWords)) this.#failed(key, cause)

@@ -33,6 +33,8 @@ export const textOf = (answer: Reader): string | null => {
   return length < 0 ? null : answer.raw(length).toString()
 }
 
+export const bytesOf = (answer: Reader): Buffer => answer.raw(Math.max(0, unsigned(answer) - 1))
+
 /** Fields that are not known here are passed over. */
 export const others = (answer: Reader): void => {
   for (let left = unsigned(answer); left > 0; left--) {

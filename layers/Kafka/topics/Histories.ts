@@ -61,13 +61,14 @@ const lostAt = async (brokers: Brokers, topic: string, partition: number, marks:
   return { at: 0, kept: [] }
 }
 
-/** What is right now of a partition, begun where it has none. Undefined: there is no such topic. */
+/** What is right now of a partition, begun where it has none. Undefined: there is no such topic. `sure`: fails where the topic is another's (KM3). */
 export const verified = (
   brokers: Brokers,
   state: LogState["Service"],
   topic: string,
   id: PartitionId,
-  last: History | undefined
+  last: History | undefined,
+  sure: Effect.Effect<unknown, HeraldError>
 ): Effect.Effect<History | undefined, HeraldError> =>
   Effect.gen(function* () {
     if (last === undefined) return yield* state.begin(id, undefined, 0, [])
@@ -76,6 +77,7 @@ export const verified = (
       catch: away
     })
     if (lost === undefined) return last
+    yield* sure
     yield* Effect.logError("Kafka has lost events of a topic: its readers are told", {
       topic,
       partition: id.partition,

@@ -3,6 +3,7 @@
  *
  *   KP2  A producer's events are judged by what is in the log: before a node writes of a producer that another one wrote, it fences that one there, reads
  *        what came since it was last noted, and only then becomes its holder.
+ *   KP6  A partition's writer knows at most `MOST_HELD` producers besides those of which there is more than is noted.
  */
 import { Effect } from "effect"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"

@@ -25,6 +25,8 @@ interface Pool {
 }
 
 export interface Broker {
+  /** The newest version of each request that it speaks, by its number; not known before it is connected. */
+  readonly versions?: Readonly<Record<number, { readonly maxVersion: number }>> | null
   readonly connectionPool: Pool
   readonly connect: () => Promise<void>
   readonly disconnect: () => Promise<void>

@@ -18,7 +18,9 @@ const AT_ONCE = 8
 
 export interface Known {
   readonly id: PartitionId
+  /** Its name in Kafka, and its id there. */
   readonly topic: string
+  readonly madeAs: string | undefined
   readonly sealer: Sealer
   history: History
   /** Behind its newest event, as far as this node knows. */
@@ -101,7 +103,7 @@ export const markThose = (of: KnownOptions): Effect.Effect<void, HeraldError> =>
       const { id, topic, end, history } = known
       known.markedWhen = now() // whatever becomes of it, others are next
       if ((yield* names.ours(id.topic)) === undefined) return
-      const fits = yield* verified(brokers, state, topic, id, history)
+      const fits = yield* verified(brokers, state, topic, id, history, names.sure(id.topic))
       if (fits?.epoch !== history.epoch) return doubt(id)
       const one = yield* ask([id], () => markAt(brokers, topic, id.partition, end))
       known.markedAt = end

@@ -12,10 +12,11 @@ import { messagesOf } from "../../../src/topics/Frames.ts"
 import type { LogState } from "../../../src/topics/LogState.ts"
 import type { PartitionId } from "../../../src/topics/Piece.ts"
 import { type Brokers, isRefused } from "./Brokers.ts"
+import { produceInto } from "./ById.ts"
 import { enlist, fence, transactionalId } from "./Fencing.ts"
 import { gather } from "./Gathering.ts"
 import { Holding } from "./Holding.ts"
-import { codes, produce, type Stored } from "./Protocol.ts"
+import { codes, type Stored } from "./Protocol.ts"
 import { encodeBatch } from "./RecordBatch.ts"
 import { recordOf, saysOwn } from "./Records.ts"
 import { type Sealer, sealed } from "./Sealing.ts"
@@ -40,8 +41,9 @@ export interface LaneOptions {
 }
 
 export interface About {
-  /** Its name in Kafka. */
+  /** Its name in Kafka, and its id there. */
   readonly topic: string
+  readonly madeAs: string | undefined
   readonly packed: boolean
   readonly sealer: Sealer
   /** Of the partition's history. */
@@ -178,7 +180,7 @@ export class Lane {
   #send(writer: Begun, batches: ReadonlyArray<Waiting>): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const { brokers, id } = this.#of
-      const { topic, packed, sealer } = writer.about
+      const { topic, madeAs, packed, sealer } = writer.about
       const clock = yield* Clock.Clock
       const records = batches.flatMap(({ events, producing }) =>
         messagesOf(events.bytes).map((message, at) =>
@@ -196,7 +198,7 @@ export class Lane {
         const answer = yield* Effect.result(
           Effect.tryPromise({
             try: () =>
-              brokers.tell(topic, id.partition, produce(topic, id.partition, bytes, 3_000), () => {
+              brokers.tell(topic, id.partition, produceInto({ topic, id: madeAs }, id.partition, bytes, 3_000), () => {
                 out = true
               }),
             catch: (cause) => cause
@@ -214,6 +216,10 @@ export class Lane {
           return this.#putBack(batches, lost, away(cause))
         }
         if (code !== undefined && REFUSED.includes(code) && !lost) return this.#refuse(batches, cause as Error)
+        if (code === codes.UNKNOWN_TOPIC_ID && !lost) {
+          this.#putBack(batches, lost, away(cause)) // KM5: whose it is has to be known first
+          return yield* Effect.sleep(AGAIN)
+        }
         if (code === codes.UNKNOWN_TOPIC_OR_PARTITION && !lost && (yield* this.#isGone)) {
           for (const one of batches) end(one, Effect.succeed({ is: "gone" }))
           return

@@ -113,6 +113,14 @@ export class Names {
     })
   }
 
+  /** As `ours`, as of now: what was seen within the last second is not enough. */
+  sure(id: number): Effect.Effect<LogTopic | undefined, HeraldError> {
+    return Effect.suspend(() => {
+      this.#seen.doubt(id)
+      return this.ours(id)
+    })
+  }
+
   /** Along with all that are in use. KQ5 */
   #look(name: string): Question {
     for (const id of this.#seen.along(this.#of.now())) {

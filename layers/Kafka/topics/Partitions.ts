@@ -6,11 +6,12 @@ import type { Place } from "../../../src/topics/MessageId.ts"
 import { type Bounds, type PartitionId, type Piece, partitionKey, type Read } from "../../../src/topics/Piece.ts"
 import { kafkaName } from "../../../src/topics/Topic.ts"
 import { type Brokers, isRefused } from "./Brokers.ts"
+import { fetchFrom } from "./ById.ts"
 import { startOf, verified } from "./Histories.ts"
 import { type Grown, type Known, type KnownOptions, lookAt, markThose } from "./Known.ts"
 import { Names, sealerOf } from "./Names.ts"
 import { Opening } from "./Opening.ts"
-import { codes, EARLIEST, type Fetched, fetch, LATEST } from "./Protocol.ts"
+import { codes, EARLIEST, type Fetched, LATEST } from "./Protocol.ts"
 import { committedOf, decodeBatches } from "./RecordBatch.ts"
 import { away } from "./Waiting.ts"
 
@@ -104,11 +105,20 @@ export class Partitions {
       }
       const name = kafkaName(topic.name)
       const last = (histories ?? (yield* state.histories(id.topic))).get(id.partition)
-      const history = yield* verified(brokers, state, name, id, last)
+      const history = yield* verified(brokers, state, name, id, last, this.#names.sure(id.topic))
       if (history === undefined) return undefined
       const markedAt = history.marks.at(-1)?.offset ?? 0
       const known: Known = {
-        ...{ id, topic: name, sealer: sealerOf(id, topic), history, end: markedAt, markedAt, markedWhen: 0 },
+        ...{
+          id,
+          topic: name,
+          madeAs: topic.madeAs,
+          sealer: sealerOf(id, topic),
+          history,
+          end: markedAt,
+          markedAt,
+          markedWhen: 0
+        },
         ...{ mean: 0, used: now() }
       }
       if (this.#known.size >= MOST) {
@@ -144,14 +154,20 @@ export class Partitions {
   }
 
   /** Undefined: it is before what there is, or behind it. */
-  #fetch({ id, topic }: Known, offset: number, maxBytes: number): Effect.Effect<Fetched | undefined, HeraldError> {
+  #fetch(
+    { id, topic, madeAs }: Known,
+    offset: number,
+    maxBytes: number
+  ): Effect.Effect<Fetched | undefined, HeraldError> {
     const { brokers } = this.#of
     const { partition } = id
     return this.#ask([id], () =>
-      brokers.ask(topic, partition, fetch({ topic, partition, offset }, maxBytes + BEYOND, true)).catch((cause) => {
-        if (isRefused(cause) && cause.code === codes.OFFSET_OUT_OF_RANGE) return undefined
-        throw cause
-      })
+      brokers
+        .ask(topic, partition, fetchFrom({ topic, id: madeAs, partition, offset }, maxBytes + BEYOND, true))
+        .catch((cause) => {
+          if (isRefused(cause) && cause.code === codes.OFFSET_OUT_OF_RANGE) return undefined
+          throw cause
+        })
     )
   }
 

@@ -10,6 +10,8 @@ export interface Call<A> {
   readonly version: number
   readonly body: Buffer
   readonly read: (answer: Reader) => A
+  /** What is asked instead of a broker that speaks it. */
+  readonly better?: Call<A> | undefined
 }
 
 /** Kafka's numbers of what went wrong; only those that decide anything here. */
@@ -35,7 +37,8 @@ export const codes = {
   POLICY_VIOLATION: 44,
   INVALID_RECORD: 87,
   PRODUCER_FENCED: 90,
-  UNKNOWN_TOPIC_ID: 100
+  UNKNOWN_TOPIC_ID: 100,
+  INCONSISTENT_TOPIC_ID: 103
 } as const
 
 const named = new Map<number, string>(Object.entries(codes).map(([name, code]) => [code, name]))
@@ -65,20 +68,30 @@ export interface Stored {
 }
 
 /** A batch for one partition, to be on all replicas that are in sync. `timeout`: milliseconds. */
-export const produce = (topic: string, partition: number, records: Buffer, timeout: number): Call<Stored> => ({
+export const produce = (
+  topic: string,
+  partition: number,
+  records: Buffer,
+  timeout: number,
+  better?: Call<Stored>
+): Call<Stored> => ({
+  better,
   name: "Produce",
   key: 0,
   version: 7,
-  body: new Writing(records.length + 64)
-    .text(null)
-    .int16(-1)
-    .int32(timeout)
-    .int32(1)
-    .text(topic)
-    .int32(1)
-    .int32(partition)
-    .int32(records.length)
-    .raw(records).bytes,
+  // When it is sent: a broker may speak a better one.
+  get body() {
+    return new Writing(records.length + 64)
+      .text(null)
+      .int16(-1)
+      .int32(timeout)
+      .int32(1)
+      .text(topic)
+      .int32(1)
+      .int32(partition)
+      .int32(records.length)
+      .raw(records).bytes
+  },
   read: (answer) => {
     const [stored] = answer.array((one) => {
       one.text()
@@ -112,7 +125,13 @@ export interface Place {
 }
 
 /** `committed`: up to the first transaction that is not ended; otherwise all that is on the replicas. */
-export const fetch = ({ topic, partition, offset }: Place, maxBytes: number, committed: boolean): Call<Fetched> => ({
+export const fetch = (
+  { topic, partition, offset }: Place,
+  maxBytes: number,
+  committed: boolean,
+  better?: Call<Fetched>
+): Call<Fetched> => ({
+  better,
   name: "Fetch",
   key: 1,
   version: 11,

@@ -72,7 +72,8 @@ export const layer = (options: KafkaOptions) =>
           const topic = history && (yield* partitions.topic(id.topic))
           if (topic === undefined) return undefined
           const packed = topic.compression !== "none"
-          return { topic: kafkaName(topic.name), packed, sealer: sealerOf(id, topic), epoch: history!.epoch }
+          const { madeAs } = topic
+          return { topic: kafkaName(topic.name), madeAs, packed, sealer: sealerOf(id, topic), epoch: history!.epoch }
         })
 
       /** At once, as who comes first is first in it. */

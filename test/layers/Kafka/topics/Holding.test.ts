@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import type { Brokers } from "../../../../layers/Kafka/topics/Brokers.ts"
-import { Holding } from "../../../../layers/Kafka/topics/Holding.ts"
+import { Holding, MOST_HELD } from "../../../../layers/Kafka/topics/Holding.ts"
 import type { KafkaRecord } from "../../../../layers/Kafka/topics/Record.ts"
 import { encodeBatch } from "../../../../layers/Kafka/topics/RecordBatch.ts"
 import { recordOf } from "../../../../layers/Kafka/topics/Records.ts"
@@ -56,5 +56,32 @@ describe("producers that are taken over", () => {
       const next = batch(2, sealed([said(3)], sealer))
       assert.deepStrictEqual(yield* takenOver(Buffer.concat([genuine, next]), 3), [3, 3])
     })
+  )
+
+  it.effect(
+    "KP6 however many are taken over, a partition's writer knows a bounded number of them: who was silent longest is given up",
+    () =>
+      Effect.gen(function* () {
+        const brokers = { offsets: async () => new Map([[0, 0]]) }
+        const state: Pick<LogState["Service"], "find" | "hold"> = {
+          find: () => Effect.succeed({ known: { epoch: 1, sequence: 0, runs: [] }, settled: 0, writer: undefined }),
+          hold: () => Effect.succeed(1)
+        }
+        const holding = new Holding(
+          {
+            ...{ brokers: brokers as unknown as Brokers, state: state as LogState["Service"] },
+            ...{ id: { topic: 7, partition: 0 }, topic: "t", sealer }
+          },
+          "mine#1"
+        )
+        for (const [n, producer] of Array.from({ length: MOST_HELD + 50 }, (_, n) => [n, `p${n}`] as const)) {
+          yield* holding.acquire(producer)
+          if (n === 0) holding.placed(producer, 1, 1, 0) // What isn't noted yet stays.
+        }
+        assert.strictEqual(holding.holds.size, MOST_HELD)
+        assert.isTrue(holding.holds.has("p0"))
+        assert.isFalse(holding.holds.has("p1"))
+        assert.isTrue(holding.holds.has(`p${MOST_HELD + 49}`))
+      })
   )
 })

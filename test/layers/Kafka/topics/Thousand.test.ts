@@ -17,10 +17,10 @@ const rowOf = (topic: number): LogTopic => ({
 const history = { epoch: 7, begun: [[7, 0] as const], marks: [] }
 const nobody = () => Effect.die("nobody asks that here")
 
-const setUp = () => {
+const setUp = (topics: ReadonlyArray<number> = TOPICS) => {
   const kafka = new FakeKafka()
-  for (const topic of TOPICS) kafka.topics.set(`t${topic}`, { id: idOf(topic), leaders: [1, 2, 3] })
-  const its = { now: 0, rows: [] as Array<number>, histories: 0 }
+  for (const topic of topics) kafka.topics.set(`t${topic}`, { id: idOf(topic), leaders: [1, 2, 3] })
+  const its = { now: 0, rows: [] as Array<number>, histories: 0, marked: [] as Array<number> }
   const state = LogState.of({
     topics: (ids) =>
       Effect.sync(() => {
@@ -32,7 +32,7 @@ const setUp = () => {
         its.histories++
         return new Map([0, 1, 2].map((partition) => [partition, history]))
       }),
-    mark: () => Effect.void,
+    mark: (all) => Effect.sync(() => void its.marked.push(...all.map(({ topic }) => topic))),
     ...{ find: nobody, hold: nobody, settle: nobody, partitionsOf: nobody, begin: nobody }
   })
   const partitions = new Partitions({
@@ -119,5 +119,24 @@ describe("a thousand topics in Kafka", () => {
         assert.strictEqual(failed?.name, "TopicLogUnavailable")
         assert.isAtMost(cost().offsets[0], 30)
       })
+  )
+
+  it.effect("KH2 KM3 one that can't be marked, is gone or another's keeps no other from its mark, and is told", () =>
+    Effect.gen(function* () {
+      const topics = TOPICS.slice(0, 30)
+      const { kafka, its, partitions } = setUp(topics)
+      yield* Effect.forEach(topics, (topic) => partitions.history({ topic, partition: 0 }))
+      for (const one of kafka.topics.values()) one.end = 5
+      yield* partitions.look(60_000)
+      its.now += 6_000
+      kafka.topics.get("t1")!.leaders = [-1, 2, 3]
+      kafka.topics.get("t2")!.id = idOf(999)
+      kafka.topics.delete("t3")
+      assert.strictEqual((yield* Effect.flip(partitions.mark)).name, "TopicLogUnavailable")
+      assert.deepStrictEqual(
+        its.marked.toSorted((a, b) => a - b),
+        topics.slice(3)
+      )
+    })
   )
 })
