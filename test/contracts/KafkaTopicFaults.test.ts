@@ -1,6 +1,6 @@
 /** What the log of topics in Kafka does when nodes take over from each other, answers are lost, and Kafka is away or has lost something. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, ManagedRuntime } from "effect"
+import { Effect, Layer, ManagedRuntime, Schedule } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import * as KafkaLog from "../../layers/Kafka/topics/TopicLog.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
@@ -272,7 +272,12 @@ describe("topics in Kafka, with faults", () => {
   }, 120_000)
 
   it("KP3 TL1 Kafka is killed under producers: all that was acked is there, once and in order", async () => {
-    const { id } = await one.runPromise(newTopic())
+    const { id } = await one.runPromise(
+      Effect.retry(
+        Effect.suspend(() => newTopic()),
+        Schedule.spaced("200 millis")
+      )
+    ) // was frozen
     const producing = await open(one, id, "p")
     let acked = 0
     let stopped = false

@@ -200,7 +200,9 @@ export const makeManaging = ({ kafka, brokers, own, changed, fork }: ManagingOpt
     })
   const make = async (topic: Topic): Promise<string> => {
     const name = kafkaName(topic.name)
-    const replicas = Math.min(REPLICAS, (await brokers.cluster()).brokers.size)
+    const count = (await brokers.cluster()).brokers.size
+    if (count === 0) throw new OwnWords("none of its brokers is let in now")
+    const replicas = Math.min(REPLICAS, count)
     const id = await begin({ name, partitions: topic.partitions, replicas }, topic.retention)
     try {
       // Whether its writers will get their identities; and the first of all takes Kafka seconds.
