@@ -10,7 +10,7 @@ import { Effect } from "effect"
 import type { HeraldError } from "../../../src/errors/HeraldError.ts"
 import { type History, type LogState, MARKS, type Mark } from "../../../src/topics/LogState.ts"
 import type { Place } from "../../../src/topics/MessageId.ts"
-import type { PartitionId } from "../../../src/topics/Piece.ts"
+import type { Bounds, PartitionId } from "../../../src/topics/Piece.ts"
 import { type Brokers, isRefused } from "./Brokers.ts"
 import { codes, EARLIEST, fetch, LATEST } from "./Protocol.ts"
 import { decodeBatches } from "./RecordBatch.ts"
@@ -22,6 +22,10 @@ export const startOf = ({ epoch, begun }: History, place: Place): number => {
   const at = begun.findIndex(([one]) => one === place.epoch)
   return at < 0 ? 0 : Math.min(place.offset, ...begun.slice(at + 1).map(([, began]) => began))
 }
+
+/** The epochs that were before it. TK3 */
+export const beforeOf = ({ begun }: History): Pick<Bounds, "before"> =>
+  begun.length < 2 ? {} : { before: begun.slice(0, -1).map(([epoch]) => epoch) }
 
 const endsOf = async (brokers: Brokers, topic: string, partition: number) => {
   const [first, end] = await Promise.all(

@@ -6,8 +6,12 @@ import type { Place } from "../../../src/topics/MessageId.ts"
 import { type Bounds, type PartitionId, type Piece, partitionKey, type Read } from "../../../src/topics/Piece.ts"
 import { kafkaName } from "../../../src/topics/Topic.ts"
 import { type Brokers, isRefused } from "./Brokers.ts"
+<<<<<<< HEAD
 import { fetchFrom } from "./ById.ts"
 import { startOf, verified } from "./Histories.ts"
+=======
+import { beforeOf, startOf, verified } from "./Histories.ts"
+>>>>>>> 5330f701 (Hold in a test which epochs before it a partition in Kafka tells)
 import { type Grown, type Known, type KnownOptions, lookAt, markThose } from "./Known.ts"
 import { Names, sealerOf } from "./Names.ts"
 import { Opening } from "./Opening.ts"
@@ -250,9 +254,7 @@ export class Partitions {
       known.end = Math.max(known.end, next)
       known.used = this.#of.now()
       const bytes = Math.ceil((known.mean === 0 ? mean : known.mean) * (next - first))
-      const { epoch, begun } = known.history
-      const before = begun.slice(0, -1).map(([its]) => its)
-      bounds.push({ ...id, epoch, first, next, bytes, ...(before.length > 0 && { before }) })
+      bounds.push({ ...id, epoch: known.history.epoch, first, next, bytes, ...beforeOf(known.history) })
     }
     const isWhole = bounds.length === partitions && all.every(({ known, next }) => next >= known!.markedAt)
     return { all, bounds, mean, isWhole }

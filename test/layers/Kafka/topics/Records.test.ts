@@ -3,7 +3,7 @@ import { gzipSync, zstdCompressSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
 import { crc32c } from "../../../../layers/Kafka/topics/Bytes.ts"
 import { MOST_UNPACKED, unpacked as unpackedBy } from "../../../../layers/Kafka/topics/Codecs.ts"
-import { marked, startOf } from "../../../../layers/Kafka/topics/Histories.ts"
+import { beforeOf, marked, startOf } from "../../../../layers/Kafka/topics/Histories.ts"
 import { Opening } from "../../../../layers/Kafka/topics/Opening.ts"
 import type { KafkaRecord } from "../../../../layers/Kafka/topics/Record.ts"
 import { type Batch, committedOf, decodeBatches, encodeBatch } from "../../../../layers/Kafka/topics/RecordBatch.ts"
@@ -223,7 +223,7 @@ describe("records of Kafka", () => {
       )
   })
 
-  it("KH1 who comes from an older history begins where it ended, and marks reach far back", () => {
+  it("KH1 TK3 who comes from an older history begins where it ended, which ones there were is told, and marks reach far back", () => {
     const history = {
       epoch: 30,
       begun: [
@@ -238,6 +238,8 @@ describe("records of Kafka", () => {
       [start(30, 99), start(20, 99), start(10, 99), start(10, 7), start(5, 99)],
       [99, 40, 40, 7, 0]
     )
+    assert.deepStrictEqual(beforeOf(history), { before: [10, 20] })
+    assert.deepStrictEqual(beforeOf({ ...history, begun: [[30, 0]] }), {})
     let marks: ReturnType<typeof marked> = []
     for (let offset = 1; offset <= 1_000; offset++) marks = marked(marks, { offset, at: offset, leader: 0 })
     assert.isAtMost(marks.length, MARKS)
