@@ -6,12 +6,8 @@ import type { Place } from "../../../src/topics/MessageId.ts"
 import { type Bounds, type PartitionId, type Piece, partitionKey, type Read } from "../../../src/topics/Piece.ts"
 import { kafkaName } from "../../../src/topics/Topic.ts"
 import { type Brokers, isRefused } from "./Brokers.ts"
-<<<<<<< HEAD
 import { fetchFrom } from "./ById.ts"
-import { startOf, verified } from "./Histories.ts"
-=======
 import { beforeOf, startOf, verified } from "./Histories.ts"
->>>>>>> 5330f701 (Hold in a test which epochs before it a partition in Kafka tells)
 import { type Grown, type Known, type KnownOptions, lookAt, markThose } from "./Known.ts"
 import { Names, sealerOf } from "./Names.ts"
 import { Opening } from "./Opening.ts"
