@@ -106,6 +106,46 @@ describe("leases of subscriptions in PostgreSQL", () => {
       })
     ))
 
+  it("SN4 of who comes back and who takes what it had one is first, and the other knows it", () =>
+    runtime.runPromise(
+      Effect.gen(function* () {
+        const cursors = yield* CursorStore
+        const { id } = yield* make("shared")
+        const [share, attended] = [{ id, share: 0 }, `[[${id}, 1, [], false, ""]]`]
+        /** It has the share, and its lease is over. */
+        const lapsed = Effect.gen(function* () {
+          yield* cursors.attend("a", [attending(id)], 60_000)
+          const [claimed] = yield* cursors.claim("a", [share], 60_000)
+          yield* cursors.attend("a", [attending(id)], 1)
+          yield* Effect.sleep("10 millis")
+          return claimed!
+        })
+        const mine = yield* lapsed
+        yield* beside(
+          [`select herald_subscriptions_attend('a', '${attended}', '60 s', false, 100)`],
+          Effect.gen(function* () {
+            assert.isEmpty(yield* cursors.claim("b", [share], 60_000), "it is about to go on")
+            yield* does("commit")
+          })
+        )
+        const theirs = yield* cursors.attend("b", [attending(id)], 60_000)
+        assert.deepInclude(theirs[0]!.shares![0], { run: "a", token: mine.token })
+        const again = yield* lapsed
+        yield* beside(
+          [`select herald_cursors_claim('b', '[[${id}, 0]]', '60 s')`],
+          Effect.gen(function* () {
+            const back = yield* Effect.forkChild(cursors.attend("a", [attending(id)], 60_000))
+            yield* waiting(1)
+            yield* does("commit")
+            const [standing] = yield* Fiber.join(back)
+            assert.strictEqual(standing!.shares![0]!.run, "b")
+            assert.isTrue(standing!.shares![0]!.token > again.token)
+          })
+        )
+        assert.deepStrictEqual((yield* cursors.flush([flush(again)])).lost, [0])
+      })
+    ))
+
   it("SN6 who writes waits for nothing that others have, and writes what is left the next time", () =>
     runtime.runPromise(
       Effect.gen(function* () {
