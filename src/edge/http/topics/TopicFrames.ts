@@ -31,11 +31,11 @@ class Kept {
     if (before !== undefined) return before
     const fresh = make()
     this.#made.set(batch, fresh)
-    this.#bytes += fresh.frame.length
+    this.#bytes += fresh.frame.length + batch.bytes
     for (const [oldest, { frame }] of this.#made) {
       if (this.#bytes <= KEPT || oldest === batch) break
       this.#made.delete(oldest)
-      this.#bytes -= frame.length
+      this.#bytes -= frame.length + oldest.bytes
     }
     return fresh
   }
