@@ -37,6 +37,8 @@ export const stepOf = (node: Node): string | undefined => {
 
 /** Names that no filter can write: fields of the payload, whether they are there. */
 export const slotOf = (field: string): string => `.${field}`
+/** The name of what a variable stands for, as a filter writes it. */
+export const fieldOf = (variable: string): string => (variable.startsWith(".") ? variable.slice(1) : variable)
 export const presenceOf = (field: string): string => `?${field}`
 
 /** What is called in place of the engine's own. Their names are put right in what people are told. */

@@ -101,6 +101,11 @@ export class Filter {
     this.bytes = bytesOf(text, found, this.terms, this.#comparisons)
   }
 
+  /** What it is not true without, and these values lack; "": nothing. IX10 */
+  lackedIn(values: Values): string {
+    return this.#needs.find((name) => values[name] === undefined) ?? ""
+  }
+
   evaluate(values: Values, sizes: Sizes, allowance: Allowance): Outcome {
     for (const name of this.#needs) if (values[name] === undefined) return "missing"
     if (this.#comparisons !== undefined) return all(this.#comparisons, values)

@@ -7,12 +7,12 @@
  *        refused; nobody loses what he has, also not by another schema. One principal has four fifths of each bound at most.
  *   IX6  A filter is here while somebody holds it, and no longer.
  *   IX9  Of each filter it is counted what became of the events that came, also of those that it was not found for: an event without the value by which it
- *        would have been found lacks it.
+ *        would have been found lacks it. IX10 in Figures.ts
  */
 import { Result } from "effect"
-import { presenceOf, slotOf } from "./Engine.ts"
-import { type Figures, NO_FIGURES, sinceThen } from "./Figures.ts"
-import { EVENT_STEPS, type Filter, type Outcome } from "./Filter.ts"
+import { fieldOf, presenceOf, slotOf } from "./Engine.ts"
+import { type Counts, type Figures, figuresOf, NO_FIGURES, noCounts, sinceThen } from "./Figures.ts"
+import { EVENT_STEPS, type Filter } from "./Filter.ts"
 import { type Bucket, Index, SHARE } from "./Index.ts"
 import { JsonFields } from "./JsonFields.ts"
 import type { FilterProblem } from "./Problem.ts"
@@ -45,10 +45,6 @@ const NO_BOUNDS: FilterBounds = { entries: Number.POSITIVE_INFINITY, bytes: Numb
 /** Fields that all of them may name together, with those within others. IX5 */
 export const NAMED = 1_000
 
-export type Counts = { [outcome in Outcome]: number }
-
-const noCounts = (): Counts => ({ match: 0, other: 0, missing: 0, failed: 0, costly: 0 })
-
 /** A filter that somebody holds: the same for all who hold one of this text. */
 export interface Held {
   readonly filter: Filter
@@ -66,14 +62,14 @@ interface Entry extends Held {
   bucket: ReadonlyArray<Bucket<Entry>>
   /** What was counted when it came: events, and those without the variable that it stands under. */
   since: readonly [events: number, absent: number]
+  /** The variable that the last event lacked for which it was evaluated and that lacked one, and the number of that event. */
+  lacked: readonly [variable: string, event: number]
 }
 
 export class Filters {
   readonly counts = noCounts()
   /** Events whose payload is no JSON object, although a filter names a field. */
   unreadable = 0
-  /** That came. */
-  #events = 0
   /** That came, for each filter that there was. */
   #looked = 0
   #told = NO_FIGURES
@@ -133,11 +129,13 @@ export class Filters {
     if (share !== undefined && (share.entries >= entries * SHARE || share.bytes + filter.bytes > bytes * SHARE))
       return full("as many different filters as one principal may have")
     if (!wasIn && !this.#room(filter, owner)) return full(`filters that name ${NAMED} fields together`)
-    const entry: Entry = { filter, owner, counts: noCounts(), holders: 1, bucket: [], since: [0, 0] }
+    const entry: Entry = {
+      ...{ filter, owner, counts: noCounts(), holders: 1, bucket: [], since: [0, 0], lacked: ["", 0] }
+    }
     const bucket = this.#index.add(entry, wasIn)
     if (bucket === undefined) return full("as many filters as one event can be looked at with")
     entry.bucket = bucket
-    entry.since = [this.#events, bucket[0]?.under?.absent ?? 0]
+    entry.since = [this.#index.events, bucket[0]?.under?.absent ?? 0]
     this.#entries.set(text, entry)
     this.#weigh(entry, 1)
     this.#want(filter)
@@ -174,9 +172,13 @@ export class Filters {
 
   /** Of one since it came, or of all. IX9 */
   figures(held?: Held): Figures {
-    if (held === undefined) return figuresOf(this.#looked, this.counts, this.#index.absent)
-    const { counts, since, bucket } = held as Entry
-    return figuresOf(this.#events - since[0], counts, (bucket[0]?.under?.absent ?? 0) - since[1])
+    const { events, absent, lacked } = this.#index
+    if (held === undefined) return figuresOf(this.#looked, this.counts, absent, fieldOf(lacked))
+    const { counts, since, bucket, lacked: own } = held as Entry
+    const under = bucket[0]?.under
+    const missed = (under?.absent ?? 0) - since[1]
+    const last = under !== undefined && missed > 0 && under.absentAt > own[1] ? under.variable : own[0]
+    return figuresOf(events - since[0], counts, missed, fieldOf(last))
   }
 
   /** Of all, since this was called last. IX9 */
@@ -192,7 +194,6 @@ export class Filters {
     const matched = this.#matched
     matched.length = 0
     if (this.#entries.size === 0) return matched
-    this.#events++
     this.#looked += this.#entries.size
     this.#read(event)
     const allowance = { left: EVENT_STEPS }
@@ -206,6 +207,11 @@ export class Filters {
         entry.counts[outcome]++
         this.counts[outcome]++
         if (outcome === "match") matched.push(entry)
+        else if (outcome === "missing") {
+          const lacked = entry.filter.lackedIn(this.#values)
+          this.#index.lacked = lacked
+          entry.lacked = [lacked, this.#index.events]
+        }
       })
     } finally {
       Error.stackTraceLimit = kept
@@ -280,9 +286,5 @@ export class Filters {
     for (const field of filter.present) this.#present.add(field)
   }
 }
-
-const figuresOf = (looked: number, { match, missing, failed, costly }: Counts, absent: number): Figures => ({
-  ...{ looked, matched: match, missing: missing + absent, failed, costly }
-})
 
 const full = (why: string): Result.Result<never, NotHeld> => Result.fail({ full: `this topic has ${why} already` })

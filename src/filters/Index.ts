@@ -26,9 +26,12 @@ export interface Standing {
 /** The filters that are found by the values of one variable. */
 interface Under<A extends Standing> {
   readonly values: Map<Value, Bucket<A>>
+  readonly variable: string
   size: number
   /** Events that had no value for it. */
   absent: number
+  /** The number of the last of them. */
+  absentAt: number
 }
 
 /** What is found together. */
@@ -72,6 +75,10 @@ export class Index<A extends Standing> {
   readonly #kept: ReadonlySet<string>
   /** How often a filter was not found as an event had no value for its variable. */
   absent = 0
+  /** Events that came. */
+  events = 0
+  /** The variable that the last event lacked which lacked one that is needed; "": none did. */
+  lacked = ""
 
   /** `before`: where those stood that are in already. */
   constructor(before?: Index<A>) {
@@ -98,7 +105,10 @@ export class Index<A extends Standing> {
     if (best === undefined)
       return wasIn || hasRoom(this.#rest, load, EVERY_EVENT, owner) ? [into(this.#rest, thing, load)] : undefined
     let under = this.#by.get(best.variable)
-    if (under === undefined) this.#by.set(best.variable, (under = { values: new Map(), size: 0, absent: 0 }))
+    if (under === undefined) {
+      under = { values: new Map(), variable: best.variable, size: 0, absent: 0, absentAt: 0 }
+      this.#by.set(best.variable, under)
+    }
     under.size++
     const buckets: Array<Bucket<A>> = []
     for (const value of best.values) {
@@ -157,11 +167,14 @@ export class Index<A extends Standing> {
 
   /** Each that can be true with these values, once. `found`: its term holds. */
   each(values: Values, visit: (thing: A, found: boolean) => void): void {
+    this.events++
     for (const [variable, under] of this.#by) {
       const own = values[variable]
       if (own === undefined) {
         under.absent++
+        under.absentAt = this.events
         this.absent += under.size
+        this.lacked = variable
         continue
       }
       const value = valueOf(own)

@@ -11,6 +11,7 @@ import { type FilteredEvent, Filters, type Held } from "../filters/Filters.ts"
 import { JsonFields } from "../filters/JsonFields.ts"
 import { type Variables, variablesIn } from "../filters/Variables.ts"
 import { type Wanted, wantAll } from "../filters/Wanted.ts"
+import { excerpt } from "../text/Excerpt.ts"
 import { type Message, wrongMessage } from "../topics/Message.ts"
 import { messageIdText } from "../topics/MessageId.ts"
 import { type KeyTemplate, keyOf, keyTemplateOf } from "./KeyTemplate.ts"
@@ -142,14 +143,13 @@ export const whyNot = (condition: string, variables: Variables, event: Routable)
   const held = filters.hold(condition)
   if (Result.isFailure(held)) return "problem" in held.failure ? held.failure.problem.message : held.failure.full
   if (filters.match(filteredOf(event)).length > 0) return undefined
-  const { missing, failed, costly } = held.success.counts
+  const { missing, failed, costly, missingField } = filters.figures(held.success)
+  if (filters.unreadable > 0) return "the event's payload is no JSON object"
   return missing > 0
-    ? "the event has no value, or one of another type, for a field that the condition names"
+    ? `the event has no value, or one of another type, for the field ${excerpt(missingField)}`
     : failed > 0
       ? "the condition can't be evaluated for this event"
       : costly > 0
         ? "the condition would cost too much for this event"
-        : filters.unreadable > 0
-          ? "the event's payload is no JSON object"
-          : "the condition is false"
+        : "the condition is false"
 }

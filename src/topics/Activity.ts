@@ -131,7 +131,7 @@ export class Activity extends Context.Service<
     readonly sent: (topic: number, events: number) => void
     /** Events that were to be published, and are not. */
     readonly refused: (topic: number, events: number) => void
-    /** Filters of readers or pages were asked about events. */
+    /** Filters of readers or pages were asked about events. What they name is theirs, and told nobody else. */
     readonly filtered: (topic: number, figures: Figures) => void
     /** A batch is with its last live reader, so many milliseconds after Herald had it. */
     readonly late: (topic: number, millis: number) => void
@@ -151,7 +151,7 @@ export class Activity extends Context.Service<
       const pressure = new Pressure(() => clock.currentTimeMillisUnsafe())
       let filtered = NO_FIGURES
       const tellFiltered = () => {
-        const { looked, ...outcomes } = filtered
+        const { looked, missingField: _, ...outcomes } = filtered
         if (looked === 0) return
         filtered = NO_FIGURES
         const other = Object.values(outcomes).reduce((rest, one) => rest - one, looked)
@@ -200,9 +200,10 @@ export class Activity extends Context.Service<
         },
         filtered: (topic, figures) => {
           if (figures.looked === 0) return
-          filtered = sumOf(filtered, figures)
+          const all = { ...figures, missingField: "" }
+          filtered = sumOf(filtered, all)
           const slot = slotNow()
-          its(topic, slot)?.filter(slot, figures)
+          its(topic, slot)?.filter(slot, all)
         },
         late: (topic, millis) => its(topic, slotNow())?.late(millis),
         take: () => {

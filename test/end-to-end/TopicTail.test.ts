@@ -69,12 +69,12 @@ describe("herald topic tail --filter", () => {
     assert.strictEqual(await missing.ended, 0)
     assert.strictEqual(
       missing.said.err.trim(),
-      `0 of ${all} events taken; ${all} without a field that the filter needs, or with one of another type`
+      `0 of ${all} events taken; ${all} without the field "exchange", or with one of another type`
     )
     // Who goes on listening is told while it does.
     const listening = tail("ticks", "--from", "earliest", "--filter", "exchange.size() / 0 > 1")
     await waitUntil(`a word of it ${listening.said.err}`, () =>
-      /without a field|with an error/.test(listening.said.err)
+      /without the field|with an error/.test(listening.said.err)
     )
     listening.child.kill("SIGINT")
     await listening.ended

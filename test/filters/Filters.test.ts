@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
+import { NO_FIGURES, sinceThen, sumOf } from "../../src/filters/Figures.ts"
 import { Filters, NAMED, type NotHeld } from "../../src/filters/Filters.ts"
 import { BY_VALUE, EVERY_EVENT, INDEXED } from "../../src/filters/Index.ts"
 import { UNDECLARED, variablesIn } from "../../src/filters/Variables.ts"
@@ -39,17 +40,36 @@ describe("Filters", () => {
     filters.match(trade("B", 20))
     filters.match(event({ payload: '{"venue":"X"}' }))
     filters.match(event({ payload: "none" }))
-    const none = { looked: 0, matched: 0, missing: 0, failed: 0, costly: 0 }
-    assert.deepStrictEqual(filters.figures(found), { ...none, looked: 5, matched: 1, missing: 2 })
-    assert.deepStrictEqual(filters.figures(other), { ...none, looked: 5, matched: 1, missing: 4 })
-    assert.deepStrictEqual(filters.figures(late), { ...none, looked: 4, missing: 2, failed: 1 })
-    assert.deepStrictEqual(filters.figures(some), { ...none, looked: 4, missing: 3 })
-    const all = { looked: 18, matched: 2, missing: 11, failed: 1, costly: 0 }
+    const none = NO_FIGURES
+    const [symbol, venue] = [{ missingField: "symbol" }, { missingField: "venue" }]
+    assert.deepStrictEqual(filters.figures(found), { ...none, looked: 5, matched: 1, missing: 2, ...symbol })
+    assert.deepStrictEqual(filters.figures(other), { ...none, looked: 5, matched: 1, missing: 4, ...venue })
+    assert.deepStrictEqual(filters.figures(late), { ...none, looked: 4, missing: 2, failed: 1, ...symbol })
+    assert.deepStrictEqual(filters.figures(some), { ...none, looked: 4, missing: 3, ...venue })
+    const all = { looked: 18, matched: 2, missing: 11, failed: 1, costly: 0, ...venue }
     assert.deepStrictEqual([filters.take(), filters.take()], [all, none])
     filters.release(other)
     filters.match(event({ payload: "none" }))
-    assert.deepStrictEqual(filters.take(), { ...none, looked: 3, missing: 3 })
-    assert.deepStrictEqual(filters.figures(some), { ...none, looked: 5, missing: 4 })
+    assert.deepStrictEqual(filters.take(), { ...none, looked: 3, missing: 3, ...venue })
+    assert.deepStrictEqual(filters.figures(some), { ...none, looked: 5, missing: 4, ...venue })
+  })
+
+  it("IX10 it is known which field the last event lacked that lacked one, however the filter was found", () => {
+    const filters = new Filters(UNDECLARED)
+    const own = held(filters, 'symbol == "A" && order.total > 3 && limit > 1')
+    const lacked = (payload: object) => {
+      const before = filters.figures(own)
+      filters.match(event({ payload: JSON.stringify(payload) }))
+      return sinceThen(filters.figures(own), before).missingField
+    }
+    assert.strictEqual(lacked({ symbol: "A", order: {} }), "limit")
+    assert.strictEqual(lacked({ symbol: "A", limit: 2 }), "order")
+    assert.strictEqual(lacked({ order: {}, limit: 2 }), "symbol")
+    assert.strictEqual(lacked({ symbol: "A", order: { total: 4 }, limit: 2 }), "")
+    assert.strictEqual(lacked({ symbol: "A", limit: 2 }), "order")
+    const [a, b] = [filters.figures(own), { ...NO_FIGURES, looked: 1 }]
+    assert.deepStrictEqual([sumOf(a, b).missingField, sumOf(b, a).missingField], ["order", "order"])
+    assert.strictEqual(sumOf(a, { ...b, missing: 1, missingField: "x" }).missingField, "x")
   })
 
   it("IX6 is evaluated once for all who hold it, and is there while one of them does", () => {

@@ -131,8 +131,9 @@ describe("topics", () => {
       yield* TestClock.adjust("30 seconds")
       activity.sent(1, 120)
       assert.deepStrictEqual(activity.of(1), { in: 15, out: 3, readers: 1, filters: NO_FIGURES })
-      const figures = { looked: 7, matched: 1, missing: 2, failed: 3, costly: 1 }
-      activity.filtered(1, figures)
+      // What a filter names is nothing for others.
+      const figures = { ...NO_FIGURES, looked: 7, matched: 1, missing: 2, failed: 3, costly: 1 }
+      activity.filtered(1, { ...figures, missingField: "secret" })
       activity.filtered(1, figures)
       assert.deepStrictEqual(activity.of(1).filters, sumOf(figures, figures))
       leave()

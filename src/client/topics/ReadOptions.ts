@@ -38,6 +38,8 @@ export interface FilterFigures {
   readonly failed: number
   /** It would have cost too much. */
   readonly costly: number
+  /** The field that the last of `missing` lacked, or that was of another type; "": there is none, or the server doesn't say. */
+  readonly missingField: string
 }
 
 export interface ReadOptions {

@@ -46,6 +46,7 @@ export class TopicReader implements AsyncIterableIterator<TopicBatch>, AsyncDisp
   /** Where each partition begins is known. */
   #started = false
   readonly #figures = [0, 0, 0, 0, 0]
+  #missingField = ""
   #queue: Array<Waiting> = []
   #bytes = 0
   #held = false
@@ -173,11 +174,13 @@ export class TopicReader implements AsyncIterableIterator<TopicBatch>, AsyncDisp
         this.#options.onLive?.()
         return undefined
       case "filtered": {
-        const { looked, matched, missing, failed, costly } = response.value
+        const { looked, matched, missing, failed, costly, missingField } = response.value
         const [its, news] = [this.#figures, [looked, matched, missing, failed, costly].map(Number)]
         for (let i = 0; i < its.length; i++) its[i]! += news[i]!
+        if (missingField !== "") this.#missingField = missingField
         this.#options.onFiltered?.({
-          ...{ looked: its[0]!, matched: its[1]!, missing: its[2]!, failed: its[3]!, costly: its[4]! }
+          ...{ looked: its[0]!, matched: its[1]!, missing: its[2]!, failed: its[3]!, costly: its[4]! },
+          missingField: this.#missingField
         })
         return undefined
       }

@@ -178,7 +178,9 @@ export const readOf = (said: Said): ReadResponse | undefined => {
       return { what: { $case: "live", value: {} } }
     case "filtered": {
       const [looked, matched, missing, failed, costly] = FIGURES.map((name) => BigInt(Number(said[name])))
-      return { what: { $case: "filtered", value: { looked, matched, missing, failed, costly } as FilterFigures } }
+      const missingField = String(said["missingField"] ?? "")
+      const value = { looked, matched, missing, failed, costly, missingField } as FilterFigures
+      return { what: { $case: "filtered", value } }
     }
     default:
       return undefined

@@ -122,7 +122,7 @@ describe("topics over a WebSocket", () => {
     assert.lengthOf((await reader.next()).value!.events, 1)
     const rest = reader.next()
     await waitUntil("the figures", () => told.length > 0)
-    assert.deepStrictEqual(told, [{ looked: 3, matched: 1, missing: 1, failed: 0, costly: 0 }])
+    assert.deepStrictEqual(told, [{ looked: 3, matched: 1, missing: 1, failed: 0, costly: 0, missingField: "n" }])
     await reader.close()
     await rest.catch(() => {})
   })

@@ -4,6 +4,7 @@
  *   WR1  A filter that takes nothing says why: how many events it looked at, and of how many it could not be told.
  */
 import type { FilterFigures } from "../../../client/topics/ReadOptions.ts"
+import { excerpt } from "../../../text/Excerpt.ts"
 
 /** Of how many events it is not known whether the filter takes them. */
 export const untold = ({ missing, failed, costly }: FilterFigures): number => missing + failed + costly
@@ -12,10 +13,11 @@ const part = (count: number, what: string): ReadonlyArray<string> => (count === 
 
 /** "3 of 9 events taken; 6 have no such field …" */
 export const figuresText = (figures: FilterFigures): string => {
-  const { looked, matched, missing, failed, costly } = figures
+  const { looked, matched, missing, failed, costly, missingField } = figures
+  const lacked = missingField === "" ? "a field that the filter needs" : `the field ${excerpt(missingField)}`
   return [
     `${matched} of ${looked} events taken`,
-    ...part(missing, "without a field that the filter needs, or with one of another type"),
+    ...part(missing, `without ${lacked}, or with one of another type`),
     ...part(failed, "ended the filter with an error"),
     ...part(costly, "would have cost too much")
   ].join("; ")

@@ -83,12 +83,13 @@ export const changeOf = (request: UpdateTopicRequest, schema: unknown): TopicCha
   }
 }
 
-export const figuresOnWire = ({ looked, matched, missing, failed, costly }: Figures): FilterFigures => ({
+export const figuresOnWire = ({ looked, matched, missing, failed, costly, missingField }: Figures): FilterFigures => ({
   looked: BigInt(looked),
   matched: BigInt(matched),
   missing: BigInt(missing),
   failed: BigInt(failed),
-  costly: BigInt(costly)
+  costly: BigInt(costly),
+  missingField
 })
 
 export const statsOf = ({ topic: { name }, partitions, rates, producers, subscriptions }: Stats): TopicStats => ({

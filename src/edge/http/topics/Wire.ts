@@ -82,14 +82,16 @@ const PartitionStats = Schema.Struct({
 
 /**
  * What became of the events that a filter, or several, were asked about: it is true of `matched`; they lack a field that it needs (`missing`), end it with an
- * error (`failed`), or would cost too much (`costly`). Of the others it is not true.
+ * error (`failed`), or would cost too much (`costly`). Of the others it is not true. `missingField`: the field that the last of `missing` lacked; "" where
+ * there is none, and of a topic's filters all together.
  */
 export const FilterFigures = Schema.Struct({
   looked: Whole,
   matched: Whole,
   missing: Whole,
   failed: Whole,
-  costly: Whole
+  costly: Whole,
+  missingField: Schema.String
 }).annotate({ identifier: "FilterFigures" })
 
 /**

@@ -7,7 +7,7 @@ import { terminal } from "../../../support/Terminal.ts"
 import { until } from "../../../support/turn.ts"
 
 const figures = (more: Partial<FilterFigures>): FilterFigures => ({
-  ...{ looked: 0, matched: 0, missing: 0, failed: 0, costly: 0, ...more }
+  ...{ looked: 0, matched: 0, missing: 0, failed: 0, costly: 0, missingField: "", ...more }
 })
 const lacking = (count: number) => figures({ looked: count, missing: count })
 
@@ -16,6 +16,10 @@ it("WR1 each sort of event that a filter could not be told of is named, and none
   assert.strictEqual(
     figuresText(figures({ looked: 9, missing: 4, failed: 3, costly: 2 })),
     "0 of 9 events taken; 4 without a field that the filter needs, or with one of another type; 3 ended the filter with an error; 2 would have cost too much"
+  )
+  assert.strictEqual(
+    figuresText(figures({ looked: 3, missing: 3, missingField: "totall" })),
+    '0 of 3 events taken; 3 without the field "totall", or with one of another type'
   )
 })
 

@@ -396,6 +396,8 @@ export interface FilterFigures {
   failed: bigint;
   /** It would have cost too much. */
   costly: bigint;
+  /** The field that the last of `missing` lacked; empty: there is none, and of the filters of a topic all together. */
+  missingField: string;
 }
 
 export interface Started {
@@ -2692,7 +2694,7 @@ export const ReadResponse: MessageFns<ReadResponse> = {
 };
 
 function createBaseFilterFigures(): FilterFigures {
-  return { looked: 0n, matched: 0n, missing: 0n, failed: 0n, costly: 0n };
+  return { looked: 0n, matched: 0n, missing: 0n, failed: 0n, costly: 0n, missingField: "" };
 }
 
 export const FilterFigures: MessageFns<FilterFigures> = {
@@ -2726,6 +2728,9 @@ export const FilterFigures: MessageFns<FilterFigures> = {
         throw new globalThis.Error("value provided for field message.costly of type uint64 too large");
       }
       writer.uint32(40).uint64(message.costly);
+    }
+    if (message.missingField !== "") {
+      writer.uint32(50).string(message.missingField);
     }
     return writer;
   },
@@ -2783,6 +2788,14 @@ export const FilterFigures: MessageFns<FilterFigures> = {
             message.costly = reader.uint64() as bigint;
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.missingField = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2802,6 +2815,11 @@ export const FilterFigures: MessageFns<FilterFigures> = {
       missing: isSet(object.missing) ? BigInt(object.missing) : 0n,
       failed: isSet(object.failed) ? BigInt(object.failed) : 0n,
       costly: isSet(object.costly) ? BigInt(object.costly) : 0n,
+      missingField: isSet(object.missingField)
+        ? globalThis.String(object.missingField)
+        : isSet(object.missing_field)
+        ? globalThis.String(object.missing_field)
+        : "",
     };
   },
 
@@ -2822,6 +2840,9 @@ export const FilterFigures: MessageFns<FilterFigures> = {
     if (message.costly !== 0n) {
       obj.costly = message.costly.toString();
     }
+    if (message.missingField !== "") {
+      obj.missingField = message.missingField;
+    }
     return obj;
   },
 
@@ -2835,6 +2856,7 @@ export const FilterFigures: MessageFns<FilterFigures> = {
     message.missing = (object.missing !== undefined && object.missing !== null) ? BigInt(object.missing) : 0n;
     message.failed = (object.failed !== undefined && object.failed !== null) ? BigInt(object.failed) : 0n;
     message.costly = (object.costly !== undefined && object.costly !== null) ? BigInt(object.costly) : 0n;
+    message.missingField = object.missingField ?? "";
     return message;
   },
 };
