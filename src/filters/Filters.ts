@@ -121,7 +121,7 @@ export class Filters {
     const { entries, bytes } = wasIn ? NO_BOUNDS : this.#bounds
     if (this.#entries.size >= entries) return full(`${entries} different filters`)
     if (this.#bytes + text.length > bytes) return full(`${bytes} bytes of filters`)
-    const made = read === undefined ? rememberedFilter(text, this.#variables) : Result.succeed(read)
+    const made = read === undefined ? rememberedFilter(text, this.#variables, owner) : Result.succeed(read)
     if (Result.isFailure(made)) return Result.fail({ problem: made.failure })
     const filter = made.success
     if (this.#bytes + filter.bytes > bytes) return full(`${bytes} bytes of filters`)

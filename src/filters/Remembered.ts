@@ -2,18 +2,26 @@
  * Filters that were read of late, and what was wrong with others. Pure, but for what it costs to read one again.
  *
  *   FZ13 A filter of the same text and schema is compiled once for all who come with it, also where it is refused. What is remembered is bounded in
- *        entries and in bytes. Who comes with one that is not remembered pays for its text, and for what the repetitions of its patterns come to.
+ *        entries and in bytes, of which those with patterns have a part of their own, and one principal pushes out nothing of others (XQ1).
  */
 import { Result } from "effect"
-import { Weighed } from "../bounds/Weighed.ts"
+import { Shared, type SharedBounds } from "../bounds/Shared.ts"
 import { FILTER_BYTES, type Filter, filterOf, patternsOf } from "./Filter.ts"
 import type { FilterProblem } from "./Problem.ts"
 import type { Variables } from "./Variables.ts"
 
 type Found = Result.Result<Filter, FilterProblem>
 
-/** FZ13 */
-export const REMEMBERED = { entries: 1_000, bytes: 8_388_608 } as const
+interface Remembered {
+  readonly found: Found
+  readonly bytes: number
+}
+
+/** Those without patterns, which are small, and those with them. FZ13 */
+export const REMEMBERED = {
+  plain: { entries: 750, bytes: 6_291_456 },
+  patterns: { entries: 250, bytes: 2_097_152 }
+} as const satisfies { readonly [of: string]: SharedBounds }
 /** Of one that is refused: about what it takes besides its text. */
 const REFUSED = 1_000
 /** Bytes of text, or characters of patterns with repetitions written out, of which compiling costs about as much as one request. */
@@ -23,7 +31,12 @@ const BYTES_A_REQUEST = 40
 const numbers = new WeakMap<Variables, number>()
 let next = 0
 
-const known = new Weighed<{ readonly found: Found; readonly bytes: number }>(({ bytes }) => bytes)
+const weightOf = ({ bytes }: Remembered): number => bytes
+const plain = new Shared(REMEMBERED.plain, weightOf)
+const withPatterns = new Shared(REMEMBERED.patterns, weightOf)
+
+const hasPatterns = (text: string): boolean => text.includes("matches")
+const knownOf = (text: string): Shared<Remembered> => (hasPatterns(text) ? withPatterns : plain)
 
 const keyOf = (text: string, variables: Variables): string => {
   let number = numbers.get(variables)
@@ -31,27 +44,32 @@ const keyOf = (text: string, variables: Variables): string => {
   return `${number} ${text}`
 }
 
-/** As `filterOf`. FZ13 */
-export const rememberedFilter = (text: string, variables: Variables): Found => {
-  const key = keyOf(text, variables)
+/** As `filterOf`. `owner`: the principal who comes with it; "": nobody, it was there. FZ13 */
+export const rememberedFilter = (text: string, variables: Variables, owner = ""): Found => {
+  const [known, key] = [knownOf(text), keyOf(text, variables)]
   const there = known.use(key)
   if (there !== undefined) return there.found
   const found = filterOf(text, variables)
   if (text.length > FILTER_BYTES) return found
   const own = Result.isSuccess(found) ? found.success.bytes : REFUSED
-  known.set(key, { found, bytes: own + 2 * key.length })
-  known.trim(REMEMBERED.bytes, REMEMBERED.entries)
+  known.set(key, { found, bytes: own + 2 * key.length }, owner)
   return found
 }
 
-/** Requests that coming with it counts as, beside the one that it comes with: none where it is remembered. */
-export const costOfFilter = (text: string, variables: Variables): number =>
-  known.get(keyOf(text, variables)) === undefined
-    ? Math.floor((text.length + (text.includes("matches") ? patternsOf(text, variables) : 0)) / BYTES_A_REQUEST)
-    : 0
+/** Whoever comes with it now costs nothing: it is here, or longer than any may be. FZ13 */
+export const isRemembered = (text: string, variables: Variables): boolean =>
+  text.length > FILTER_BYTES || knownOf(text).get(keyOf(text, variables)) !== undefined
+
+/** Requests that reading one that isn't remembered counts as, beside the one that it comes with. FZ14 */
+export const costOfText = ({ length }: string): number => Math.floor(length / BYTES_A_REQUEST)
+
+/** Requests that compiling its patterns counts as, besides. It is read for that. FZ14 */
+export const costOfPatterns = (text: string, variables: Variables): number =>
+  hasPatterns(text) ? Math.floor((text.length + patternsOf(text, variables)) / BYTES_A_REQUEST) - costOfText(text) : 0
 
 /** What is remembered. FZ13 */
-export const remembered = (): { readonly entries: number; readonly bytes: number } => ({
-  entries: known.size,
-  bytes: known.bytes
+export const remembered = (): { readonly entries: number; readonly bytes: number; readonly patterns: number } => ({
+  entries: plain.size + withPatterns.size,
+  bytes: plain.bytes + withPatterns.bytes,
+  patterns: withPatterns.bytes
 })

@@ -5,6 +5,7 @@ import { rememberedFilter } from "../filters/Remembered.ts"
 import { variablesIn } from "../filters/Variables.ts"
 import { KnownTopics, noSuchTopic } from "../topics/KnownTopics.ts"
 import { Logs } from "../topics/Logs.ts"
+import { makePaying } from "../topics/PaidFilter.ts"
 import type { Bounds } from "../topics/Piece.ts"
 import type { Topic } from "../topics/Topic.ts"
 import { TopicStore } from "../topics/TopicStore.ts"
@@ -55,6 +56,7 @@ export const makeChecking = Effect.gen(function* () {
   const topics = yield* TopicStore
   const known = yield* KnownTopics
   const logs = yield* Logs
+  const paying = yield* makePaying
 
   const boundsOf = (covered: ReadonlyArray<Covered>): Effect.Effect<ReadonlyArray<Bounds>, HeraldError> =>
     Effect.map(
@@ -89,10 +91,12 @@ export const makeChecking = Effect.gen(function* () {
     if (!several && covered.length === 0) return yield* noSuchTopic(rule.source)
     if (!several && covered[0]!.log === "ephemeral")
       return yield* invalid(`source: ${rule.source} is in memory only, where a position means nothing later`)
+    yield* paying(rule.condition, null) // FZ14
     const bare = unfitFor(rule, { name: rule.source, schema: null }, false)
     if (bare !== undefined) return yield* bare
     for (const { name } of covered) {
       const topic = yield* known.find(name)
+      yield* paying(rule.condition, topic.schema)
       const wrong = topic.schema === null ? undefined : unfitFor(rule, topic, several)
       if (wrong !== undefined) return yield* wrong
     }

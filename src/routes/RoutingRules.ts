@@ -22,6 +22,7 @@ import type { Topic } from "../topics/Topic.ts"
 import { type Note, TopicStore } from "../topics/TopicStore.ts"
 import { permitted } from "../topics/Topics.ts"
 import { TopicUsers, type Unfit } from "../topics/TopicUsers.ts"
+import { lookingSlices } from "../work/Slices.ts"
 import { loopProblem, makeChecking, unfitFor } from "./Checking.ts"
 import { type Explained, explain, type TestEvent } from "./Explaining.ts"
 import {
@@ -61,7 +62,7 @@ export class RoutingRules extends Context.Service<
   {
     /**
      * Fails `InvalidInput`, `InvalidFilter`, `InvalidKeyTemplate`, `NoSuchTopic`, `RoutingLoop`, `RoutingRuleExists`, `RoutingRulesFull`,
-     * `RoutingRuleConflict`, `Forbidden`, and as the stores. ZF2, ZF3, ZF4
+     * `RoutingRuleConflict`, `Forbidden`, `RateLimited`, and as the stores. ZF2, ZF3, ZF4
      */
     readonly create: (draft: RouteDraft, options: CommitOptions) => Effect.Effect<Route, HeraldError>
     /** Those that may be seen, in the order in which events go through them. ZF1 */
@@ -116,6 +117,7 @@ const make = Effect.gen(function* () {
       const found: Array<Unfit> = []
       for (const route of (yield* store.all).routes) {
         if (statusOf(route) !== "active" || topic.log === "ephemeral" || !covers(route.source, topic.name)) continue
+        yield* lookingSlices.soonest
         const problem = unfitFor(route, topic, false)
         if (problem === undefined) continue
         const why = problem.message

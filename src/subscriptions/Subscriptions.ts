@@ -13,19 +13,20 @@ import { requireTopic } from "../access/RequireTopic.ts"
 import { topicScope } from "../access/TopicRights.ts"
 import { type CommitOptions, optionsProblem } from "../commits/Request.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import { rememberedFilter } from "../filters/Remembered.ts"
-import { variablesIn } from "../filters/Variables.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { KnownTopics, noSuchTopic } from "../topics/KnownTopics.ts"
 import { Logs, noLog } from "../topics/Logs.ts"
+import { makePaying } from "../topics/PaidFilter.ts"
 import type { Topic } from "../topics/Topic.ts"
 import { type Note, TopicStore } from "../topics/TopicStore.ts"
 import { permitted } from "../topics/Topics.ts"
 import { TopicUsers } from "../topics/TopicUsers.ts"
+import { lookingSlices } from "../work/Slices.ts"
 import { backlogOf, type PartitionBacklog } from "./Backlog.ts"
 import { beginningOf } from "./Beginning.ts"
 import { changesOf } from "./Changes.ts"
 import { findSubscription } from "./Found.ts"
+import { filterProblem, unfitOf } from "./Matching.ts"
 import { slicesOf } from "./Share.ts"
 import {
   type Definition,
@@ -72,7 +73,7 @@ const AT_ONCE = 8
 export class Subscriptions extends Context.Service<
   Subscriptions,
   {
-    /** Fails `InvalidInput`, `InvalidFilter`, `NoSuchTopic`, `SubscriptionExists`, `SubscriptionsFull`, `Forbidden`, and as the stores. OB2, OB3 */
+    /** Fails `InvalidInput`, `InvalidFilter`, `NoSuchTopic`, `SubscriptionExists`, `SubscriptionsFull`, `Forbidden`, `RateLimited`, and as the stores. OB2, OB3 */
     readonly create: (draft: SubscriptionDraft, options: CommitOptions) => Effect.Effect<Subscription, HeraldError>
     /** Fails `NoSuchTopic`, `NoSuchSubscription`, and as the stores, as do all below. */
     readonly get: (named: Named) => Effect.Effect<Subscription, HeraldError>
@@ -124,19 +125,13 @@ const isMadeSo = (made: Subscription, wanted: Definition, by: string): boolean =
     (field) => JSON.stringify(made[field]) === JSON.stringify(wanted[field])
   )
 
-/** OB2 */
-const filterProblem = (filter: string, { schema }: Topic): HeraldError | undefined => {
-  if (filter === "") return undefined
-  const read = rememberedFilter(filter, variablesIn(schema))
-  return Result.isFailure(read) ? failure("InvalidFilter", `filter: ${read.failure.message}`) : undefined
-}
-
 const make = Effect.gen(function* () {
   const store = yield* SubscriptionStore
   const topics = yield* TopicStore
   const known = yield* KnownTopics
   const logs = yield* Logs
   const users = yield* TopicUsers
+  const paying = yield* makePaying
   const found = findSubscription(store, topics)
 
   /** OB4 */
@@ -162,13 +157,11 @@ const make = Effect.gen(function* () {
   )
 
   users.askUnfit((topic) =>
-    Effect.map(subscriptionsOf(topic), (all) =>
-      all.flatMap(({ subscriptionName, filter }) => {
-        const problem = filterProblem(filter, topic)
-        return problem === undefined
-          ? []
-          : [{ what: `the subscription ${subscriptionName}`, of: topic.name, why: problem.message }]
-      })
+    Effect.flatMap(subscriptionsOf(topic), (all) =>
+      Effect.map(
+        Effect.forEach(all, (one) => Effect.map(lookingSlices.soonest, () => unfitOf(one, topic))),
+        (found) => found.flat()
+      )
     )
   )
 
@@ -211,6 +204,7 @@ const make = Effect.gen(function* () {
       )
     const log = logs.of(topic.log)
     if (log === undefined) return yield* noLog(topic.log)
+    yield* paying(wanted.filter, topic.schema) // FZ14
     const problem = filterProblem(wanted.filter, topic) ?? (yield* deadLetterProblem(wanted.deadLetterTopic))
     if (problem !== undefined) return yield* problem
     const begins = yield* beginningOf(topic, log, start, "latest")

@@ -4,20 +4,17 @@
  *   TK1  A page goes on where the one before ended, in every partition: no event is left out or given twice, and what there is no more is said.
  *   TK2  A page ends at its limit, or before two megabytes and an event. One that waits for events is one of a bounded number, and its wait is bounded.
  *   TK6  With a filter a page looks at a bounded number of bytes, in slices, and says where to go on even when it found nothing. Those who do are limited in
- *        number: in all, and of a principal, and principals take turns. A filter is compiled once there is a place, in its turn, and counts by its length.
+ *        number: in all, and of a principal, and principals take turns. A filter is compiled once there is a place (FZ14).
  *   TK3  A place beyond the end of a partition is refused, at whatever door, and so is one of an epoch that it never had where nobody would be told:
  *        who reads on from there is told of a gap. An epoch between two that it had is one that it never had, and so is one that a backup did not bring
  *        back. None is taken for another.
  */
 import { Clock, Context, Deferred, Effect, Layer } from "effect"
 import { Access } from "../access/Access.ts"
-import type { Identity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
 import { keyRevoked } from "../access/Watching.ts"
 import { failure, HeraldError } from "../errors/HeraldError.ts"
 import type { Figures } from "../filters/Figures.ts"
-import { costOfFilter } from "../filters/Remembered.ts"
-import { variablesIn } from "../filters/Variables.ts"
 import { afterEvery } from "../telemetry/Every.ts"
 import { lookingSlices } from "../work/Slices.ts"
 import { makeTurns } from "../work/Turns.ts"
@@ -28,6 +25,7 @@ import { KnownTopics, noSuchTopic } from "./KnownTopics.ts"
 import { Logs, noLog } from "./Logs.ts"
 import type { Place } from "./MessageId.ts"
 import { type Event, emptyPage, type Page as Found, type PageBounds, takeInto } from "./Page.ts"
+import { makePaying } from "./PaidFilter.ts"
 import type { Bounds, Gap, Read } from "./Piece.ts"
 import type { Topic } from "./Topic.ts"
 import { permitted } from "./Topics.ts"
@@ -71,7 +69,7 @@ export interface Page {
 export class Reading extends Context.Service<
   Reading,
   {
-    /** Fails `InvalidInput`, `InvalidFilter`, `NoSuchTopic`, `OffsetOutOfRange`, `ReadsBusy`, and as the log. */
+    /** Fails `InvalidInput`, `InvalidFilter`, `NoSuchTopic`, `OffsetOutOfRange`, `ReadsBusy`, `RateLimited`, and as the log. */
     readonly read: (asking: Asking) => Effect.Effect<Page, HeraldError>
   }
 >()("herald/topics/Reading") {
@@ -106,6 +104,7 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
   const places = new Places([waitingReads, Math.max(1, Math.floor(waitingReads / 4))])
   const looks = new Places(LOOKING)
   const bites = makeTurns(...BITES)
+  const paying = yield* makePaying
   /** Those who wait, by the topic's id. */
   const waiting = new Map<number, Set<() => void>>()
 
@@ -177,14 +176,9 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
   })
 
   /** TK6 */
-  const compiled = Effect.fnUntraced(function* (filter: string, topic: Topic, identity: Identity) {
-    const cost = costOfFilter(filter, variablesIn(topic.schema))
-    if (cost > 0) yield* access.spend(identity, cost)
-    const compiling = lookingSlices.through(function* () {
-      yield
-      return matchesOf(filter, topic)
-    })
-    const matches = yield* bites.of(identity.name)(compiling)
+  const compiled = Effect.fnUntraced(function* (filter: string, topic: Topic) {
+    yield* paying(filter, topic.schema)
+    const matches = matchesOf(filter, topic)
     return matches instanceof HeraldError ? yield* matches : matches
   })
 
@@ -215,7 +209,7 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
     const topic = yield* known.find(asking.topic)
     const { filter = "" } = asking
     const page = Effect.gen(function* () {
-      const matches = filter === "" ? undefined : yield* compiled(filter, topic, identity)
+      const matches = filter === "" ? undefined : yield* compiled(filter, topic)
       const looking = matches && { matches, left: LOOKED }
       let next = yield* beginnings(topic, from, asking.partition)
       const until = clock.currentTimeMillisUnsafe() + Math.min(LONGEST_WAIT, asking.wait)

@@ -5,6 +5,7 @@ import { afterAll, beforeAll } from "vitest"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import * as EphemeralLog from "../../layers/Memory/topics/EphemeralLog.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
+import { Access } from "../../src/access/Access.ts"
 import { RoutingRules } from "../../src/routes/RoutingRules.ts"
 import { KnownTopics } from "../../src/topics/KnownTopics.ts"
 import { Logs } from "../../src/topics/Logs.ts"
@@ -15,8 +16,9 @@ import { workers } from "../support/workers.ts"
 import { routeStoresContract } from "./RouteStores.ts"
 import { routingContract } from "./RoutingNodes.ts"
 
+const access = Layer.mock(Access, { spend: () => Effect.void })
 const above = RoutingRules.layer.pipe(
-  Layer.provideMerge(Layer.mergeAll(KnownTopics.layer, Logs.layer, TopicUsers.layer, workers())),
+  Layer.provideMerge(Layer.mergeAll(KnownTopics.layer, Logs.layer, TopicUsers.layer, workers(), access)),
   Layer.provide(EphemeralLog.layer({ partitionBytes: 1_048_576, allBytes: 1_048_576 }))
 )
 

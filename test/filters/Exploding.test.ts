@@ -5,7 +5,7 @@ import { FILTER_BYTES, filterOf, STEPS } from "../../src/filters/Filter.ts"
 import { Filters } from "../../src/filters/Filters.ts"
 import { Pattern } from "../../src/filters/Pattern.ts"
 import { ELEMENTS } from "../../src/filters/Reading.ts"
-import { costOfFilter, REMEMBERED, remembered, rememberedFilter } from "../../src/filters/Remembered.ts"
+import { costOfPatterns, costOfText, isRemembered, remembered, rememberedFilter } from "../../src/filters/Remembered.ts"
 import { UNDECLARED, variablesOf } from "../../src/filters/Variables.ts"
 import { dice } from "../support/Chance.ts"
 import { event } from "./Events.ts"
@@ -31,6 +31,8 @@ const outcome = (text: string, payload: unknown) => {
     .map(([name]) => name)
     .join()
 }
+
+const repeated = (n: number) => `key.matches("([a-z]{1,30}[0-9]?){1,9}x${n}")`
 
 describe("filters that explode", () => {
   it("FZ7 are refused by their size before they are read", () => {
@@ -95,7 +97,6 @@ describe("filters that explode", () => {
   })
 
   it("RZ1 FZ7 are refused before a pattern is compiled where all of them are too much, and weigh what they keep", () => {
-    const repeated = (n: number) => `key.matches("([a-z]{1,30}[0-9]?){1,9}x${n}")`
     const many = Array.from({ length: 20 }, (_, n) => repeated(n)).join(" || ")
     assert.include(problem(many, typed), "fewer or shorter ones")
     // Had it been compiled first, that would have been said.
@@ -106,28 +107,49 @@ describe("filters that explode", () => {
   })
 
   it("FZ13 are read once, also what is wrong with them, as far as there is room", () => {
-    const first = rememberedFilter('a.contains("first")', UNDECLARED)
-    assert.strictEqual(rememberedFilter('a.contains("first")', UNDECLARED), first)
+    const first = rememberedFilter('a.contains("first")', UNDECLARED, "p0")
+    assert.strictEqual(rememberedFilter('a.contains("first")', UNDECLARED, "ann"), first)
     assert.notStrictEqual(rememberedFilter('a.contains("first")', typed), first)
     const wrong = rememberedFilter("a >", UNDECLARED)
     assert.isTrue(Result.isFailure(wrong))
     assert.strictEqual(rememberedFilter("a >", UNDECLARED), wrong)
-    const long = `a == "${"x".repeat(100)}"`
-    assert.strictEqual(costOfFilter(long, UNDECLARED), 2)
-    const repeated = 'a.matches("([a-z]{1,30}){1,30}1000")'
-    assert.strictEqual(costOfFilter(repeated, UNDECLARED), 24)
-    rememberedFilter(repeated, UNDECLARED)
-    assert.strictEqual(costOfFilter(repeated, UNDECLARED), 0)
-    assert.strictEqual(costOfFilter(`${repeated} && (`, UNDECLARED), 1)
-    rememberedFilter(long, UNDECLARED)
-    assert.strictEqual(costOfFilter(long, UNDECLARED), 0)
-    for (let n = 0; n < 3 * REMEMBERED.entries; n++) rememberedFilter(`a == ${n}`, UNDECLARED)
-    assert.strictEqual(remembered().entries, REMEMBERED.entries)
-    assert.isAtMost(remembered().bytes, REMEMBERED.bytes)
+    for (let n = 0; n < 3_000; n++) rememberedFilter(`a == ${n}`, UNDECLARED, `p${n % 3}`)
     assert.notStrictEqual(rememberedFilter('a.contains("first")', UNDECLARED), first)
-    for (let n = 0; n < 300; n++) rememberedFilter(`key.matches("([a-z]{1,30}[0-9]?){1,9}x${n}")`, UNDECLARED)
-    assert.isAtMost(remembered().bytes, REMEMBERED.bytes)
-    assert.isBelow(remembered().entries, REMEMBERED.entries)
+    for (let n = 0; n < 300; n++) rememberedFilter(repeated(n), UNDECLARED, `p${n % 3}`)
+    const { entries, bytes, patterns } = remembered()
+    assert.isAtMost(entries, 1_000)
+    assert.isAtLeast(entries, 750)
+    assert.isAtMost(bytes, 8_388_608)
+    assert.isAtMost(patterns, 2_097_152)
+  })
+
+  it("FZ13 whoever comes with many, and with patterns, pushes out nothing that another one came with", () => {
+    const variables = variablesOf({ properties: { a: { type: "string" } } })
+    const of = (owner: string, count: number, text: (n: number) => string) =>
+      Array.from({ length: count }, (_, n) => rememberedFilter(text(n), variables, owner))
+    const [plain, patterns] = [(n: number) => `a.contains("ann ${n}")`, (n: number) => `a.matches("ann ${n}")`]
+    const come = () => [...of("ann", 100, plain), ...of("ann", 20, patterns)]
+    const anns = come()
+    const old = of("", 100, (n) => `a.contains("old ${n}")`)
+    const filters = new Filters(variables)
+    for (let n = 0; n < 2_000; n++) filters.hold(`a == "eve ${n}"`, "eve")
+    of("eve", 200, repeated)
+    assert.isTrue(come().every((one, n) => one === anns[n]))
+    assert.isTrue(of("", 100, (n) => `a.contains("old ${n}")`).every((one, n) => one === old[n]))
+  })
+
+  it("FZ14 a filter costs by its text, and by what its patterns come to, until it is remembered", () => {
+    const of = (text: string) => [costOfText(text), costOfPatterns(text, UNDECLARED)]
+    assert.deepStrictEqual(of(`a == "${"x".repeat(100)}"`), [2, 0])
+    const short = 'a.matches("([a-z]{1,30}){1,30}1000")'
+    assert.lengthOf(short, 36)
+    assert.deepStrictEqual(of(short), [0, 24])
+    assert.deepStrictEqual(of(`${short} && (`), [1, 0])
+    assert.deepStrictEqual(of(`${short} && b == "${"x".repeat(100)}"`), [3, 24])
+    assert.isFalse(isRemembered(short, UNDECLARED))
+    rememberedFilter(short, UNDECLARED)
+    assert.isTrue(isRemembered(short, UNDECLARED))
+    assert.isTrue(isRemembered("x".repeat(1_000_000), UNDECLARED), "it is refused at once")
   })
 
   it("RZ2 keep no more of what they met than a bound", () => {

@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Memory from "../../layers/Memory/Memory.ts"
+import { Access } from "../../src/access/Access.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { Placement } from "../../src/placement/Placement.ts"
@@ -49,6 +50,8 @@ const logs = (kafka: Partial<Log>, seen: { bounds: number; isSick: boolean }) =>
     })
   )
 
+const access = Layer.mock(Access, { spend: () => Effect.void })
+
 describe("Routing", () => {
   for (const [how, kafka] of [
     ["fails when it is asked how far it goes", { bounds: () => away }],
@@ -60,7 +63,7 @@ describe("Routing", () => {
       const seen = { bounds: 0, isSick: false }
       const below = Layer.provideMerge(logs(kafka, seen), Memory.layer)
       const given = Layer.provideMerge(
-        Layer.provideMerge(RoutingRules.layer, Layer.mergeAll(KnownTopics.layer, TopicUsers.layer, workers())),
+        Layer.provideMerge(RoutingRules.layer, Layer.mergeAll(KnownTopics.layer, TopicUsers.layer, workers(), access)),
         below
       )
       return Effect.gen(function* () {
@@ -95,7 +98,7 @@ describe("Routing", () => {
     () => {
       const below = Layer.provideMerge(logs({}, { bounds: 0, isSick: false }), Memory.layer)
       const given = Layer.provideMerge(
-        Layer.provideMerge(RoutingRules.layer, Layer.mergeAll(KnownTopics.layer, TopicUsers.layer, workers())),
+        Layer.provideMerge(RoutingRules.layer, Layer.mergeAll(KnownTopics.layer, TopicUsers.layer, workers(), access)),
         below
       )
       return Effect.gen(function* () {
