@@ -5,7 +5,8 @@
  *        topics that the asker may read.
  *   MU2  An answer says how old it is, in which session that was and is, and whether it is stale: older than it may be while the venue is open.
  *   MU4 in Trust.ts
- *   MU3  A page ends at its limit, and the next one goes on behind it without a gap and without a bar twice. None is of the time to come.
+ *   MU3  A page ends at its limit, and the next one goes on behind it without a gap and without a bar twice. None is of the time to come. Without a
+ *        beginning and an end it has the newest, although nothing was traded of late: it ends with the last trade.
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import { requireTopic } from "../access/RequireTopic.ts"
@@ -109,6 +110,11 @@ export class MarketData extends Context.Service<
 const noSuchMarketData = (symbol: string, exchange: string | undefined) =>
   failure("NoMarketData", `there is no market data of ${symbol}${exchange === undefined ? "" : ` on ${exchange}`}`)
 
+const newestOf = ({ trades }: Latest, sessions: ReadonlyArray<Session>): LatestTrade | undefined =>
+  trades
+    .filter(({ session }) => sessions.includes(session))
+    .reduce<LatestTrade | undefined>((a, b) => (a === undefined || compare(a, b) < 0 ? b : a), undefined)
+
 /** Symbols of one page of a list. */
 export const LIST_PAGE = 1_000
 
@@ -140,10 +146,7 @@ const make = Effect.fnUntraced(function* ({ staleMillis, topics: trust }: Market
   const latest = Effect.fn("MarketData.latest")(function* (asked: Asked) {
     const { topics, exchanges, leftOut } = yield* toldFor(asked, false)
     const found: Latest = yield* store.latest({ symbol: asked.symbol, topics }, exchanges)
-    const sessions = sessionsOf(asked.session)
-    const trade = found.trades
-      .filter(({ session }) => sessions.includes(session))
-      .reduce<LatestTrade | undefined>((a, b) => (a === undefined || compare(a, b) < 0 ? b : a), undefined)
+    const trade = newestOf(found, sessionsOf(asked.session))
     if (trade === undefined) return yield* noSuchMarketData(asked.symbol, asked.exchange)
     const now = yield* Clock.currentTimeMillis
     const market = sessionAt(venueOf(trade.exchange).calendar, now)
@@ -156,11 +159,16 @@ const make = Effect.fnUntraced(function* ({ staleMillis, topics: trust }: Market
     const { symbol, interval, limit, session, fill } = asked
     const { taken, topics, exchanges, leftOut, calendar } = yield* toldFor(asked, true)
     const now = yield* Clock.currentTimeMillis
-    const until = Math.min(asked.until ?? now, now)
+    const sessions = sessionsOf(session)
+    let end = asked.until ?? now
+    if (asked.from === undefined && asked.until === undefined && fill === "none") {
+      const last = newestOf(yield* store.latest({ symbol, topics }, exchanges), sessions)
+      if (last !== undefined) end = millisOf(last.tsEvent) + WIDTH[interval]
+    }
+    const until = Math.min(end, now)
     const from = asked.from ?? until - limit * WIDTH[interval]
     if (asked.until !== undefined && from >= asked.until)
       return yield* failure("InvalidInput", "the end of the time is not behind its beginning")
-    const sessions = sessionsOf(session)
     const query = { symbol, topics, exchanges, interval, sessions }
     const range = { from, until, limit: limit + 1 }
     let candles = candlesOf(calendar, interval, yield* store.bars(query, range))

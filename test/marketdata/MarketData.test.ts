@@ -253,6 +253,21 @@ describe("MarketData", () => {
   )
 
   test(
+    "MU3 without a beginning and an end a page has the newest, although nothing was traded of late",
+    Effect.gen(function* () {
+      yield* traded("t", [on(0), on(1), on(2, { exchange: "NYSE" })])
+      const starts = (more: Partial<AskedBars>) =>
+        Effect.map(history({ from: undefined, ...more }), ({ candles }) =>
+          candles.map(({ start }) => (start - ten) / MINUTE)
+        )
+      assert.deepStrictEqual(yield* starts({ limit: 2 }), [1, 2])
+      assert.deepStrictEqual(yield* starts({ limit: 2, exchange: "NASDAQ" }), [0, 1])
+      assert.deepStrictEqual(yield* starts({ limit: 2, until: ten + 10 * MINUTE }), [])
+      assert.deepStrictEqual(yield* starts({ limit: 2, fill: "previous" }), [8, 9])
+    })
+  )
+
+  test(
     "MW2 bars are final once the feed is past them, as far as its slowest exchange",
     Effect.gen(function* () {
       yield* traded("t", [on(0), on(1)], [], TEN + 75n * SECOND)

@@ -57,7 +57,7 @@ export class MarketDataGroup extends HttpApiGroup.make("marketData")
       .annotateMerge(
         about(
           "Bars",
-          "In the order of their time. `cursor` of an answer goes on behind it. A bar that is not `final` may change, and one that is does so " +
+          "In the order of their time; without `start_time` and `end_time` as many intervals as `limit` up to the last trade. `cursor` of an answer goes on behind it. A bar that is not `final` may change, and one that is does so " +
             "where a trade came late: its `revision` grows."
         )
       )
