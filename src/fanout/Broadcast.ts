@@ -62,9 +62,9 @@ export class Broadcast {
     return this.#stages.groups.size
   }
 
-  /** Some who read all of the topic do not read this partition yet. BX34 */
-  lacks(partition: number): boolean {
-    return this.#stages.lacks(partition)
+  /** Of all partitions of the topic, those that some who read all of it do not read yet. BX34 */
+  lackedOf<A extends { readonly partition: number }>(all: ReadonlyArray<A>): ReadonlyArray<A> {
+    return this.#stages.lackedOf(all)
   }
 
   readers(): ReadonlyArray<Reader> {
@@ -98,9 +98,9 @@ export class Broadcast {
     this.#options.wake()
   }
 
-  /** All of its group want what this says from now on; not to be done in a step. */
+  /** All of its group want what this says from now on; not to be done in a step. BX39 */
   reselect({ group }: Reader, selection: Selection | undefined): void {
-    if (group.selection?.looker !== selection?.looker) this.#stages.reselect(group, selection)
+    if (group.selection?.looker !== selection?.looker) this.#stages.groups.reselect(group, selection)
   }
 
   /** Some want a part of the events. */
@@ -156,7 +156,8 @@ export class Broadcast {
 
   /** Something is to be done. */
   get hasWork(): boolean {
-    if (this.#stages.ready.length > 0 || this.#stages.left || this.#quietDue || this.#between.length > 0) return true
+    if (this.#stages.ready.length > 0 || this.#stages.isUntidy || this.#quietDue || this.#between.length > 0)
+      return true
     for (const ring of this.#rings.values()) if (ring.hasNews) return true
     return false
   }
@@ -165,7 +166,7 @@ export class Broadcast {
   *work(): Generator<void, void> {
     const stages = this.#stages
     for (const change of this.#between.splice(0)) change()
-    if (stages.left) stages.tidy()
+    if (stages.isUntidy) stages.tidy()
     for (const ring of this.#rings.values()) ring.close()
     let sent = 0 // BX29
     let looked = 0

@@ -10,29 +10,25 @@
  *   BX38 in Asking.ts
  */
 import { Clock, Context, Effect, Layer } from "effect"
-import { Access } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
 import { requireTopic } from "../access/RequireTopic.ts"
 import { makeWatching } from "../access/Watching.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import { costOfFilter } from "../filters/Remembered.ts"
-import { variablesIn } from "../filters/Variables.ts"
 import { afterEvery } from "../telemetry/Every.ts"
 import { Activity } from "../topics/Activity.ts"
 import { KnownTopics } from "../topics/KnownTopics.ts"
 import { noLog } from "../topics/Logs.ts"
+import { makePaying } from "../topics/PaidFilter.ts"
 import type { Log } from "../topics/TopicLog.ts"
 import { lookingSlices } from "../work/Slices.ts"
 import { type Asking, makeAsking } from "./Asking.ts"
-import type { Broadcast } from "./Broadcast.ts"
 import { makeCounts } from "./Counts.ts"
-import type { Hall } from "./Hall.ts"
 import { makeHalls, type Open } from "./Halls.ts"
 import { HeardLogs } from "./HeardLogs.ts"
 import type { Overflow, Reader, Sink } from "./Reader.ts"
-import { type Anew, byFilter, heldAnew } from "./Renewing.ts"
-import { ALL, type HeldSelection, type Selections, type Wish } from "./Selections.ts"
+import { type Renewable, renewing } from "./Renewing.ts"
+import type { Wish } from "./Selections.ts"
 import { beginningOf, type Start, wantedOf } from "./Start.ts"
 
 export interface ReadWish {
@@ -64,7 +60,7 @@ export class Fanout extends Context.Service<
   {
     /**
      * Requires topics.read. Gives what closes it. Fails `Forbidden`, `Unauthenticated`, `NoSuchTopic`, `NotFound`, `NoKafka`, `InvalidInput`, `OffsetOutOfRange`, `InvalidFilter`,
-     * `TooManyFilters`, `ServerFull`, `TooManySubscriptions`, `Draining`, and as the log does.
+     * `TooManyFilters`, `RateLimited`, `ServerFull`, `TooManySubscriptions`, `Draining`, and as the log does.
      */
     readonly open: (wish: ReadWish, sink: Sink) => Effect.Effect<() => void, HeraldError>
     /** Ends all and refuses new ones. BX26 */
@@ -81,19 +77,14 @@ export class Fanout extends Context.Service<
 /** Between two looks at keys: less than half of BX26's bound. */
 const CHECK = "2 seconds"
 
-interface Held {
+const leaving = failure("Draining", "this server is leaving; come back to another")
+
+interface Held extends Renewable {
   readonly identity: Identity
-  readonly reader: Reader
-  readonly wish: Wish
-  readonly hall: Hall
   readonly close: () => void
-  /** What it holds, and of what. */
-  selected: HeldSelection
-  selections: Selections
 }
 
 const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes }: FanoutOptions) {
-  const access = yield* Access
   const known = yield* KnownTopics
   const logs = yield* HeardLogs
   const clock = yield* Clock.Clock
@@ -101,40 +92,20 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
   const held = new Map<Reader, Held>()
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const activity = yield* Activity
-  const counts = yield* makeCounts((): ReadonlyArray<Broadcast> => [...halls.all()].map(({ hall }) => hall.broadcast))
+  const paying = yield* makePaying
+  /** None until the logs have said what they have. */
+  let hallsNow: () => Iterable<Open> = () => []
+  const counts = yield* makeCounts(() => Array.from(hallsNow(), ({ hall }) => hall.broadcast))
   let draining = false
 
   const end = (reader: Reader, error: HeraldError): void => {
     held.get(reader)?.close()
     reader.sink.end(error)
   }
-  /** BX39 */
-  const put = ({ hall, selections }: Open, made: ReadonlyArray<Anew<Held>>): void => {
-    for (const [its, anew] of made) {
-      if (held.get(its.reader) !== its) {
-        if (!(anew instanceof Error)) anew.release()
-        continue
-      }
-      its.selected.release()
-      its.selections = selections
-      its.selected = anew instanceof Error ? ALL : anew
-      if (anew instanceof Error) end(its.reader, anew)
-      hall.broadcast.reselect(its.reader, its.selected.selection)
-    }
-  }
-  /** BX42 */
-  const reselect = Effect.fnUntraced(function* (open: Open) {
-    const { hall, selections } = open
-    const left = byFilter([...held.values()].filter((its) => its.hall === hall))
-    while (left.length > 0) {
-      const made = yield* lookingSlices.through(() => heldAnew(left, selections))
-      yield* Effect.callback<void>((resume) => {
-        hall.broadcast.between(() => {
-          put(open, made)
-          resume(Effect.void)
-        })
-      })
-    }
+  const reselect = renewing<Held>({
+    all: () => held.values(),
+    isHere: (its) => held.get(its.reader) === its,
+    end
   })
   const halls = yield* makeHalls({
     ...{ ringBytes, ringsBytes, end, reselect },
@@ -156,12 +127,13 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
       }
     })
   })
+  hallsNow = halls.all
   const asking = new Map<Log, Asking>()
   for (const log of logs.all) asking.set(log, yield* makeAsking(log))
 
   const open = Effect.fnUntraced(function* (wish: ReadWish, sink: Sink) {
     const identity = yield* requireTopic("topics.read", wish.topic)
-    if (draining) return yield* refused("draining", failure("Draining", "this server is leaving; come back to another"))
+    if (draining) return yield* refused("draining", leaving)
     const topic = yield* known.find(wish.topic)
     const log = logs.of(topic.log)
     if (log === undefined) return yield* noLog(topic.log)
@@ -176,10 +148,12 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
             "principal",
             failure("TooManySubscriptions", `${identity.name} has all the readers that one principal may have`)
           )
-    // What compiling costs counts, and waits for its turn.
-    const cost = costOfFilter(wish.filter, variablesIn(topic.schema))
-    const paid = Effect.andThen(cost === 0 ? Effect.void : access.spend(identity, cost), lookingSlices.soonest)
+    const paid = Effect.andThen(paying(wish.filter, topic.schema), lookingSlices.soonest) // FZ14
     const its = yield* Effect.onError(Effect.andThen(paid, halls.of(topic, log)), () => Effect.sync(place))
+    if (draining) {
+      place()
+      return yield* refused("draining", leaving) // BX26: meanwhile
+    }
     const { hall, selections } = its
     const { filter, fields, overflow, unpacks, delta = false } = wish
     const wanted: Wish = { filter, fields, delta, owner: identity.name }
@@ -188,8 +162,7 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
       place()
       return yield* selected
     }
-    hall.follow(begin.bounds)
-    halls.bound()
+    if (hall.follow(begin.bounds)) halls.bound()
     const { selection, key: selectionKey } = selected
     const whole = wish.partitions.length === 0
     const joining = { partitions, whole, ...begin, overflow, unpacks, delta, selection, selectionKey }
@@ -216,10 +189,14 @@ const make = Effect.fnUntraced(function* ({ readers: max, ringBytes, ringsBytes 
   const check = Effect.suspend(() => watching(held.values(), ({ reader }, error) => end(reader, error))) // BX26
   yield* Effect.forkScoped(afterEvery("the keys of readers were not checked", CHECK, check))
 
-  const drain = Effect.sync(() => {
+  const drain = Effect.suspend(() => {
     draining = true
-    for (const { reader } of held.values())
-      end(reader, failure("Draining", "this server is leaving: go on with another"))
+    return lookingSlices.through(function* () {
+      for (const { reader } of held.values()) {
+        end(reader, failure("Draining", "this server is leaving: go on with another"))
+        yield
+      }
+    })
   })
 
   return Fanout.of({

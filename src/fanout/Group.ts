@@ -3,7 +3,7 @@
  *
  *   BX9  What a filter and fields make of a batch is made once for all of a group.
  */
-import type { Figures } from "../filters/Figures.ts"
+import { type Figures, NO_FIGURES, sinceThen, sumOf } from "../filters/Figures.ts"
 import type { Batch } from "./Batch.ts"
 import { changedOf } from "./Changed.ts"
 import type { Reader } from "./Reader.ts"
@@ -36,8 +36,9 @@ export class Group {
   readonly key: string
   /** Of all partitions that the topic has, also of those that it will have. */
   readonly whole: boolean
-  /** Undefined: all events as they are. */
-  selection: Selection | undefined
+  #selection: Selection | undefined
+  /** What was counted by those that it had before. BX41 */
+  #counted = NO_FIGURES
   /** They are sent differences. BX30 */
   readonly delta: boolean
   /** Those who are live, and some that were until just now. */
@@ -58,8 +59,25 @@ export class Group {
     this.key = key
     this.partitions = partitions
     this.whole = whole
-    this.selection = selection
+    this.#selection = selection
     this.delta = delta
+  }
+
+  /** Undefined: all events as they are. */
+  get selection(): Selection | undefined {
+    return this.#selection
+  }
+
+  /** From now on; what was counted stays. */
+  reselect(selection: Selection | undefined): void {
+    const { figures } = this
+    this.#selection = selection
+    this.#counted = sinceThen(figures, selection?.figures() ?? NO_FIGURES)
+  }
+
+  /** What became of all that was looked at live for it, and perhaps more: only how much that grows says something. BX41 */
+  get figures(): Figures {
+    return sumOf(this.#counted, this.#selection?.figures() ?? NO_FIGURES)
   }
 
   /** In order. */

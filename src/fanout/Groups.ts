@@ -33,7 +33,7 @@ export class Groups {
   reselect(group: Group, selection: Group["selection"]): void {
     if (this.#byKey.get(group.key) !== group) return
     this.delete(group)
-    group.selection = selection
+    group.reselect(selection)
     this.add(group)
   }
 

@@ -28,10 +28,10 @@ export interface Hall {
   readonly topic: Topic
   readonly log: Log
   readonly broadcast: Broadcast
-  /** Follows partitions that are not followed yet, from where these bounds say. */
-  readonly follow: (bounds: ReadonlyArray<Bounds>) => void
+  /** Follows partitions that are not followed yet, from where these bounds say; false: there are none. */
+  readonly follow: (bounds: ReadonlyArray<Bounds>) => boolean
   readonly tails: ReadonlyMap<number, Tail>
-  /** What the log says of its partitions now. */
+  /** What the log says of all of its partitions now. */
   readonly reaches: (bounds: ReadonlyArray<Bounds>) => void
   readonly heard: (appended: Appended) => void
   /** Bytes of a ring from now on. */
@@ -53,7 +53,8 @@ export const makeHall = Effect.fnUntraced(function* (options: HallOptions): Effe
   const run = yield* FiberMap.runtime(fibers)<never>()
   let { bound } = options
 
-  const follow = (bounds: ReadonlyArray<Bounds>): void => {
+  const follow = (bounds: ReadonlyArray<Bounds>): boolean => {
+    const before = tails.size
     for (const { partition, epoch, next } of bounds) {
       if (tails.has(partition)) continue
       const tail = new Tail({
@@ -64,13 +65,14 @@ export const makeHall = Effect.fnUntraced(function* (options: HallOptions): Effe
       tails.set(partition, tail)
       run(partition, tail.run)
     }
+    return tails.size > before
   }
 
   const hall: Hall = {
     ...{ topic, log, broadcast, follow, tails },
     usedAt: millis(),
     reaches: (bounds) => {
-      const more = bounds.filter(({ partition }) => broadcast.lacks(partition))
+      const more = broadcast.lackedOf(bounds)
       if (more.length > 0) {
         follow(more)
         broadcast.grow(more)

@@ -13,6 +13,7 @@ import { afterEvery } from "../telemetry/Every.ts"
 import { KnownTopics, noSuchTopic } from "../topics/KnownTopics.ts"
 import type { Topic } from "../topics/Topic.ts"
 import type { Log } from "../topics/TopicLog.ts"
+import { lookingSlices } from "../work/Slices.ts"
 import type { BroadcastOptions } from "./Broadcast.ts"
 import { type Hall, makeHall } from "./Hall.ts"
 import { HeardLogs } from "./HeardLogs.ts"
@@ -78,9 +79,16 @@ export const makeHalls = Effect.fnUntraced(function* (options: HallsOptions) {
     bound()
   }
   const gone = (hall: Hall): void => {
-    for (const reader of hall.broadcast.readers())
-      end(reader, failure("NoSuchTopic", `the topic ${hall.topic.name} was deleted`)) // BX26
+    if (halls.get(hall.topic.id)?.hall !== hall) return
+    const readers = hall.broadcast.readers()
     close(hall)
+    const ending = function* () {
+      for (const reader of readers) {
+        if (reader.stage !== "over") end(reader, failure("NoSuchTopic", `the topic ${hall.topic.name} was deleted`)) // BX26
+        yield
+      }
+    }
+    run(lookingSlices.through(ending))
   }
   const reads = yield* makeLogReads(logs.all, gone)
 
@@ -171,7 +179,11 @@ export const makeHalls = Effect.fnUntraced(function* (options: HallsOptions) {
       if (unknown.has(hall.topic.id)) continue // TL7
       const found = bounds.get(hall.topic.id)
       if (found === undefined) gone(hall)
-      else hall.reaches(found)
+      else {
+        const before = hall.tails.size
+        hall.reaches(found)
+        if (hall.tails.size > before) bound()
+      }
     }
   })
   for (const log of logs.all) yield* Effect.forkScoped(afterEvery("what logs have was not asked", POLL, poll(log))) // BX40

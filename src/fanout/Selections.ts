@@ -127,13 +127,11 @@ export class Selections implements Looker {
   #selection(filter: string, held: Held | undefined, projection: Projection | undefined): Selection {
     const [variables, filters] = [this.#variables, this.#filters]
     const match = this.#match.bind(this)
-    let own: Filters | undefined
     const of = function* (batch: Batch, counted?: Counted): Generator<void, Batch> {
       if (filter === "") return yield* made(batch, eventsOf(batch), projection)
-      if (own === undefined) {
-        own = new Filters(variables)
-        own.hold(filter, undefined, held?.filter)
-      }
+      // Of its own each time: it is of one reader who catches up, and nothing of it stays. BX23
+      const own = new Filters(variables)
+      own.hold(filter, undefined, held?.filter)
       const taken: Array<Picked> = []
       const figures = yield* match(batch, own, (_, picked) => taken.push(picked))
       counted?.(figures)

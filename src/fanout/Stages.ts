@@ -8,11 +8,11 @@
  *   BX12 in Broadcast.ts, BX8 in Reader.ts
  */
 import { failure } from "../errors/HeraldError.ts"
-import { NO_FIGURES, sinceThen, sumOf } from "../filters/Figures.ts"
+import { sinceThen, sumOf } from "../filters/Figures.ts"
 import type { Batch, Told } from "./Batch.ts"
 import { Group, type Selection } from "./Group.ts"
 import { Groups } from "./Groups.ts"
-import { type Overflow, Reader, type Sink } from "./Reader.ts"
+import { type Overflow, Reader, type Sink, type Stage } from "./Reader.ts"
 import type { Ring } from "./Ring.ts"
 
 export interface Joining {
@@ -54,8 +54,10 @@ export class Stages {
   readonly full = new Set<Reader>()
   readonly ahead: Array<Reader> = []
   ready: Array<Reader> = []
-  /** Some of those in lists are over. */
-  left = false
+  /** Groups that have some in their lists who are over. */
+  readonly #untidy = new Set<Group>()
+  /** Of those who are ahead, too. */
+  #isAheadUntidy = false
 
   constructor(rings: ReadonlyMap<number, Ring>, options: StagesOptions) {
     this.#rings = rings
@@ -90,25 +92,32 @@ export class Stages {
   }
 
   leave(reader: Reader): void {
-    if (reader.stage === "over") return
+    const { stage } = reader
+    if (stage === "over") return
     reader.stage = "over"
     this.full.delete(reader)
     const { group } = reader
     group.readers.delete(reader)
-    if (group.readers.size === 0) this.groups.delete(group)
-    this.left = true
+    if (stage === "live") this.#untidy.add(group)
+    else if (stage === "ahead") this.#isAheadUntidy = true
+    if (group.readers.size === 0) {
+      this.groups.delete(group)
+      this.#untidy.delete(group)
+    }
     this.#options.wake()
   }
 
-  /** Forgets those who left. */
+  /** Some of those in lists are over. */
+  get isUntidy(): boolean {
+    return this.#isAheadUntidy || this.#untidy.size > 0
+  }
+
+  /** Forgets those who left, and looks at no group that nobody left. */
   tidy(): void {
-    this.left = false
-    for (const { live } of this.groups.values()) {
-      const stay = live.filter(({ stage }) => stage === "live")
-      if (stay.length < live.length) live.splice(0, live.length, ...stay)
-    }
-    const ahead = this.ahead.filter(({ stage }) => stage === "ahead")
-    if (ahead.length < this.ahead.length) this.ahead.splice(0, this.ahead.length, ...ahead)
+    for (const { live } of this.#untidy) keep(live, "live")
+    this.#untidy.clear()
+    if (this.#isAheadUntidy) keep(this.ahead, "ahead")
+    this.#isAheadUntidy = false
   }
 
   /** All of a group have positions from now on. */
@@ -116,10 +125,11 @@ export class Stages {
     for (const reader of live.splice(0)) if (reader.stage === "live") this.behind(reader, "ready")
   }
 
-  /** Some who read all of the topic do not read this partition yet. */
-  lacks(partition: number): boolean {
-    for (const group of this.groups.values()) if (group.whole && !group.has(partition)) return true
-    return false
+  /** Of all partitions of the topic, those that some who read all of it do not read yet: who reads as many reads them all. BX34 */
+  lackedOf<A extends { readonly partition: number }>(all: ReadonlyArray<A>): ReadonlyArray<A> {
+    const few: Array<Group> = []
+    for (const group of this.groups.values()) if (group.whole && group.partitions.length < all.length) few.push(group)
+    return few.length === 0 ? [] : all.filter(({ partition }) => few.some((group) => !group.has(partition)))
   }
 
   /** Who reads all of the topic reads these from where they begin. BX34 */
@@ -188,26 +198,18 @@ export class Stages {
 
   live(reader: Reader): void {
     reader.stage = "live"
-    reader.since = reader.group.selection?.figures() ?? NO_FIGURES
+    reader.since = reader.group.figures
     reader.at = reader.epochs = reader.aligned = reader.untold = undefined // BX8
     reader.group.live.push(reader)
   }
 
   /** Keeps for one that is live what became of events since that was done last. BX41 */
   count(reader: Reader): void {
-    const { selection, partitions } = reader.group
-    const now = selection?.figures() ?? NO_FIGURES
+    const { figures: now, partitions } = reader.group
     const news = sinceThen(now, reader.since)
     reader.since = now
     // A filter counts what comes of all partitions that somebody reads here.
     if (news.looked > 0 && partitions.length >= this.#rings.size) reader.counted = sumOf(reader.counted, news)
-  }
-
-  /** All of a group want what this says from now on. BX39 */
-  reselect(group: Group, selection: Selection | undefined): void {
-    for (const reader of group.live) this.count(reader)
-    this.groups.reselect(group, selection)
-    for (const reader of group.live) reader.since = group.selection?.figures() ?? NO_FIGURES
   }
 
   /** BX14 */
@@ -226,4 +228,10 @@ export class Stages {
       return false
     }
   }
+}
+
+const keep = (readers: Array<Reader>, its: Stage): void => {
+  let kept = 0
+  for (const reader of readers) if (reader.stage === its) readers[kept++] = reader
+  readers.length = kept
 }

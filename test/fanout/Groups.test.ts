@@ -63,23 +63,37 @@ describe("groups of readers", () => {
     assert.isFalse(run.broadcast.hasWork)
   })
 
+  it("BX8 who left is in no list once something was to be done, and groups that nobody left are not gone through", () => {
+    const run = new Run(29, 1_000_000)
+    const readers = [...run.join(5)]
+    run.settle()
+    const { group } = readers[0]!.reader
+    assert.lengthOf(group.live, 5)
+    for (const reader of readers.slice(1, 4)) reader.leave(run.broadcast)
+    assert.isTrue(run.broadcast.hasWork)
+    finish(run.broadcast.work())
+    assert.deepStrictEqual(group.live, [readers[0]!.reader, readers[4]!.reader])
+    assert.isFalse(run.broadcast.hasWork)
+  })
+
   it("BX34 who reads all of a topic gets each partition that it gets, also one that another reads already", () => {
     const run = new Run(19, 1_000_000)
     const [reader] = run.join(1)
     run.settle()
     const partition = run.log.partitions.length
     run.broadcast.follow(new Ring(partition, EPOCH, 0, 1_000_000))
-    assert.isFalse(run.broadcast.lacks(partition))
+    const all = [0, partition].map((partition) => ({ partition }))
+    assert.lengthOf(run.broadcast.lackedOf(all), 0)
     const whole: Array<Told> = []
     const sink = { write: (told: Told) => whole.push(told) > 0, drained: () => {}, end: () => {} }
     const of = { overflow: "block", unpacks: false, selectionKey: "", selection: undefined } as const
     const one = { whole: true, at: [0], epochs: [EPOCH], until: [0], partitions: [0], ...of } as const
     run.broadcast.join(sink, { ...one, at: [run.log.partitions[0]!.next] })
     finish(run.broadcast.work())
-    assert.isTrue(run.broadcast.lacks(partition))
+    assert.deepStrictEqual(run.broadcast.lackedOf(all), [{ partition }])
     run.broadcast.grow([{ partition, epoch: EPOCH, first: 0 }])
     finish(run.broadcast.work())
-    assert.isFalse(run.broadcast.lacks(partition))
+    assert.lengthOf(run.broadcast.lackedOf(all), 0)
     assert.isTrue(run.broadcast.ring(partition)!.push({ first: 0, count: 1, rows: eventsIn("a").bytes, at: 1 }))
     finish(run.broadcast.work())
     assert.deepInclude(whole.at(-1), { kind: "batch", partition, next: 1 })

@@ -1,13 +1,15 @@
 /** Topics that change, and logs that are away, under their readers. */
 import { assert, describe, it, vi } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
+import { Fanout } from "../../src/fanout/Fanout.ts"
 import { makeHalls } from "../../src/fanout/Halls.ts"
 import { HeardLogs } from "../../src/fanout/HeardLogs.ts"
 import type { HeldSelection } from "../../src/fanout/Selections.ts"
+import { NO_FIGURES } from "../../src/filters/Figures.ts"
 import { Filter } from "../../src/filters/Filter.ts"
 import { KnownTopics } from "../../src/topics/KnownTopics.ts"
 import { eventsOf, TestLog } from "../support/TestLog.ts"
-import { append, Heard, on, open, refused, spent, texts, until } from "./Heard.ts"
+import { append, Heard, on, open, purse, refused, texts, until } from "./Heard.ts"
 
 const schema = (total: string, more: object = {}) => JSON.stringify({ properties: { total: { type: total }, ...more } })
 
@@ -169,20 +171,6 @@ describe("topics that are read", () => {
     )
   )
 
-  it.live(
-    "FZ13 who comes with a filter that nobody came with pays for its patterns, and who comes with it then does not",
-    () =>
-      on(
-        Effect.fnUntraced(function* (test) {
-          test.create("t", 1)
-          spent.length = 0
-          const filter = 'a.matches("([a-z]{1,30}){1,30}2000")'
-          for (let n = 0; n < 3; n++) yield* open({ filter })
-          assert.deepStrictEqual(spent, [24])
-        })
-      )
-  )
-
   it.live("BX41 IX9 who has a filter is told what became of the events, before it is live and behind that", () =>
     on(
       Effect.fnUntraced(function* (test) {
@@ -192,15 +180,16 @@ describe("topics that are read", () => {
         const other = yield* open({ filter: "n > 2" })
         const plain = yield* open()
         yield* until("all to be live", () => [heard, other, plain].every(({ kinds }) => kinds.includes("live")))
-        const none = { looked: 0, matched: 0, missing: 0, failed: 0, costly: 0 }
+        const none = NO_FIGURES
+        const n = { missingField: "n" }
         const figures = (of: Heard) => of.told.flatMap((told) => (told.kind === "filtered" ? [told.figures] : []))
         assert.deepStrictEqual(heard.kinds, ["started", "batch", "filtered", "live"])
-        assert.deepStrictEqual(figures(heard), [{ ...none, looked: 4, missing: 1, failed: 2 }])
+        assert.deepStrictEqual(figures(heard), [{ ...none, looked: 4, missing: 1, failed: 2, ...n }])
         yield* append(id, 0, '{"n":7}', '{"m":7}')
         yield* until("it to be told of these", () => figures(other).length === 2)
-        assert.deepStrictEqual(figures(other).at(-1), { ...none, looked: 2, matched: 1, missing: 1 })
+        assert.deepStrictEqual(figures(other).at(-1), { ...none, looked: 2, matched: 1, missing: 1, ...n })
         yield* until("and the other", () => figures(heard).length === 2)
-        assert.deepStrictEqual(figures(heard).at(-1), { ...none, looked: 2, missing: 1, failed: 1 })
+        assert.deepStrictEqual(figures(heard).at(-1), { ...none, looked: 2, missing: 1, failed: 1, ...n })
         assert.lengthOf(figures(plain), 0)
       })
     )
@@ -268,4 +257,21 @@ describe("topics that are read", () => {
       { ephemeral: sick.log, readers: 100 }
     )
   })
+
+  it.live("BX26 who was let in before the node leaves, and has no reader yet, is refused", () =>
+    on(
+      Effect.fnUntraced(function* (test) {
+        test.create("t")
+        const { drain, size } = yield* Fanout
+        const [asked, given] = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
+        purse.waits = Effect.andThen(Deferred.succeed(asked, undefined), Deferred.await(given))
+        const comes = yield* Effect.forkChild(refused({ filter: `a == "${"x".repeat(100)}"` }))
+        yield* Deferred.await(asked)
+        yield* drain
+        yield* Deferred.succeed(given, undefined)
+        assert.strictEqual(yield* Fiber.join(comes), "Draining")
+        assert.strictEqual(size(), 0)
+      })
+    ).pipe(Effect.ensuring(Effect.sync(() => Object.assign(purse, { waits: Effect.void }))))
+  )
 })

@@ -20,10 +20,10 @@ import { eventsOf, TestLog } from "../support/TestLog.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
 export const good = { value: true }
-/** What was asked for besides requests. */
-export const spent: Array<number> = []
+/** What is asked for besides requests is given when that has waited. */
+export const purse = { waits: Effect.void as Effect.Effect<void> }
 const access = Layer.mock(Access, {
-  spend: (_, cost) => Effect.sync(() => spent.push(cost)),
+  spend: () => Effect.suspend(() => purse.waits),
   stillValid: ({ keyId }) => Effect.succeed(keyId === "system" || good.value)
 })
 export const as = (identity: Identity) => Effect.provideService(CurrentIdentity, identity)
