@@ -13,7 +13,7 @@ import { TopicStore } from "../../src/topics/TopicStore.ts"
 import { clientOptions, type Database, startDatabase } from "../support/Database.ts"
 import { fresh } from "../support/fresh.ts"
 import { KafkaServer } from "../support/Kafka.ts"
-import { kafkaOptions, kafkaTopics } from "../support/KafkaTopics.ts"
+import { asAdmin, kafkaOptions, kafkaTopics } from "../support/KafkaTopics.ts"
 import { append, textsIn } from "../support/TopicNodes.ts"
 import { events, newTopic, readAll, startOf, textsOf } from "../support/Topics.ts"
 import { kinds } from "../support/Twins.ts"
@@ -44,18 +44,14 @@ const open = async (at: typeof one, topic: number, producer: string) => {
   return { producer, epoch: opened.epoch, sequence: opened.sequences[0]?.sequence ?? 0 }
 }
 const placesOf = (outcome: Outcome) => (outcome.is === "placed" ? outcome.placed : outcome)
+const patiently = Effect.retry(
+  Effect.suspend(() => newTopic()),
+  Schedule.spaced("200 millis")
+)
 type Asked = Effect.Effect<unknown, HeraldError, Port | TopicLog>
 const numbers = (texts: ReadonlyArray<string>) => texts.map((text) => text.split("=")[1])
 const upTo = (count: number) => Array.from({ length: count }, (_, n) => `e${n + 1}`)
-const admin = async <A>(use: (admin: ReturnType<KafkaServer["client"]["admin"]>) => Promise<A>) => {
-  const its = kafka.client.admin()
-  await its.connect()
-  try {
-    return await use(its)
-  } finally {
-    await its.disconnect()
-  }
-}
+const admin = asAdmin(() => kafka)
 
 beforeAll(async () => {
   kafka = await KafkaServer.start()
@@ -272,12 +268,7 @@ describe("topics in Kafka, with faults", () => {
   }, 120_000)
 
   it("KP3 TL1 Kafka is killed under producers: all that was acked is there, once and in order", async () => {
-    const { id } = await one.runPromise(
-      Effect.retry(
-        Effect.suspend(() => newTopic()),
-        Schedule.spaced("200 millis")
-      )
-    ) // was frozen
+    const { id } = await one.runPromise(patiently) // It was frozen.
     const producing = await open(one, id, "p")
     let acked = 0
     let stopped = false

@@ -13,7 +13,7 @@ import { KafkaLog as Port } from "../../src/topics/KafkaLog.ts"
 import { LogState } from "../../src/topics/LogState.ts"
 import { clientOptions, type Database, startDatabase } from "../support/Database.ts"
 import { KafkaServer } from "../support/Kafka.ts"
-import { kafkaOptions, kafkaTopics } from "../support/KafkaTopics.ts"
+import { asAdmin, kafkaOptions, kafkaTopics } from "../support/KafkaTopics.ts"
 import { append } from "../support/TopicNodes.ts"
 import { newTopic, startOf } from "../support/Topics.ts"
 import { kinds } from "../support/Twins.ts"
@@ -29,15 +29,7 @@ const node = ManagedRuntime.make(
     })
   )
 )
-const admin = async <A>(use: (admin: ReturnType<KafkaServer["client"]["admin"]>) => Promise<A>) => {
-  const its = kafka.client.admin()
-  await its.connect()
-  try {
-    return await use(its)
-  } finally {
-    await its.disconnect()
-  }
-}
+const admin = asAdmin(() => kafka)
 
 beforeAll(async () => {
   kafka = await KafkaServer.start()

@@ -12,7 +12,7 @@ import { TopicStore } from "../../src/topics/TopicStore.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { fresh } from "../support/fresh.ts"
 import { KafkaServer } from "../support/Kafka.ts"
-import { kafkaOptions } from "../support/KafkaTopics.ts"
+import { asAdmin, kafkaOptions } from "../support/KafkaTopics.ts"
 import { definition } from "../support/Topics.ts"
 import { kinds } from "../support/Twins.ts"
 import { waitUntil } from "../support/waitUntil.ts"
@@ -46,15 +46,7 @@ const topicOf = (name: string, more: Partial<Topic> = {}): Topic => ({
   ...{ id: 1, version: 1, schemaVersion: 0, createdAt: 1, createdBy: "ann", updatedAt: 1 },
   ...more
 })
-const admin = async <A>(use: (admin: ReturnType<KafkaServer["client"]["admin"]>) => Promise<A>) => {
-  const its = kafka.client.admin()
-  await its.connect()
-  try {
-    return await use(its)
-  } finally {
-    await its.disconnect()
-  }
-}
+const admin = asAdmin(() => kafka)
 const configIn = async (name: string, wanted: string) => {
   const { resources } = await admin((its) =>
     its.describeConfigs({ includeSynonyms: false, resources: [{ type: 2, name, configNames: [wanted] }] })

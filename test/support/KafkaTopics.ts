@@ -1,9 +1,11 @@
 /** Topics whose log is in Kafka, for suites that know only stores and logs: what is created has its topic there, and producers are opened there. */
 import { Effect, Layer } from "effect"
+import type { Admin } from "kafkajs"
 import type { KafkaOptions } from "../../layers/Kafka/connection/Connection.ts"
 import { KafkaLog } from "../../src/topics/KafkaLog.ts"
 import { TopicLog } from "../../src/topics/TopicLog.ts"
 import { TopicStore } from "../../src/topics/TopicStore.ts"
+import type { KafkaServer } from "./Kafka.ts"
 
 /** Of a node on this broker. */
 export const kafkaOptions = ({ address }: { readonly address: string }): KafkaOptions => ({
@@ -54,6 +56,19 @@ const store = Layer.effect(
     })
   })
 )
+
+/** Uses Kafka as whoever runs it. */
+export const asAdmin =
+  (kafka: () => KafkaServer) =>
+  async <A>(use: (admin: Admin) => Promise<A>): Promise<A> => {
+    const admin = kafka().client.admin()
+    await admin.connect()
+    try {
+      return await use(admin)
+    } finally {
+      await admin.disconnect()
+    }
+  }
 
 /** Instead of the store's own log. */
 export const kafkaTopics = Layer.merge(log, store)
