@@ -42,6 +42,8 @@ export interface Projected {
   readonly amendedTrades?: number
   /** Events in which a trade is found that came before. MJ2 */
   readonly remembered?: number
+  /** MJ11 */
+  readonly atOnce?: number
 }
 
 type Counted = (typeof KINDS)[number]
@@ -57,10 +59,16 @@ interface Taken {
 }
 
 /**
- * What can be written at once: up to `AT_ONCE`, and nothing behind an amendment where anything comes before it, so that nothing that came first waits for what
+ * What can be written at once: up to `most`, and nothing behind an amendment where anything comes before it, so that nothing that came first waits for what
  * has to be read again. May be left between two events. MJ8, MJ11
  */
-function* taking(read: Read, from: number, seen: Window, times: Times, newest: bigint): Generator<void, Taken> {
+function* taking(
+  read: Read,
+  { from, most }: { readonly from: number; readonly most: number },
+  seen: Window,
+  times: Times,
+  newest: bigint
+): Generator<void, Taken> {
   const gathering = new Gathering()
   const amended: Array<Amendment> = []
   const counts = new Map<Counted, number>()
@@ -74,7 +82,7 @@ function* taking(read: Read, from: number, seen: Window, times: Times, newest: b
     }
     const latest = newestOf(piece, times)
     for (const [offset, tick] of ticksIn(piece, { epoch: read.epoch, from }, times)) {
-      if (gathering.size + amended.length >= AT_ONCE) return until(offset)
+      if (gathering.size + amended.length >= most) return until(offset)
       if (typeof tick === "string") {
         if (tick !== "not wanted") count(tick)
         yield
@@ -124,8 +132,9 @@ function* projectionOf({ gathering }: Taken, made: Amended | undefined): Generat
 export const makeProjecting = (
   log: Pick<Log, "read" | "find" | "bounds">,
   store: Pick<typeof MarketStore.Service, "write" | "cursor" | "closes">,
-  { partition, name, keepMillis, amendments, amendedTrades = TRADES, remembered = REMEMBERED }: Projected
+  { partition, name, keepMillis, amendments, ...bounds }: Projected
 ) => {
+  const { amendedTrades = TRADES, remembered = REMEMBERED, atOnce: most = AT_ONCE } = bounds
   const { amend } = makeAmending({ log, store, partition, amendments, trades: amendedTrades, among: remembered })
   let window: Window | undefined
   /** Up to where everything was written when it was looked at last. */
@@ -204,7 +213,9 @@ export const makeProjecting = (
     let watermark = cursor.watermark
     for (let rest: Read = read; ; rest = restOf(rest, at.offset)) {
       const begin: Place = { epoch: read.epoch, offset: rest === read ? began : at.offset }
-      const taken: Taken = yield* lookingSlices.through(() => taking(rest, begin.offset, seen, times, watermark))
+      const taken: Taken = yield* lookingSlices.through(() =>
+        taking(rest, { from: begin.offset, most }, seen, times, watermark)
+      )
       if (!(yield* put(taken, at, begin, { ...times, began: cursor.began }))) return true
       at = { epoch: read.epoch, offset: taken.next }
       watermark = taken.watermark

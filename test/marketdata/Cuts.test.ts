@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { test } from "../support/MarketFeed.ts"
 import { holds } from "../support/MarketMachine.ts"
 
-const PROGRAMS = 60
+const PROGRAMS = 50
 
 describe("market data of drawn programmes", () => {
   test(

@@ -34,6 +34,22 @@ describe("Projecting", () => {
   )
 
   test(
+    "MJ2 what another node wrote is known to be there, also by one that looked for more since and found nothing",
+    Effect.gen(function* () {
+      const { make, say, written, bars } = yield* begin
+      const [one, other] = [make(), make()]
+      yield* say(told("a", 1, 10))
+      yield* written(one)
+      yield* say(told("b", 2, 20))
+      yield* written(other)
+      assert.isFalse(yield* one.step())
+      yield* say(told("b", 2, 20), told("c", 3, 30))
+      yield* written(one)
+      assert.deepStrictEqual(yield* bars("1d"), [[10, 30, 10, 30, "3"]])
+    })
+  )
+
+  test(
     "MJ4 ticks of the time to come, and of before bars are kept, count for nothing",
     Effect.gen(function* () {
       const { make, say, written, bars } = yield* begin

@@ -97,6 +97,30 @@ describe("Amending together", () => {
   )
 
   test(
+    "MJ10 what was read is not looked up once more: of none of them, where the newest was told behind the minute",
+    Effect.gen(function* () {
+      const { of, log, store, say, written, id, name } = yield* begin
+      let lookUps = 0
+      const read: Log["read"] = (...asked) => {
+        if (asked[2].maxBytes === 1) lookUps++
+        return log.read(...asked)
+      }
+      const one = of(0, { id, name }, { read })
+      const symbols = Array.from({ length: 5 }, (_, n) => `S${n}`)
+      yield* say(...symbols.flatMap((symbol) => [told("a", 1, 10, { symbol }), told("b", LATER, 20, { symbol })]))
+      yield* written(one)
+      yield* say(...symbols.map((symbol) => told("", 700, 0, { symbol, type: "cancel", ...original("a", 1) })))
+      yield* written(one)
+      for (const symbol of symbols)
+        assert.deepStrictEqual(
+          (yield* store.latest({ symbol, topics: [name] }, ["KRAKEN"])).trades.map(({ id }) => id),
+          ["b"]
+        )
+      assert.strictEqual(lookUps, 0)
+    })
+  )
+
+  test(
     "MJ10 what is newest as before keeps what is known of it, also where the log has it no more",
     Effect.gen(function* () {
       const { of, log, say, written, newest, id, name } = yield* begin

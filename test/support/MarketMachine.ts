@@ -17,6 +17,8 @@ import { events } from "./Topics.ts"
 const EPOCH = 3
 /** Events in which one that came before is found: as few as a programme has. */
 const REMEMBERED = 12
+/** Of each node: one writes all of a read at once, the other one in many parts. */
+const AT_ONCE = [1_024, 4] as const
 const LONG = 100 * 366 * 86_400_000
 
 type Node = ReturnType<typeof makeProjecting>
@@ -117,7 +119,10 @@ export const differing = Effect.fnUntraced(function* (program: ReadonlyArray<Act
             return yield* failure("DatabaseUnavailable", "away")
           })
       },
-      { ...{ partition: { topic, partition: 0 }, name, keepMillis: LONG, amendments, remembered: REMEMBERED } }
+      {
+        ...{ partition: { topic, partition: 0 }, name, keepMillis: LONG, amendments, remembered: REMEMBERED },
+        atOnce: AT_ONCE[node]
+      }
     )
   const nodes: [Node, Node] = [make(0), make(1)]
   const compared = Effect.map(written(topic, name), (told) => {
