@@ -161,7 +161,7 @@ export class Brokers {
 
   /** The same as whoever makes and removes topics says it. */
   async lookTwice(name: string): Promise<Described | undefined> {
-    return (await this.#decided.ask(name, this.#leftOf(LONG_PATIENCE))).topic
+    return (await this.#decided.ask(name, this.#leftOf(QUESTION))).topic
   }
 
   /** `wanted`: partitions that have to be known, as they may be newer than what is remembered. */

@@ -102,7 +102,7 @@ export const markThose = (of: KnownOptions): Effect.Effect<void, HeraldError> =>
     const mark = Effect.fnUntraced(function* (known: Known) {
       const { id, topic, end, history } = known
       known.markedWhen = now() // whatever becomes of it, others are next
-      if ((yield* names.ours(id.topic)) === undefined) return
+      if ((yield* names.ours(id.topic)) === undefined) return doubt(id) // it is gone
       const fits = yield* verified(brokers, state, topic, id, history, names.sure(id.topic))
       if (fits?.epoch !== history.epoch) return doubt(id)
       const one = yield* ask([id], () => markAt(brokers, topic, id.partition, end))
