@@ -23,12 +23,12 @@ describe("bars and subscriptions of market data over gRPC", () => {
     const bars = all.flatMap(({ bars }) => bars)
     assert.isTrue(bars.every(({ startMs }, n) => Number(startMs) === begin + n * 60_000))
     assert.strictEqual(bars[0]?.openNanos, trades[0]!.price)
+    // Of each day on which anything was traded one; with those that are filled, up to today.
+    const dayOf = (millis: number) => Math.floor(millis / 86_400_000)
+    const days = dayOf(begin + 2_499 * 60_000) - dayOf(begin) + 1
     const filled = await client.history({ symbol: "BTC", interval: "1d", fill: "previous" })
-    assert.isAbove(filled.flatMap(({ bars }) => bars).length, 1)
-    assert.lengthOf(
-      (await client.history({ symbol: "BTC", topic: NAME, interval: "1d" }))[0]!.bars,
-      filled[0]!.bars.length
-    )
+    assert.isAtLeast(filled.flatMap(({ bars }) => bars).length, days)
+    assert.lengthOf((await client.history({ symbol: "BTC", topic: NAME, interval: "1d" }))[0]!.bars, days)
     const elsewhere = client.history({ symbol: "BTC", topic: "elsewhere" })
     assert.strictEqual(
       await elsewhere.then(
