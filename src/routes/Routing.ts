@@ -4,6 +4,7 @@
  *   ZK1  A partition's rules are at work on one node at a time, as placement says, in one of `SLICES` parts that all partitions are in; where two
  *        are at it nevertheless, each step is one's (ZE2).
  *   ZK2  Each kind of log is routed from for itself: one that fails or hangs holds up no events of others.
+ *   ZK4  So is each partition: one that can't be read is tried again a second later, and those beside it go on meanwhile.
  *
  * What came is looked for when the log says so, and every `LOOK` in case it didn't. Partitions take turns, a step each, `AT_ONCE` of them at the same
  * time.
@@ -27,7 +28,8 @@ import { makeStepping, type Routed } from "./Stepping.ts"
 export const LOOK = 5_000
 /** Of a node, from a kind of log. */
 const AT_ONCE = 4
-const REST = "1 second"
+/** Milliseconds before what failed is tried again. */
+const REST = 1_000
 
 /** What one part is at, in one kind of log. */
 interface Slice {
@@ -36,6 +38,8 @@ interface Slice {
   /** Partitions in which there may be something. */
   readonly due: Set<string>
   readonly routed: Map<string, Routed>
+  /** Partitions of which a step failed, and when. ZK4 */
+  readonly resting: Map<string, number>
   readonly some: Latch.Latch
   /** All of them are to be looked at. */
   anew: boolean
@@ -74,8 +78,10 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
     })
 
   const wake = (slice: Slice, key?: string) => {
-    if (key !== undefined) slice.due.add(key)
-    else {
+    if (key !== undefined) {
+      if (slice.resting.has(key)) return
+      slice.due.add(key)
+    } else {
       slice.anew = true
       slice.woken = now()
     }
@@ -141,15 +147,26 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
       }
       for (const { epoch, offset } of routed.positions.values()) {
         behind += Math.max(0, one.next - (epoch === one.epoch ? offset : one.first))
-        if (epoch !== one.epoch || offset < one.next) slice.due.add(key)
+        if ((epoch !== one.epoch || offset < one.next) && !slice.resting.has(key)) slice.due.add(key)
       }
     }
-    for (const key of slice.routed.keys()) if (!its.has(key)) slice.routed.delete(key)
-    for (const key of slice.due) if (!its.has(key)) slice.due.delete(key)
+    for (const of of [slice.routed, slice.due, slice.resting])
+      for (const key of of.keys()) if (!its.has(key)) of.delete(key)
     slice.behind = behind
     slice.looked = now()
     yield* measure
   })
+
+  const failed = (error: HeraldError) =>
+    Effect.andThen(Effect.logDebug("events were not routed", saidOf(error)), Metric.update(failuresTotal, 1))
+
+  const rested = (slice: Slice): void => {
+    for (const [key, at] of slice.resting) {
+      if (now() - at < REST) continue
+      slice.resting.delete(key)
+      slice.due.add(key)
+    }
+  }
 
   const one = Effect.fnUntraced(function* (slice: Slice, key: string) {
     slice.due.delete(key)
@@ -159,7 +176,10 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
       wake(slice)
       return
     }
-    const stepped = yield* step(routed)
+    const stepped = yield* Effect.catch(step(routed), (error) => {
+      slice.resting.set(key, now()) // ZK4
+      return Effect.as(failed(error), "waits" as const)
+    })
     if (stepped === "more") slice.due.add(key)
     else if (stepped === "anew" || stepped === "gone") {
       slice.routed.delete(key)
@@ -171,15 +191,17 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
   const workIn = (number: number, source: Source) =>
     Effect.suspend(() => {
       const slice: Slice = {
-        ...{ number, source, due: new Set<string>(), routed: new Map<string, Routed>(), some: Latch.makeUnsafe(true) },
+        ...{ number, source, due: new Set<string>(), routed: new Map<string, Routed>() },
+        ...{ resting: new Map<string, number>(), some: Latch.makeUnsafe(true) },
         ...{ anew: true, woken: now(), behind: 0, looked: Number.NEGATIVE_INFINITY }
       }
       slices.add(slice)
       const round = Effect.gen(function* () {
-        yield* Effect.timeoutOption(slice.some.await, LOOK)
+        yield* Effect.timeoutOption(slice.some.await, slice.resting.size > 0 ? REST : LOOK)
         slice.some.closeUnsafe()
         if (slice.anew || now() - slice.looked >= LOOK) yield* look(slice)
-        while (slice.due.size > 0 && !slice.anew)
+        rested(slice)
+        for (; slice.due.size > 0 && !slice.anew; rested(slice))
           yield* Effect.forEach([...slice.due], (key) => source.room.withPermits(1)(one(slice, key)), {
             concurrency: AT_ONCE,
             discard: true
@@ -187,11 +209,7 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
         if (slice.anew) slice.some.openUnsafe()
       })
       const told = Effect.catch(round, (error) =>
-        Effect.logDebug("events were not routed", saidOf(error)).pipe(
-          Effect.andThen(Metric.update(failuresTotal, 1)),
-          Effect.andThen(Effect.sleep(REST)),
-          Effect.andThen(Effect.sync(() => wake(slice)))
-        )
+        failed(error).pipe(Effect.andThen(Effect.sleep(REST)), Effect.andThen(Effect.sync(() => wake(slice))))
       )
       return Effect.ensuring(
         always("events were not routed", told),

@@ -27,10 +27,11 @@ const mine = Layer.succeed(
 const away = failure("TopicLogUnavailable", "it is away")
 
 /** `kafka`: what of it is otherwise, once it is sick. */
-const logs = (kafka: Partial<Log>, seen: { bounds: number; isSick: boolean }) =>
+const logs = (kafka: Partial<Log>, seen: { bounds: number; isSick: boolean }, of = (log: Log): Log => log) =>
   Layer.effect(
     Logs,
-    Effect.map(TopicLog, (log) => {
+    Effect.map(TopicLog, (truth) => {
+      const log = of(truth)
       const counted: Log = {
         ...log,
         bounds: (topics) =>
@@ -92,6 +93,59 @@ describe("Routing", () => {
         assert.isBelow(seen.bounds, 8)
       }).pipe(Effect.scoped, Effect.provideService(CurrentIdentity, system), Effect.provide(given))
     })
+
+  it.effect(
+    "ZK4 a partition that can't be read keeps nothing of those beside it from being routed, and goes on later",
+    () => {
+      const seen = { bounds: 0, isSick: false }
+      const bad = { partition: -1, reads: 0 }
+      const log = (all: Log): Log => ({
+        ...all,
+        read: (id, ...of) => {
+          if (id.partition !== bad.partition) return all.read(id, ...of)
+          bad.reads++
+          return away
+        }
+      })
+      const below = Layer.provideMerge(logs({}, seen, log), Memory.layer)
+      const given = Layer.provideMerge(
+        Layer.provideMerge(RoutingRules.layer, Layer.mergeAll(KnownTopics.layer, TopicUsers.layer, workers())),
+        below
+      )
+      return Effect.gen(function* () {
+        const { create } = yield* RoutingRules
+        const { append } = yield* TopicLog
+        const target = yield* newTopic()
+        const source = yield* newTopic({ partitions: 64 })
+        const all = Array.from({ length: 64 }, (_, partition) => partition)
+        const slice = sliceOf({ topic: source.id, partition: 0 })
+        const beside = all.filter((partition) => sliceOf({ topic: source.id, partition }) === slice)
+        assert.isAbove(beside.length, 2)
+        yield* create({ name: fresh("rule"), source: source.name, target: target.name }, { message: "" })
+        for (const partition of beside)
+          yield* append({
+            ...{ topic: source.id, partition, compression: "zstd", producing: undefined },
+            events: events(`${partition}`)
+          })
+        bad.partition = beside[0]!
+        const routed = Effect.gen(function* () {
+          const { pieces } = yield* readAll({ topic: target.id, partition: 0 }, yield* startOf(target.id, 0))
+          return pieces.reduce((sum, piece) => sum + (piece.is === "segment" ? piece.count : 0), 0)
+        })
+        yield* Layer.build(Layer.provide(Routing.layer({ eventBytes: 1_048_576 }), mine))
+        yield* TestClock.adjust("900 millis")
+        assert.strictEqual(yield* routed, beside.length - 1)
+        yield* append({
+          ...{ topic: source.id, partition: bad.partition, compression: "zstd", producing: undefined },
+          events: events("later")
+        })
+        assert.strictEqual(bad.reads, 1)
+        bad.partition = -1
+        yield* TestClock.adjust("1 second")
+        assert.strictEqual(yield* routed, beside.length + 1)
+      }).pipe(Effect.scoped, Effect.provideService(CurrentIdentity, system), Effect.provide(given))
+    }
+  )
 
   it.effect(
     "ZI5 an event is judged by the schema that its topic has, and a rule that doesn't fit it passes nothing over",
