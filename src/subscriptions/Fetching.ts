@@ -4,10 +4,13 @@
  *   FJ1  What is read of a partition is read once for all of its slices that are on this node.
  *   FJ2  What there is not any more is done, and its consumers are told. Of another history of the partition it goes on where that does.
  *   FJ3  A partition that has ended is not read again until somebody says that there may be more, also when that is said while it is read.
+ *   FJ5  A partition that can't be read holds up no other, with its dead letters neither: what is tried of such ones takes a third of the time at most, and
+ *        they are read at once when their log says that something came.
  *   FJ4  Others have a turn between two events that a filter looks at, however many are read at once.
  */
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { saidOf } from "../telemetry/Every.ts"
 import { eventsIn, walk } from "../topics/Frames.ts"
 import { NO_KEY } from "../topics/Message.ts"
 import type { Place } from "../topics/MessageId.ts"
@@ -22,9 +25,12 @@ import type { Matches } from "./Matching.ts"
 import { beginAt } from "./SavedCursor.ts"
 import type { Serving } from "./Serving.ts"
 import type { Subscription } from "./Subscription.ts"
+import { Unreadable } from "./Unreadable.ts"
 
 /** A log that hangs is one that fails: looks go on, and shares are given up meanwhile. SO4 */
 const ANSWERED = "5 seconds"
+/** Partitions that are read at once for a subscription. */
+const AT_ONCE = 4
 /** Bytes of one read. */
 const BYTES = 262_144
 /** Bytes that an event takes beside itself. */
@@ -61,8 +67,22 @@ const letterOf = (
   { event, at }: Body
 ): Letter => ({ epoch, logEpoch, offset, event, publishedAt: at, attempts, reason: dead, cause, topic })
 
+/** The first that is in none of these partitions. */
+const firstOf = (dead: ReadonlyMap<Item<Body>, Cursor<Body>>, without: ReadonlySet<number>) => {
+  for (const one of dead) if (!without.has(one[1].slice.partition)) return one
+  return undefined
+}
+
+export interface Found {
+  /** There was something. */
+  readonly some: boolean
+  /** Why something was not read. FJ5 */
+  readonly failed: HeraldError | undefined
+}
+
 export class Fetching {
   readonly #log: Log
+  readonly #unreadable = new Unreadable()
   /** Partitions that had ended, of each topic, and where. */
   readonly #ended = new Map<number, Map<number, Place>>()
   /** What is being read, and whether there may be more since. FJ3 */
@@ -76,13 +96,19 @@ export class Fetching {
   grown(which: Pick<PartitionId, "topic" | "partition"> | undefined): void {
     for (const one of this.#reading)
       if (which === undefined || (one.topic === which.topic && one.partition === which.partition)) one.heard = true
-    if (which === undefined) this.#ended.clear()
-    else this.#ended.get(which.topic)?.delete(which.partition)
+    if (which === undefined) {
+      this.#ended.clear()
+      this.#unreadable.forget(undefined)
+      return
+    }
+    this.#ended.get(which.topic)?.delete(which.partition)
+    this.#unreadable.well(which)
   }
 
   /** Nobody reads that topic any more. */
   forget(topic: number): void {
     this.#ended.delete(topic)
+    this.#unreadable.forget(topic)
   }
 
   #end(topic: number, partition: number, at: Place): void {
@@ -90,27 +116,43 @@ export class Fetching {
     this.#ended.set(topic, its.set(partition, at))
   }
 
+  /** Not while it rests. FJ5 */
   #read(serving: Serving, partition: number, epoch: number, offset: number, maxBytes: number) {
-    const id = { topic: serving.subscription.topicId, partition }
-    return Effect.timeoutOrElse(this.#log.read(id, { epoch, offset }, { maxBytes, packed: false }), {
-      duration: ANSWERED,
-      orElse: () => failure("DatabaseUnavailable", "the log did not answer in time")
+    return Effect.gen({ self: this }, function* () {
+      const id = { topic: serving.subscription.topicId, partition }
+      const clock = yield* Clock.Clock
+      const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+      const began = now()
+      const rests = this.#unreadable.why(id, began)
+      if (rests !== undefined) return yield* rests
+      const asked = Effect.timeoutOrElse(this.#log.read(id, { epoch, offset }, { maxBytes, packed: false }), {
+        duration: ANSWERED,
+        orElse: () => failure("Timeout", "the log did not answer in time")
+      })
+      const read = yield* Effect.tapError(asked, (error) => {
+        const isNews = this.#unreadable.isEmpty
+        this.#unreadable.failed(id, error, now(), now() - began)
+        const said = { topic: serving.subscription.topicName, partition, ...saidOf(error) }
+        return isNews ? Effect.logWarning("a subscription can't read its log, and tries again", said) : Effect.void
+      })
+      this.#unreadable.well(id)
+      return read
     })
   }
 
-  /** True: there was something. */
   readonly fetch = (
     serving: Serving,
     wants: ReadonlyMap<Cursor<Body>, number>,
     matches: Matches
-  ): Effect.Effect<boolean, HeraldError> => {
+  ): Effect.Effect<Found> => {
     const topic = serving.subscription.topicId
     const first = new Map<number, readonly [number, Cursor<Body>]>()
     for (const [cursor, from] of wants) {
       const known = first.get(cursor.slice.partition)
       if (known === undefined || from < known[0]) first.set(cursor.slice.partition, [from, cursor])
     }
-    const each = [...first].map(([partition, [from, cursor]]) =>
+    let failed: HeraldError | undefined
+    const each = ([partition, [from, cursor]]: readonly [number, readonly [number, Cursor<Body>]]) =>
       Effect.suspend(() => {
         const end = this.#ended.get(topic)?.get(partition)
         if (end?.epoch === cursor.logEpoch && from >= end.offset) return Effect.succeed(false)
@@ -135,8 +177,17 @@ export class Fetching {
           })
         })
       })
-    )
-    return Effect.map(Effect.all(each), (found) => found.includes(true)) // FJ1
+    const noted = (error: HeraldError) =>
+      Effect.sync(() => {
+        failed ??= error
+        return false
+      })
+    return Effect.map(
+      Effect.forEach(this.#unreadable.ordered(topic, first), (one) => Effect.catch(each(one), noted), {
+        concurrency: AT_ONCE
+      }),
+      (found) => ({ some: found.includes(true), failed })
+    ) // FJ1
   };
 
   /** FJ2 */
@@ -167,31 +218,34 @@ export class Fetching {
         serving.renew(cursor, beginAt(epoch, Math.min(cursor.floor, to)))
   }
 
-  /** Reads what is to be among the dead letters, while there is room for it, and says so to the machine. True: there is more, and room. SQ3 */
-  readonly bury = (serving: Serving): Effect.Effect<boolean, HeraldError> =>
+  /**
+   * Reads what is to be among the dead letters, while there is room for it, and says so to the machine. True: there is more, and room. What can't be read
+   * stays. SQ3, FJ5
+   */
+  readonly bury = (serving: Serving): Effect.Effect<boolean> =>
     Effect.gen({ self: this }, function* () {
-      const { dead } = serving.machine
-      for (let reads = 0; dead.size > 0; reads++) {
-        if (serving.machine.status === "error") return false
+      const { machine } = serving
+      const left = new Set<number>()
+      for (let reads = 0; machine.status !== "error"; reads++) {
+        const next = firstOf(machine.dead, left)
+        if (next === undefined) return false
         if (reads === GRAVES) return true
-        const [item, cursor] = dead.entries().next().value!
-        if (!(yield* this.#bury(serving, item, cursor))) return false
+        const went = yield* Effect.catch(this.#bury(serving, ...next), () => Effect.succeed("unread" as const))
+        if (went === "full") return false
+        if (went === "unread") left.add(next[1].slice.partition)
       }
       return false
     })
 
-  /** With others that were read along with it. False: there is no room, or it was not there to be read. */
+  /** With others that were read along with it. full: there is no room; unread: it was not there to be read. */
   #bury(serving: Serving, item: Item<Body>, cursor: Cursor<Body>) {
     const { partition } = cursor.slice
     const { logEpoch } = cursor
     return Effect.map(this.#read(serving, partition, logEpoch, item.offset, 1), (read) => {
       const { dead } = serving.machine
       const [piece] = read?.pieces ?? []
-      if (piece === undefined) return !dead.has(item)
-      if (piece.is === "gap") {
-        this.#pass(serving, partition, read!.epoch, piece)
-        return !dead.has(item)
-      }
+      if (piece?.is === "gap") this.#pass(serving, partition, read!.epoch, piece)
+      if (piece?.is !== "segment") return dead.has(item) ? "unread" : "buried"
       const its = new Map<number, readonly [Item<Body>, Cursor<Body>]>()
       for (const [one, of] of dead)
         if (of.slice.partition === partition && of.logEpoch === logEpoch) its.set(one.offset, [one, of])
@@ -202,7 +256,8 @@ export class Fetching {
         const event = piece.bytes.slice(start, end)
         room = serving.saving.bury(...found, letterOf(serving.subscription, ...found, { event, at: piece.at }))
       })
-      return room && !dead.has(item)
+      if (!room) return "full"
+      return dead.has(item) ? "unread" : "buried"
     })
   }
 }

@@ -84,10 +84,13 @@ export const makeLooking = ({ definitions, schemas, now, writing, changed, news 
     const isOver = yield* stopped(serving, source)
     yield* told(serving)
     const graves = yield* fetching.bury(serving)
-    const found = yield* fetching.fetch(serving, wants, isFit ? matches : NOTHING)
+    const { some, failed } = yield* fetching.fetch(serving, wants, isFit ? matches : NOTHING)
     note(serving)
-    if (found || graves || more || deliveries.length > 0 || isOver || matches !== source.matches) return 0
-    return Math.min(serving.machine.dead.size > 0 ? AGAIN : IDLE, Math.max(1, (next ?? at + IDLE) - at))
+    if (some || graves || more || deliveries.length > 0 || isOver || matches !== source.matches) return 0
+    return Math.min(
+      serving.machine.dead.size > 0 || failed !== undefined ? AGAIN : IDLE,
+      Math.max(1, (next ?? at + IDLE) - at)
+    )
   })
 
   return (serving: Serving, source: Source) =>

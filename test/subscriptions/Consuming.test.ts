@@ -203,9 +203,9 @@ describe("Consuming", () => {
       serving.claimed({ id: "s", epoch: 1, share: 0, token: 1n, cursors }, new Map())
       const [behind, ahead] = [...serving.machine.cursors]
       const fetching = new Fetching(yield* Effect.provide(TopicLog, log.layer))
-      assert.isTrue(yield* fetching.fetch(serving, new Map([[ahead!, 10]]), () => true))
+      assert.isTrue((yield* fetching.fetch(serving, new Map([[ahead!, 10]]), () => true)).some)
       assert.deepStrictEqual([behind!.scan, ahead!.scan], [5, 20])
-      assert.isTrue(yield* fetching.fetch(serving, new Map([[behind!, 5]]), () => true))
+      assert.isTrue((yield* fetching.fetch(serving, new Map([[behind!, 5]]), () => true)).some)
       const seen = [...behind!.items.keys(), ...ahead!.items.keys()].sort((a, b) => a - b)
       const wanted = (offset: number) => offset >= 10 || keyHash(many(20)[offset]![0]) < 32_768
       assert.deepStrictEqual(seen, Array.from({ length: 15 }, (_, n) => n + 5).filter(wanted))

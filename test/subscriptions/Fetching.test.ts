@@ -1,6 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import { failure } from "../../src/errors/HeraldError.ts"
 import { Fetching, readsOf } from "../../src/subscriptions/Fetching.ts"
+import { beginAt } from "../../src/subscriptions/SavedCursor.ts"
+import { HASHES } from "../../src/subscriptions/Share.ts"
 import { TopicLog } from "../../src/topics/TopicLog.ts"
 import { finish } from "../support/Finish.ts"
 import { eventsOf } from "../support/TestLog.ts"
@@ -51,10 +55,97 @@ describe("a partition that has ended", () => {
         yield* Deferred.await(asked)
         if (heard) fetching.grown({ topic: serving.subscription.topicId, partition: 0 })
         yield* Deferred.succeed(answer, undefined)
-        assert.strictEqual(yield* Fiber.join(first), heard)
+        assert.strictEqual((yield* Fiber.join(first)).some, heard)
         yield* fetch
         assert.strictEqual(reads, heard ? 2 : 1)
       }
+    })
+  )
+})
+
+describe("a partition that can't be read", () => {
+  /** `bad`: never answers, or fails at once. */
+  const stage = Effect.fnUntraced(function* (bad: "hangs" | "fails") {
+    const sick = new Set([0])
+    const asked: Array<number> = []
+    const log = Layer.mock(TopicLog)({
+      read: ({ partition }, { epoch, offset }) =>
+        Effect.suspend(() => {
+          asked.push(partition)
+          if (sick.has(partition)) return bad === "hangs" ? Effect.never : failure("TopicLogUnavailable", "no leader")
+          const event = { is: "segment", base: offset, at: 5, codec: "none", ...eventsOf("k:v") } as const
+          return Effect.succeed({ epoch, pieces: [event], next: offset + 1 })
+        })
+    })
+    const fetching = new Fetching(Context.get(yield* Layer.build(log), TopicLog))
+    const host = new Host("shared", { maxInFlight: 1_000 })
+    const { serving } = host
+    const { id, epoch } = serving.subscription
+    const cursors = [0, 1, 2].map((partition) => ({
+      ...{ slice: { partition, from: 0, to: HASHES }, saved: beginAt(1, 0) }
+    }))
+    serving.claimed({ id, epoch, share: 0, token: 1n, cursors }, new Map([0, 1, 2].map((its) => [its, 9])))
+    const look = () => {
+      const wants = new Map([...serving.machine.cursors].map((cursor) => [cursor, cursor.scan]))
+      return fetching.fetch(serving, wants, () => true)
+    }
+    const read = (): ReadonlyArray<number> => [...serving.machine.cursors].map((cursor) => cursor.scan)
+    return { host, sick, asked, fetching, serving, look, read }
+  })
+
+  for (const bad of ["hangs", "fails"] as const)
+    it.effect(`FJ5 that ${bad} holds up no other, and is tried again a while later, or when its log has more`, () =>
+      Effect.gen(function* () {
+        const { sick, asked, fetching, serving, look, read } = yield* stage(bad)
+        const first = yield* Effect.forkChild(look(), { startImmediately: true })
+        yield* TestClock.adjust(bad === "hangs" ? "5 seconds" : 0)
+        const { some, failed } = yield* Fiber.join(first)
+        assert.deepStrictEqual([some, failed?.name], [true, bad === "hangs" ? "Timeout" : "TopicLogUnavailable"])
+        assert.deepStrictEqual(read(), [0, 1, 1])
+        for (let n = 2; n < 5; n++) {
+          assert.isDefined((yield* look()).failed)
+          assert.deepStrictEqual(read(), [0, n, n])
+        }
+        assert.lengthOf(
+          asked.filter((partition) => partition === 0),
+          1
+        )
+        sick.clear()
+        yield* TestClock.adjust(bad === "hangs" ? "10 seconds" : "400 millis")
+        assert.isUndefined((yield* look()).failed)
+        assert.deepStrictEqual(read(), [1, 5, 5])
+        sick.add(0)
+        const again = yield* Effect.forkChild(look(), { startImmediately: true })
+        yield* TestClock.adjust(bad === "hangs" ? "5 seconds" : 0)
+        yield* Fiber.join(again)
+        sick.clear()
+        fetching.grown({ topic: serving.subscription.topicId, partition: 0 })
+        assert.isUndefined((yield* look()).failed)
+        assert.strictEqual(read()[0], 2)
+      })
+    )
+
+  it.effect("FJ5 nor do its dead letters hold up those of others", () =>
+    Effect.gen(function* () {
+      const { host, sick, fetching, serving, look } = yield* stage("fails")
+      sick.clear()
+      host.join("a")
+      yield* look()
+      serving.poll(host.now)
+      host.keep()
+      for (const { session, token, events } of serving.poll(host.now).deliveries)
+        for (const { offset } of events)
+          serving.answer(session, [{ kind: "reject", token, first: offset, last: offset }], undefined, host.now)
+      serving.poll(host.now)
+      const { dead } = serving.machine
+      assert.lengthOf([...dead], 3)
+      sick.add([...dead][0]![1].slice.partition)
+      assert.isFalse(yield* fetching.bury(serving))
+      assert.lengthOf([...dead], 1)
+      sick.clear()
+      yield* TestClock.adjust("400 millis")
+      yield* fetching.bury(serving)
+      assert.isEmpty([...dead])
     })
   )
 })
