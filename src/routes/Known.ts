@@ -61,7 +61,7 @@ export const makeKnown = Effect.gen(function* () {
     in: (log: LogKind): ReadonlyArray<number> => byLog.get(log) ?? NONE,
     /** True: rules or topics are others than before. */
     refresh: Effect.gen(function* () {
-      const now = clock.currentTimeMillisUnsafe()
+      const now = Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
       const newest = yield* store.revision
       const others = newest !== revision
       if (!others && (active.length === 0 || now - at < TOPICS_FRESH)) return false

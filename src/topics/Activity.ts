@@ -148,7 +148,7 @@ export class Activity extends Context.Service<
     Effect.gen(function* () {
       const clock = yield* Clock.Clock
       const context = yield* Effect.context<never>()
-      const pressure = new Pressure(() => clock.currentTimeMillisUnsafe())
+      const pressure = new Pressure(() => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n))
       let filtered = NO_FIGURES
       const tellFiltered = () => {
         const { looked, missingField: _, ...outcomes } = filtered

@@ -1,7 +1,8 @@
 /**
  * Remembers topics by name, so that a batch or a read costs no question to the store.
  *
- *   TZ1  What is remembered is as of at most a second ago; while the store is away, what was known goes on counting.
+ *   TZ1  What is remembered is as of at most a second ago, by a clock that does not jump; while the store is away, what was known goes on counting.
+ *   TZ4  What was asked for before this node changed a topic counts for nothing after that, and no version of this node's replaces a newer one.
  *   TZ3  That a topic is not there is one error at whatever door: `NoSuchTopic`.
  *   TZ2  What is remembered is bounded in entries and in the characters of schemas; a name that is none is looked up once a second at most.
  */
@@ -42,11 +43,15 @@ export class KnownTopics extends Context.Service<
       const known = new Weighed<Known>(({ topic }) => 512 + (topic.schema?.length ?? 0))
       const unknown = new Map<string, number>()
       /** Reads that were begun and are shared by all who ask meanwhile. */
-      const asked = new Map<string, Promise<Topic | HeraldError | undefined>>()
+      const asked = new Map<
+        string,
+        Promise<{ readonly at: number; readonly answer: Topic | HeraldError | undefined }>
+      >()
       const run = Effect.runPromiseWith(yield* Effect.context<never>())
+      const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
 
-      const remember = (name: string, topic: Topic | undefined): void => {
-        const at = clock.currentTimeMillisUnsafe()
+      /** `at`: as of when. */
+      const remember = (name: string, topic: Topic | undefined, at: number): void => {
         if (topic === undefined) {
           known.delete(name)
           if (unknown.size >= UNKNOWN) unknown.clear()
@@ -58,10 +63,20 @@ export class KnownTopics extends Context.Service<
         known.trim(CHARACTERS, ENTRIES)
       }
 
+      const changed = (name: string, topic: Topic | undefined): void => {
+        const its = known.get(name)?.topic
+        if (topic === undefined || its?.id !== topic.id || its.version <= topic.version) remember(name, topic, now()) // TZ4
+      }
+
       const read = (name: string) => {
         let its = asked.get(name)
         if (its === undefined) {
-          its = run(Effect.match(store.get(name), { onFailure: (error) => error, onSuccess: (topic) => topic }))
+          const at = now()
+          const answered = Effect.match(store.get(name), {
+            onFailure: (error) => ({ at, answer: error }),
+            onSuccess: (topic) => ({ at, answer: topic })
+          })
+          its = run(answered)
           asked.set(name, its)
           void its.finally(() => asked.delete(name))
         }
@@ -69,18 +84,20 @@ export class KnownTopics extends Context.Service<
       }
 
       const find = Effect.fnUntraced(function* (name: string) {
-        const now = clock.currentTimeMillisUnsafe()
         const its = known.get(name)
-        if (its !== undefined && now - its.at < FRESH) return its.topic
+        if (its !== undefined && now() - its.at < FRESH) return its.topic
         const since = unknown.get(name)
-        if (since !== undefined && now - since < FRESH) return yield* noSuchTopic(name)
-        const found = yield* read(name)
-        if (found !== undefined && "code" in found) return its === undefined ? yield* found : its.topic // TZ1
-        remember(name, found)
-        return found ?? (yield* noSuchTopic(name))
+        if (since !== undefined && now() - since < FRESH) return yield* noSuchTopic(name)
+        const { at, answer } = yield* read(name)
+        if (answer !== undefined && "code" in answer) return its === undefined ? yield* answer : its.topic // TZ1
+        const newer = known.get(name)
+        if (newer !== undefined && newer.at >= at) return newer.topic // TZ4
+        if ((unknown.get(name) ?? Number.NEGATIVE_INFINITY) >= at) return yield* noSuchTopic(name)
+        remember(name, answer, at)
+        return answer ?? (yield* noSuchTopic(name))
       })
 
-      return KnownTopics.of({ find, changed: remember })
+      return KnownTopics.of({ find, changed })
     })
   )
 }

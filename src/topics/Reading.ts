@@ -101,6 +101,7 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
   const logs = yield* Logs
   const activity = yield* Activity
   const clock = yield* Clock.Clock
+  const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
   const places = new Places([waitingReads, Math.max(1, Math.floor(waitingReads / 4))])
   const looks = new Places(LOOKING)
   const bites = makeTurns(...BITES)
@@ -212,14 +213,14 @@ const make = Effect.fnUntraced(function* ({ waitingReads }: ReadingOptions) {
       const matches = filter === "" ? undefined : yield* compiled(filter, topic)
       const looking = matches && { matches, left: LOOKED }
       let next = yield* beginnings(topic, from, asking.partition)
-      const until = clock.currentTimeMillisUnsafe() + Math.min(LONGEST_WAIT, asking.wait)
+      const until = now() + Math.min(LONGEST_WAIT, asking.wait)
       const found = emptyPage()
       while (true) {
         const { events, gaps } = found
         const taken = yield* bite(topic, next, found, { limit, most: PAGE, looking }, identity.name)
         next = taken.next
         const { live, full } = taken
-        const left = until - clock.currentTimeMillisUnsafe()
+        const left = until - now()
         const some = events.length > 0 || gaps.length > 0
         const more = looking !== undefined && !full && events.length < limit
         if (live ? some || left <= 0 : !more) {

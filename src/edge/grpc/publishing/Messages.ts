@@ -35,7 +35,7 @@ export class Messages {
 
   /** Milliseconds for which the client's next message is awaited; 0 while none is. */
   get silentFor(): number {
-    return this.#asked === undefined ? 0 : this.#clock.currentTimeMillisUnsafe() - this.#asked
+    return this.#asked === undefined ? 0 : this.#now() - this.#asked
   }
 
   /** What has not been taken yet is left, for this reason. */
@@ -43,6 +43,10 @@ export class Messages {
     this.#stopped ??= reason
     this.#wake?.()
     this.whenStopped?.()
+  }
+
+  #now(): number {
+    return Number(this.#clock.monotonicTimeNanosUnsafe() / 1_000_000n)
   }
 
   readonly next: Effect.Effect<Heard> = Effect.callback((resume) => {
@@ -57,7 +61,7 @@ export class Messages {
     }
     if (look()) return
     this.#wake = look
-    this.#asked = this.#clock.currentTimeMillisUnsafe()
+    this.#asked = this.#now()
     this.#call.read()
   })
 }

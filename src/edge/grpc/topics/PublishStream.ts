@@ -64,6 +64,7 @@ export const makePublishStream = Effect.gen(function* () {
   const watching = yield* makeWatching
   const publishing = yield* Publishing
   const clock = yield* Clock.Clock
+  const monotonic = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const places = new Places(STREAMS)
   const streams = new Set<Open>()
@@ -165,7 +166,7 @@ export const makePublishStream = Effect.gen(function* () {
           call.send(Buffer.from(PublishStreamResponse.encode(response).finish())),
         drained: (then: () => void) => call.whenClear(then)
       }
-      const answers = new Ordered(way, { window: WINDOW, bytes: CREDIT }, () => clock.currentTimeMillisUnsafe())
+      const answers = new Ordered(way, { window: WINDOW, bytes: CREDIT }, monotonic)
       const open: Open = { identity, messages, answers, over: Deferred.makeUnsafe() }
       streams.add(open)
       if (leaving !== undefined) messages.stop(leaving)
