@@ -109,7 +109,7 @@ describe("Routing", () => {
       })
       const below = Layer.provideMerge(logs({}, seen, log), Memory.layer)
       const given = Layer.provideMerge(
-        Layer.provideMerge(RoutingRules.layer, Layer.mergeAll(KnownTopics.layer, TopicUsers.layer, workers())),
+        Layer.provideMerge(RoutingRules.layer, Layer.mergeAll(KnownTopics.layer, TopicUsers.layer, workers(), access)),
         below
       )
       return Effect.gen(function* () {

@@ -25,12 +25,12 @@ export interface Known {
   history: History
   /** Behind its newest event, as far as this node knows. */
   end: number
-  /** The end that the newest mark is of, and when it was made, in milliseconds since 1970. */
+  /** The end that the newest mark is of, and when it was made, in milliseconds of a clock that does not jump. */
   markedAt: number
   markedWhen: number
   /** Bytes of an event, about; 0: not known. */
   mean: number
-  /** When it was last used, milliseconds since 1970. */
+  /** When it was last used, milliseconds of the same clock. */
   used: number
 }
 

@@ -61,7 +61,8 @@ export const layer = (options: KafkaOptions) =>
       )
       const run = randomUUID()
       let identities = 0
-      const partitions = new Partitions({ brokers: reads, state, now: () => clock.currentTimeMillisUnsafe() })
+      const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+      const partitions = new Partitions({ brokers: reads, state, now })
       const lanes = new Map<string, Lane>()
       const listeners = new Set<(partition: PartitionId | undefined) => void>()
       let [waiting, bytes] = [0, 0]

@@ -28,7 +28,7 @@ const begun = Buffer.from("retry: 1000\n\n")
 const [HEAD, BRACE] = [Buffer.from("event: "), Buffer.from("\ndata: {")]
 
 /** What waits for a client, and what its stream takes of it. */
-class Waiting implements Sink {
+export class Waiting implements Sink {
   readonly #topic: string
   readonly #as: Shown
   readonly #frames: TopicFrames["Service"]
@@ -60,16 +60,24 @@ class Waiting implements Sink {
     this.#add(Buffer.from(`event: end\ndata: ${problemText(error)}\n\n`))
   }
 
-  /** What waits, when something does; undefined: it has ended. */
-  readonly next: Effect.Effect<Uint8Array | undefined> = Effect.callback((resume) => {
+  /** Until there is something to be taken. Who waits no more takes nothing of it. YV1 */
+  readonly #some: Effect.Effect<void> = Effect.callback((resume) => {
     const look = () => {
       if (this.#pieces.length === 0 && !this.#ended) return
       this.#wake = undefined
-      resume(Effect.succeed(this.#taken()))
+      resume(Effect.void)
     }
     this.#wake = look
     look()
+    return Effect.sync(() => {
+      if (this.#wake === look) this.#wake = undefined
+    })
   })
+
+  /** What waits, when something does; after a while a comment where nothing does. Undefined: it has ended. YV3 */
+  readonly next: Effect.Effect<Uint8Array | undefined> = Effect.map(Effect.timeoutOption(this.#some, ALIVE), () =>
+    this.#pieces.length > 0 || this.#ended ? this.#taken() : alive
+  )
 
   #taken(): Uint8Array | undefined {
     if (this.#pieces.length === 0) return undefined
@@ -116,8 +124,7 @@ export const makeEvents = Effect.gen(function* () {
       return HttpServerResponse.empty({ status: 200, headers: { ...headers, "content-type": options.contentType } })
     const waiting = new Waiting(wish.topic, as, frames)
     yield* Effect.acquireRelease(fanout.open(wish, waiting), (close) => Effect.sync(close))
-    const next = Effect.timeoutOrElse(waiting.next, { duration: ALIVE, orElse: () => Effect.succeed(alive) })
-    const pieces = Stream.fromEffectRepeat(next).pipe(Stream.takeWhile((piece) => piece !== undefined))
+    const pieces = Stream.fromEffectRepeat(waiting.next).pipe(Stream.takeWhile((piece) => piece !== undefined))
     return HttpServerResponse.stream(pieces as Stream.Stream<Uint8Array>, options)
   })
 })
