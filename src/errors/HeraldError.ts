@@ -20,15 +20,23 @@ export class HeraldError extends Schema.TaggedError<HeraldError>()("HeraldError"
   get refused(): boolean {
     return this.row.http < 500
   }
-  /** Nobody refused it: whoever should have answered was away or late, and may be asked the same again. */
+  /** Nobody refused it: the database, or whoever else should have answered, was away or late, and may be asked the same again. */
   get unanswered(): boolean {
     return this.row === catalogue.DatabaseUnavailable || this.row === catalogue.Timeout
+  }
+  /** A store or a log is away, late, or takes nothing of anybody for now: what was asked of it is kept, and asked again. */
+  get away(): boolean {
+    return AWAY.has(this.name as ErrorName)
   }
   /** The answer was lost: what was asked for may have been done, or may not. */
   get unknown(): boolean {
     return this.row === catalogue.OutcomeUnknown
   }
 }
+
+const AWAY: ReadonlySet<ErrorName> = new Set([
+  ...(["DatabaseUnavailable", "DatabaseReadOnly", "Timeout", "TopicLogUnavailable", "TopicLogBusy"] as const)
+])
 
 /** `yield* failure("NotFound", "no key a.b in production")` */
 export const failure = (

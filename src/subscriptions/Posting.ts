@@ -8,6 +8,7 @@
  *   QI4  Those of a topic that is gone or disabled wait, and hold back no other topic. One that the topic refuses, by its schema or as its log has no
  *        place for it, is set aside with why, and holds back none (QI5). They are compressed as the topic says; more headers and bytes than a
  *        publisher may send are taken, as they are Herald's.
+ *   QI7  Of a kind of log that is away a few topics are tried in a turn: those of other kinds are not late for it. What failed comes last in the next turn.
  */
 import { Effect, Layer, Metric } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
@@ -20,7 +21,7 @@ import { Logs } from "../topics/Logs.ts"
 import { frameOf, isOwnHeader, type Message, messageOf, partitionOf } from "../topics/Message.ts"
 import { messageIdText } from "../topics/MessageId.ts"
 import { systemProducer } from "../topics/Owned.ts"
-import type { Topic } from "../topics/Topic.ts"
+import type { LogKind, Topic } from "../topics/Topic.ts"
 import type { Log } from "../topics/TopicLog.ts"
 import { TopicStore } from "../topics/TopicStore.ts"
 import { type Bundle, firstBundle, LetterBox, type WaitingLetter } from "./LetterBox.ts"
@@ -30,6 +31,10 @@ const PAUSE = "2 seconds"
 const LETTERS = 100
 const BYTES = 1_048_576
 const BUNDLES = 100
+/** Topics of a kind of log that may fail in a turn before the others of that kind wait for the next. */
+const FAILURES = 3
+/** Bundles that are remembered as having failed. */
+const MOST_FAILED = 10_000
 /** Characters of why one is set aside. */
 const WHY = 1_000
 
@@ -63,6 +68,8 @@ const numberedOf = (letters: ReadonlyArray<WaitingLetter>, topic: Topic, newest:
     return { letter, numbered: { target: topic.id, partition, sequence } }
   })
 
+const idOf = ({ subscriptionId, topic }: Bundle): string => `${subscriptionId}/${topic}`
+
 type Those = ReturnType<typeof numberedOf>
 
 interface Target {
@@ -71,6 +78,13 @@ interface Target {
   readonly bundle: Bundle
   readonly topic: Topic
   readonly log: Log
+}
+
+/** What one turn met. QI7 */
+interface Turn {
+  readonly failures: Map<LogKind, number>
+  /** Bundles. */
+  readonly failing: Set<string>
 }
 
 /** The log takes it neither now nor later. */
@@ -164,13 +178,29 @@ const make = Effect.fnUntraced(function* ({ run }: { readonly run: string }) {
     return "more"
   })
 
+  /** Those that failed when they were tried last. QI7 */
+  let failed: ReadonlySet<string> = new Set()
+
   /** False: they wait. */
-  const post = Effect.fnUntraced(function* (lease: Lease, bundle: Bundle) {
+  const post = Effect.fnUntraced(function* (lease: Lease, bundle: Bundle, { failures, failing }: Turn) {
     const topic = yield* topics.get(bundle.topic)
     const log = topic === undefined || topic.log === "ephemeral" ? undefined : logs.of(topic.log)
     if (topic === undefined || log === undefined || !topic.enabled) return false
+    const id = idOf(bundle)
+    const fail = () => failing.size < MOST_FAILED && failing.add(id)
+    const before = failures.get(topic.log) ?? 0
+    if (before >= FAILURES) {
+      if (failed.has(id)) fail()
+      return false
+    }
     for (;;) {
-      const stepped = yield* step(lease, bundle, topic, log)
+      const stepped = yield* Effect.tapError(step(lease, bundle, topic, log), ({ away }) =>
+        Effect.sync(() => {
+          if (!away) return
+          failures.set(topic.log, before + 1)
+          fail()
+        })
+      )
       if (stepped !== "more") return stepped === "done"
       yield* Effect.yieldNow
     }
@@ -178,18 +208,25 @@ const make = Effect.fnUntraced(function* ({ run }: { readonly run: string }) {
 
   const turn = Effect.fnUntraced(function* (lease: Lease) {
     let stuck = 0
+    const its: Turn = { failures: new Map(), failing: new Set() }
+    const last: Array<Bundle> = []
+    const one = Effect.fnUntraced(function* (bundle: Bundle) {
+      const { topicName: topic, subscriptionName: subscription } = bundle
+      const went = yield* Effect.catch(post(lease, bundle, its), (error: HeraldError) =>
+        Effect.as(Effect.logDebug("dead letters wait", { topic, subscription, ...saidOf(error) }), false)
+      ) // QI4
+      if (!went) stuck++
+    })
     for (let after = firstBundle; ; ) {
       const bundles: ReadonlyArray<Bundle> = yield* box.bundles(after, BUNDLES)
-      for (const bundle of bundles) {
-        const { topicName: topic, subscriptionName: subscription } = bundle
-        const went = yield* Effect.catch(post(lease, bundle), (error: HeraldError) =>
-          Effect.as(Effect.logDebug("dead letters wait", { topic, subscription, ...saidOf(error) }), false)
-        ) // QI4
-        if (!went) stuck++
-      }
+      for (const bundle of bundles)
+        if (failed.has(idOf(bundle))) last.push(bundle)
+        else yield* one(bundle)
       if (bundles.length < BUNDLES) break
       after = bundles.at(-1)!
     }
+    for (const bundle of last) yield* one(bundle)
+    failed = its.failing
     yield* Metric.update(stuckGauge, stuck)
   })
 

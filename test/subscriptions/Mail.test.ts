@@ -1,8 +1,10 @@
 /** Dead letters whose topic, log, store or neighbours are not as one would like. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { TestClock } from "effect/testing"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { messagesOf } from "../../src/topics/Frames.ts"
+import { definition } from "../support/Topics.ts"
 import { mailed, messageAt, numbersOf, turn } from "./Mail.ts"
 
 const many = (count: number, from = 0) => Array.from({ length: count }, (_, n) => messageAt(from + n))
@@ -52,6 +54,40 @@ describe("dead letters on their way", () => {
       assert.isEmpty(left)
       assert.lengthOf(yield* mail.postedIn(again.id), 200)
     })
+  )
+
+  it.effect(
+    "QI7 of a log that is away a few topics are tried in a turn, and those that failed come last in the next",
+    () =>
+      Effect.gen(function* () {
+        const sick = new Set<number>()
+        let tried = 0
+        const mail = yield* mailed(
+          {},
+          {
+            log: (log) => ({
+              append: (batch) =>
+                Effect.suspend(() => {
+                  if (!sick.has(batch.topic)) return log.append(batch)
+                  tried++
+                  return failure("TopicLogUnavailable", "no leader")
+                })
+            })
+          }
+        )
+        const others = yield* Effect.forEach(Array.from({ length: 12 }), () => mail.topics.create(definition(), "ann"))
+        others.sort(({ name: a }, { name: b }) => (a < b ? -1 : 1))
+        for (const { id } of others.slice(0, 8)) sick.add(id)
+        for (const [n, { name }] of others.entries()) yield* mail.bury([messageAt(n)], undefined, name)
+        yield* TestClock.adjust("2 seconds")
+        assert.isAbove(tried, 0)
+        assert.isAtMost(tried, 6)
+        for (let n = 0; n < 4; n++) yield* turn
+        for (const { id } of others.slice(8)) assert.lengthOf(yield* mail.postedIn(id), 1)
+        sick.clear()
+        for (let n = 0; n < 2; n++) yield* turn
+        for (const { id } of others) assert.lengthOf(yield* mail.postedIn(id), 1)
+      })
   )
 
   it.effect("QI1 who lost the lease appends nothing", () =>

@@ -50,14 +50,12 @@ export const mailed = Effect.fnUntraced(function* (change: Partial<Definition> =
   let offsets = 0
 
   /** `ids`: the first id that they are given, as where a store gives ids before it commits. */
-  const bury = (messages: ReadonlyArray<Message>, ids?: number) =>
+  const bury = (messages: ReadonlyArray<Message>, ids?: number, topic = dead.name) =>
     Effect.suspend(() => {
       const tables = state.tables(SubscriptionTables)
       const newest = tables.letterIds
       if (ids !== undefined) tables.letterIds = ids - 1
-      const letters = messages.map((message) =>
-        letter({ offset: offsets++, event: bytesOf(message), topic: dead.name })
-      )
+      const letters = messages.map((message) => letter({ offset: offsets++, event: bytesOf(message), topic }))
       return Effect.ensuring(
         cursors.flush([flush(claimed!, { version: ++version, letters })]),
         Effect.sync(() => {
