@@ -241,7 +241,9 @@ const make = Effect.fnUntraced(function* ({ run, matching = matchingOf }: Consum
             for (const session of [...serving.seats.keys()]) serving.leave(session, now(), false)
             serving.absent.late(now(), true)
           }
-          return writing.giveUp([...servings.values()].map((serving) => [serving, [...serving.held.keys()]]))
+          const all = [...servings.values()].map((serving) => [serving, [...serving.held.keys()]] as const)
+          const said = Effect.logWarning("shares of subscriptions were not given up: something of them is locked")
+          return Effect.flatMap(writing.giveUp(all), ({ isLocked }) => (isLocked ? said : Effect.void))
         })
       ),
       lastWords("the lease of its shares was not ended", store.attend(run, [], 1)) // whatever became of those

@@ -40,11 +40,18 @@ const REASON = 1_000
 const NOTHING: Matches = () => false
 
 export const makeLooking = ({ definitions, schemas, now, writing, changed, news }: LookingOptions) => {
+  /** Milliseconds: when those of which something was locked are to be given up again. */
+  const later = new WeakMap<Serving, number>()
+
+  /** True: some of them stay, for now. */
   const giveUpLeaving = Effect.fnUntraced(function* (serving: Serving) {
     const gone = [...serving.leaving].flatMap(([share, by]) => (serving.isIdle(share) || by <= now() ? [share] : []))
-    if (gone.length === 0) return
-    yield* writing.giveUp([[serving, gone]])
-    news()
+    if (gone.length === 0) return false
+    if ((later.get(serving) ?? 0) > now()) return true
+    const { isLocked } = yield* writing.giveUp([[serving, gone]])
+    if (isLocked) later.set(serving, now() + AGAIN)
+    else news()
+    return isLocked
   })
 
   const told = (serving: Serving) =>
@@ -80,7 +87,7 @@ export const makeLooking = ({ definitions, schemas, now, writing, changed, news 
     const { wants, deliveries, more, wake: next } = serving.poll(at, isFit && at < serving.holds)
     for (const seat of [...serving.seats.values()]) if (seat.isEnded) serving.leave(seat.session, at, true)
     note(serving)
-    yield* giveUpLeaving(serving) // Before anything that a log may hold up: another node may have a log that answers.
+    const isLocked = yield* giveUpLeaving(serving) // Before anything that a log may hold up: another node may have a log that answers.
     const isOver = yield* stopped(serving, source)
     yield* told(serving)
     const graves = yield* fetching.bury(serving)
@@ -88,7 +95,7 @@ export const makeLooking = ({ definitions, schemas, now, writing, changed, news 
     note(serving)
     if (some || graves || more || deliveries.length > 0 || isOver || matches !== source.matches) return 0
     return Math.min(
-      serving.machine.dead.size > 0 || failed !== undefined ? AGAIN : IDLE,
+      isLocked || serving.machine.dead.size > 0 || failed !== undefined ? AGAIN : IDLE,
       Math.max(1, (next ?? at + IDLE) - at)
     )
   })
@@ -97,7 +104,9 @@ export const makeLooking = ({ definitions, schemas, now, writing, changed, news 
     always(
       "a subscription met a defect",
       look(serving, source).pipe(
-        Effect.catch((error) => Effect.as(Effect.logDebug("a subscription waits for the store", saidOf(error)), AGAIN)), // SO3
+        Effect.catch((error) =>
+          Effect.as(Effect.logDebug("a subscription waits for its log or the store", saidOf(error)), AGAIN)
+        ), // SO3
         Effect.flatMap((millis) =>
           millis === 0 ? Effect.yieldNow : Effect.raceFirst(Effect.sleep(millis), Queue.take(source.woken))
         )

@@ -8,7 +8,7 @@
  *   WO4  What is written as given up is given up: it stays with nobody here, and where that is not sure nothing of it goes out before it is written anew.
  */
 import { Cause, Effect, Exit, Semaphore } from "effect"
-import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import type { HeraldError } from "../errors/HeraldError.ts"
 import { Unkeepable } from "../errors/Unkeepable.ts"
 import { saidOf } from "../telemetry/Every.ts"
 import type { CursorStore, Flush, Flushed } from "./CursorStore.ts"
@@ -42,9 +42,6 @@ const sizeOf = ({ saved, letters }: Flush): number =>
   letters.reduce((sum, { event, cause }) => sum + 512 + cause.length + 1.4 * event.length, 0)
 
 const bytesOf = ([, { flushes }]: Part): number => flushes.reduce((sum, flush) => sum + sizeOf(flush), 0)
-
-/** The store is away, or refuses everything for now. */
-const isAway = ({ name }: HeraldError): boolean => ["DatabaseUnavailable", "DatabaseReadOnly", "Timeout"].includes(name)
 
 /** What the store failed with; undefined: no store could take it, as it is a defect of ours or what was to be written is wrong. WO3 */
 const errorOf = (cause: Cause.Cause<HeraldError | Unkeepable>): HeraldError | undefined => {
@@ -116,7 +113,7 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, now, wake 
       }
       const error = errorOf(exit.cause)
       if (Cause.hasInterrupts(exit.cause)) return yield* Effect.interrupt
-      if (error !== undefined && isAway(error)) return yield* error
+      if (error?.away === true) return yield* error
       if (those.length === 1) failed.push([those[0]![0], exit.cause])
       return false
     })
@@ -211,12 +208,12 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, now, wake 
     return { gone: gone.map(({ id, share, token }) => ({ id, share, token })), isLocked: locked.length > 0 }
   })
 
-  /** Gives these shares of each up; clean, where nothing of them is under way. WO4, WO5 */
+  /** Gives these shares of each up; clean, where nothing of them is under way. `isLocked`: some of them stay, for now. WO4, WO5 */
   const giveUp = (those: ReadonlyArray<readonly [Serving, ReadonlyArray<number>]>) =>
     Effect.gen(function* () {
       const { gone, isLocked } = yield* writing.withPermits(1)(lastWrite(those))
       yield* give(gone)
-      if (isLocked) return yield* failure("Timeout", "what of a subscription is to be given up is locked")
+      return { isLocked }
     })
 
   return { dirty, flush, giveUp }
