@@ -73,7 +73,7 @@ const firstOf = (dead: ReadonlyMap<Item<Body>, Cursor<Body>>, without: ReadonlyS
   return undefined
 }
 
-export interface Found {
+export interface Fetched {
   /** There was something. */
   readonly some: boolean
   /** Why something was not read. FJ5 */
@@ -144,7 +144,7 @@ export class Fetching {
     serving: Serving,
     wants: ReadonlyMap<Cursor<Body>, number>,
     matches: Matches
-  ): Effect.Effect<Found> => {
+  ): Effect.Effect<Fetched> => {
     const topic = serving.subscription.topicId
     const first = new Map<number, readonly [number, Cursor<Body>]>()
     for (const [cursor, from] of wants) {

@@ -1,5 +1,6 @@
 /**
- * Port: the log of topics, in partitions. Everything fails `DatabaseUnavailable`, `DatabaseReadOnly` or `Timeout`.
+ * Port: the log of topics, in partitions. Everything fails as its system does: in PostgreSQL `DatabaseUnavailable`, `DatabaseReadOnly` or `Timeout`; in
+ * Kafka `TopicLogUnavailable`, `TopicLogBusy`, `TopicLogRefused` or `KafkaTopicExists`, and for what Herald notes of it as PostgreSQL.
  *
  *   TL1  What is answered as placed is as durable as the log is, and is read by everybody at that place as long as it is kept.
  *   TL2  What is answered as refused or late never comes into the log afterwards. `OutcomeUnknown` says that an answer was lost: it is there by now, or
@@ -8,9 +9,9 @@
  *   TL4  Nobody owns a partition: any node appends to it, and one that was away for long does no harm. What is right of a producer is decided where the
  *        offsets are given.
  *   TL5  What can't be read as it was written is a gap that says so, and never left out in silence.
+ *   TL6  Events of a partition are in the order of the times at which they came, so the first at or after a time is found exactly.
  *   TL7  What can't be known of one topic is not the answer for others: who asks for several and takes the unknown is answered within seconds, for all
  *        that is known by then.
- *   TL6  Events of a partition are in the order of the times at which they came, so the first at or after a time is found exactly.
  */
 import { Context, type Effect, type Scope } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
