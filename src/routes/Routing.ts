@@ -150,8 +150,8 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
         if ((epoch !== one.epoch || offset < one.next) && !slice.resting.has(key)) slice.due.add(key)
       }
     }
-    for (const of of [slice.routed, slice.due, slice.resting])
-      for (const key of of.keys()) if (!its.has(key)) of.delete(key)
+    for (const keyed of [slice.routed, slice.due, slice.resting])
+      for (const key of keyed.keys()) if (!its.has(key)) keyed.delete(key)
     slice.behind = behind
     slice.looked = now()
     yield* measure
