@@ -2,6 +2,7 @@
  * The dependency direction of docs/architecture.md, read from the tree: pure model ← port ← service ← edge; layers → ports; main → everything.
  * A folder that is added is a room and is guarded; names here are of those few that are something else.
  */
+import { stripTypeScriptTypes } from "node:module"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "@effect/vitest"
 import { circlesOf, type Edge, edgesOf, packageOf, rolesOf, roomOf, saysPort, saysPure } from "./support/Rooms.ts"
@@ -246,6 +247,18 @@ describe("tests", () => {
 describe("files", () => {
   it("the server's process reads its arguments and settings, and is short", () => {
     assert.isAtMost(linesOf("src/main.ts"), 80)
+  })
+
+  it("are read by Node as they are: it understands less than the compiler", () => {
+    const wrong = files((file) => /^(src|layers)\/.*\.ts$/.test(file)).flatMap((file) => {
+      try {
+        stripTypeScriptTypes(tree.get(file)!)
+        return []
+      } catch (error) {
+        return [`${file}: ${(error as Error).message}`]
+      }
+    })
+    assert.deepStrictEqual(wrong, [])
   })
 
   it("stay short", () => {
