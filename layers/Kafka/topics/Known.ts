@@ -98,6 +98,7 @@ export const markThose = (of: KnownOptions): Effect.Effect<void, HeraldError> =>
       .filter(({ end, markedAt, markedWhen }) => end > markedAt && markedWhen <= due)
       .slice(0, MARKED_NOW)
     const marks: Array<PartitionId & Pick<History, "epoch" | "marks">> = []
+    const kept: Array<() => void> = []
     let failed: HeraldError | undefined
     const mark = Effect.fnUntraced(function* (known: Known) {
       const { id, topic, end, history } = known
@@ -106,10 +107,10 @@ export const markThose = (of: KnownOptions): Effect.Effect<void, HeraldError> =>
       const fits = yield* verified(brokers, state, topic, id, history, names.sure(id.topic))
       if (fits?.epoch !== history.epoch) return doubt(id)
       const one = yield* ask([id], () => markAt(brokers, topic, id.partition, end))
-      known.markedAt = end
-      if (one === undefined) return
-      known.history = { ...history, marks: marked(history.marks, one) }
-      marks.push({ ...id, epoch: history.epoch, marks: known.history.marks })
+      const right = one === undefined ? history : { ...history, marks: marked(history.marks, one) }
+      // What was not written is marked again.
+      kept.push(() => Object.assign(known, { markedAt: end, history: right }))
+      if (one !== undefined) marks.push({ ...id, epoch: history.epoch, marks: right.marks })
     })
     const told = (error: HeraldError) =>
       Effect.sync(() => {
@@ -117,5 +118,6 @@ export const markThose = (of: KnownOptions): Effect.Effect<void, HeraldError> =>
       })
     yield* Effect.forEach(grown, (known) => Effect.catch(mark(known), told), { concurrency: AT_ONCE, discard: true })
     yield* state.mark(marks)
+    for (const one of kept) one()
     if (failed !== undefined) return yield* failed
   })

@@ -236,7 +236,7 @@ export const makePublishMany = Effect.fnUntraced(function* (
           call.send(Buffer.from(PublishManyResponse.encode({ results }).finish())),
         drained: (then: () => void) => call.whenClear(then)
       }
-      const answers = new Answers(way, () => clock.currentTimeMillisUnsafe())
+      const answers = new Answers(way, () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n))
       const open: Open = { identity, messages, answers, whole: new Whole(), over: Deferred.makeUnsafe() }
       const claims = new Claims(budget, identity.name)
       streams.add(open)

@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { boundsOf } from "../../../../layers/Kafka/topics/AllBounds.ts"
 import { Brokers } from "../../../../layers/Kafka/topics/Brokers.ts"
 import { Partitions } from "../../../../layers/Kafka/topics/Partitions.ts"
-import type { HeraldError } from "../../../../src/errors/HeraldError.ts"
+import { failure, type HeraldError } from "../../../../src/errors/HeraldError.ts"
 import { LogState, type LogTopic } from "../../../../src/topics/LogState.ts"
 import { FakeKafka } from "../../../support/FakeKafka.ts"
 
@@ -20,7 +20,7 @@ const nobody = () => Effect.die("nobody asks that here")
 const setUp = (topics: ReadonlyArray<number> = TOPICS) => {
   const kafka = new FakeKafka()
   for (const topic of topics) kafka.topics.set(`t${topic}`, { id: idOf(topic), leaders: [1, 2, 3] })
-  const its = { now: 0, rows: [] as Array<number>, histories: 0, marked: [] as Array<number> }
+  const its = { now: 0, rows: [] as Array<number>, histories: 0, marked: [] as Array<number>, isAway: false }
   const state = LogState.of({
     topics: (ids) =>
       Effect.sync(() => {
@@ -32,7 +32,12 @@ const setUp = (topics: ReadonlyArray<number> = TOPICS) => {
         its.histories++
         return new Map([0, 1, 2].map((partition) => [partition, history]))
       }),
-    mark: (all) => Effect.sync(() => void its.marked.push(...all.map(({ topic }) => topic))),
+    mark: (all) =>
+      Effect.suspend(() => {
+        if (its.isAway) return failure("DatabaseUnavailable", "away")
+        its.marked.push(...all.map(({ topic }) => topic))
+        return Effect.void
+      }),
     ...{ find: nobody, hold: nobody, settle: nobody, partitionsOf: nobody, begin: nobody }
   })
   const partitions = new Partitions({
@@ -137,6 +142,22 @@ describe("a thousand topics in Kafka", () => {
         its.marked.toSorted((a, b) => a - b),
         topics.slice(3)
       )
+    })
+  )
+
+  it.effect("KH2 marks that could not be written are made again", () =>
+    Effect.gen(function* () {
+      const topics = TOPICS.slice(0, 3)
+      const { kafka, its, partitions } = setUp(topics)
+      yield* Effect.forEach(topics, (topic) => partitions.history({ topic, partition: 0 }))
+      for (const one of kafka.topics.values()) one.end = 5
+      yield* partitions.look(60_000)
+      for (const isAway of [true, false, false]) {
+        its.now += 6_000
+        its.isAway = isAway
+        assert.strictEqual((yield* Effect.exit(partitions.mark))._tag, isAway ? "Failure" : "Success")
+      }
+      assert.deepStrictEqual(its.marked, topics)
     })
   )
 })
