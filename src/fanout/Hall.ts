@@ -6,6 +6,7 @@
  */
 import { Clock, Effect, FiberMap, Latch, type Scope } from "effect"
 import { always } from "../telemetry/Every.ts"
+import type { Place } from "../topics/MessageId.ts"
 import type { Bounds } from "../topics/Piece.ts"
 import type { Topic } from "../topics/Topic.ts"
 import type { Log } from "../topics/TopicLog.ts"
@@ -33,6 +34,8 @@ export interface Hall {
   readonly tails: ReadonlyMap<number, Tail>
   /** What the log says of all of its partitions now. */
   readonly reaches: (bounds: ReadonlyArray<Bounds>) => void
+  /** As it said last, it has that place of a partition: of its epoch, and not behind what retention took. */
+  readonly has: (partition: number, place: Place) => boolean
   readonly heard: (appended: Appended) => void
   /** Bytes of a ring from now on. */
   readonly bound: (bytes: number) => void
@@ -49,14 +52,17 @@ export const makeHall = Effect.fnUntraced(function* (options: HallOptions): Effe
   const wake = () => void latch.openUnsafe()
   const broadcast = new Broadcast({ wake, ...options.broadcast(() => hall) })
   const tails = new Map<number, Tail>()
+  const ends = new Map<number, Bounds>()
   const fibers = yield* FiberMap.make<number>()
   const run = yield* FiberMap.runtime(fibers)<never>()
   let { bound } = options
 
   const follow = (bounds: ReadonlyArray<Bounds>): boolean => {
     const before = tails.size
-    for (const { partition, epoch, next } of bounds) {
+    for (const its of bounds) {
+      const { partition, epoch, next } = its
       if (tails.has(partition)) continue
+      ends.set(partition, its)
       const tail = new Tail({
         ...{ id: { topic: topic.id, partition }, log, epoch, next, bound, wake },
         follow: (ring) => broadcast.follow(ring),
@@ -77,7 +83,14 @@ export const makeHall = Effect.fnUntraced(function* (options: HallOptions): Effe
         follow(more)
         broadcast.grow(more)
       }
-      for (const { partition, epoch, next } of bounds) tails.get(partition)?.reaches(epoch, next)
+      for (const its of bounds) {
+        ends.set(its.partition, its)
+        tails.get(its.partition)?.reaches(its.epoch, its.next)
+      }
+    },
+    has: (partition, { epoch, offset }) => {
+      const its = ends.get(partition)
+      return its?.epoch === epoch && offset >= its.first
     },
     heard: (appended) => tails.get(appended.partition)?.heard(appended, millis()),
     bound: (bytes) => {

@@ -2,11 +2,12 @@
  * Reads the log for readers that are not live.
  *
  *   BX21 However many are behind, so many reads of a log are under way at once, whatever others do; topics take turns, and no topic has all of them. Who
- *        asked first of its topic is answered first. A reader has one at most. One that fails is asked for again later, and takes nobody's turn meanwhile.
+ *        asked first of its topic is answered first. A reader has one at most. One that fails is asked for again later, and takes nobody's turn meanwhile;
+ *        so is one whose answer couldn't be given: nobody waits for ever.
  *   BX32 What is read of a log is sent in batches of at most `BITE` bytes, if they are more than one event and not packed, however large what was
  *        appended at once is: clients take no message of any size.
- *   BX22 What was read of late is kept for others who come through there, and for who takes a part of it at a time, within a bound of bytes. What is being
- *        read is not read a second time meanwhile: whoever asks for it is answered with it.
+ *   BX22 What was read of late is kept for others who come through there, and for who takes a part of it at a time, within a bound of bytes, and
+ *        as long as the log has it. What is being read is not read a second time meanwhile: whoever asks for it is answered with it.
  *   BX43 While nobody else waits, what comes behind what was asked for is read ahead, up to a bite and to where the ring begins.
  */
 import { Cause, Effect, Exit, FiberSet, type Scope } from "effect"
@@ -69,11 +70,12 @@ export const makeLogReads = Effect.fnUntraced(function* (
 
   /** What is kept from there on without a hole, up to a bite; `next`: where it ends. BX22 */
   const knownFrom = (asked: Asked, { epoch, offset }: Place) => {
+    const { hall, partition } = asked
     const pieces: Array<Batch> = []
     let [next, bytes] = [offset, 0]
-    while (bytes < BITE) {
+    while (bytes < BITE && hall.has(partition, { epoch, offset: next })) {
       const piece = kept.use(idOf(asked, { epoch, offset: next }))
-      if (piece === undefined) break
+      if (piece === undefined || piece.next <= next) break
       pieces.push(piece)
       bytes += piece.bytes
       next = piece.next
@@ -81,19 +83,14 @@ export const makeLogReads = Effect.fnUntraced(function* (
     return { answer: { epoch, pieces }, next: { epoch, offset: next }, isWhole: bytes >= BITE }
   }
 
+  /** Each by where it begins, but for the one that what was asked for is in. */
   const keep = (asked: Asked, from: Place, { epoch, pieces }: Answer): void => {
-    if (epoch !== from.epoch || !pieces.every((piece) => piece.kind === "batch")) return
-    for (const [index, piece] of pieces.entries())
-      kept.set(idOf(asked, { epoch, offset: index === 0 ? from.offset : piece.first }), piece)
+    if (epoch !== from.epoch || pieces.some((piece) => piece.kind === "gap")) return
+    for (const piece of pieces)
+      if (piece.kind === "batch" && piece.next > from.offset)
+        kept.set(idOf(asked, { epoch, offset: Math.max(from.offset, piece.first) }), piece)
     kept.trim(KEPT)
   }
-
-  const give = ({ hall, reader, partition }: Asked, answer: Answer) =>
-    Effect.suspend(() =>
-      reader.stage === "reading"
-        ? lookingSlices.through(() => hall.broadcast.answer(reader, partition, answer))
-        : Effect.void
-    )
 
   /** BX21 */
   const later = ({ hall, reader }: Asked): void => {
@@ -105,24 +102,39 @@ export const makeLogReads = Effect.fnUntraced(function* (
     )
   }
 
+  const give = (asked: Asked, answer: Answer) =>
+    Effect.suspend(() => {
+      const { hall, reader, partition } = asked
+      if (reader.stage !== "reading") return Effect.void
+      return lookingSlices.through(() => hall.broadcast.answer(reader, partition, answer))
+    }).pipe(Effect.onError(() => Effect.sync(() => later(asked))))
+
   /** Reads from there, and answers those who wait for that: `first`, and whoever asks meanwhile. */
   const load = Effect.fnUntraced(function* (asked: Asked, from: Place, first: ReadonlyArray<Asked>) {
     const { hall, partition, packed } = asked
     const id = idOf(asked, from)
     const others: Array<Asked> = [...first]
     underWay.set(id, others)
-    const exit = yield* Effect.exit(
-      hall.log.read({ topic: hall.topic.id, partition }, from, { maxBytes: BITE, packed })
+    const found = yield* Effect.exit(
+      Effect.map(hall.log.read({ topic: hall.topic.id, partition }, from, { maxBytes: BITE, packed }), (read) => {
+        const answer = read && answerOf(partition, read)
+        if (answer !== undefined) keep(asked, from, answer)
+        return answer
+      })
     )
     underWay.delete(id)
-    if (Exit.isFailure(exit)) {
+    if (Exit.isFailure(found)) {
       others.forEach(later)
-      return yield* Effect.failCause(exit.cause)
+      return yield* Effect.failCause(found.cause)
     }
-    if (exit.value === undefined) return gone(hall)
-    const answer = answerOf(partition, exit.value)
-    keep(asked, from, answer)
-    for (const one of others) yield* give(one, answer)
+    const answer = found.value
+    if (answer === undefined) return gone(hall)
+    let failed: Cause.Cause<never> | undefined
+    for (const one of others) {
+      const given = yield* Effect.exit(give(one, answer))
+      if (Exit.isFailure(given)) failed ??= given.cause
+    }
+    if (failed !== undefined) return yield* Effect.failCause(failed)
   })
 
   const read = Effect.fnUntraced(function* (asked: Asked) {

@@ -1,7 +1,9 @@
 /** Readers that are not live, over a log in memory. */
 import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { assert } from "vitest"
+import { assert, vi } from "vitest"
+import { Broadcast } from "../../src/fanout/Broadcast.ts"
+import type { ReadWish } from "../../src/fanout/Fanout.ts"
 import { append, on, open, texts, until } from "./Heard.ts"
 
 describe("reads of a log for those who catch up", () => {
@@ -68,6 +70,73 @@ describe("reads of a log for those who catch up", () => {
         yield* until("a read to fail", () => heard.kinds.length > 0)
         test.failing = false
         yield* texts(heard, "a")
+      })
+    )
+  )
+
+  const at = (offset: number): Partial<ReadWish> => ({
+    start: { from: "places", places: new Map([[0, { epoch: 5, offset }]]), others: "earliest" }
+  })
+
+  it.live(
+    "BX22 who comes to the middle of what was appended at once has the rest of it, and so has who comes behind",
+    () =>
+      on(
+        Effect.fnUntraced(function* (test) {
+          const { id } = test.create("t")
+          const all = Array.from({ length: 20 }, (_, n) => `${n}`.padEnd(60_000, "x"))
+          yield* append(id, 0, ...all)
+          for (const offset of [15, 15, 7, 0, 19, 3, 15]) yield* texts(yield* open(at(offset)), ...all.slice(offset))
+        })
+      )
+  )
+
+  /** A reader from the beginning, one after the other until what the log says of itself has come to be known. */
+  const whoIsTold = (why: string) =>
+    Effect.gen(function* () {
+      for (;;) {
+        const heard = yield* open(at(0))
+        yield* until("it to be told where it is", () => heard.kinds.includes("live"))
+        if (heard.kinds.includes(why)) return heard
+        heard.close()
+      }
+    })
+
+  it.live("BX22 what the log has no more is told by no memory of it: what retention took, and another history", () =>
+    on(
+      Effect.fnUntraced(function* (test) {
+        const { id } = test.create("t")
+        yield* append(id, 0, "a", "b", "c")
+        yield* append(id, 0, "d")
+        yield* texts(yield* open(at(0)), "a", "b", "c", "d")
+        test.trim({ topic: id, partition: 0 }, 3)
+        const trimmed = yield* whoIsTold("retention")
+        assert.deepStrictEqual(trimmed.texts, ["d"])
+        test.lose({ topic: id, partition: 0 }, 3)
+        yield* append(id, 0, "e")
+        const lost = yield* whoIsTold("epoch")
+        assert.deepStrictEqual(lost.texts, ["e"])
+      })
+    )
+  )
+
+  it.live("BX21 whose answer could not be given is answered later, and so are those who wait with it", () =>
+    on(
+      Effect.fnUntraced(function* (test) {
+        const { id } = test.create("t")
+        yield* append(id, 0, "a")
+        let calls = 0
+        const { answer } = Broadcast.prototype
+        const broken = vi.spyOn(Broadcast.prototype, "answer").mockImplementation(function (this: Broadcast, ...args) {
+          if (calls++ === 0) throw new Error("a defect")
+          return answer.apply(this, args)
+        })
+        const all = yield* Effect.all(
+          Array.from({ length: 3 }, () => open(at(0))),
+          { concurrency: "unbounded" }
+        )
+        for (const heard of all) yield* texts(heard, "a")
+        broken.mockRestore()
       })
     )
   )
