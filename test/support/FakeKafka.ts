@@ -31,6 +31,8 @@ export class FakeKafka {
   readonly asked = new Map<string, Array<ReadonlyArray<string>>>()
   /** What a connection says instead of an answer. */
   broken: Error | undefined
+  /** The same, by what is asked. */
+  brokenFor = new Map<string, Error>()
   /** Requests wait for this. */
   gate: Promise<void> | undefined
 
@@ -47,7 +49,8 @@ export class FakeKafka {
         const [names, answer] = this.#answer(request.apiName, new Reader(buffer))
         this.asked.set(request.apiName, [...(this.asked.get(request.apiName) ?? []), names])
         await this.gate
-        if (this.broken !== undefined) throw this.broken
+        const broken = this.broken ?? this.brokenFor.get(request.apiName)
+        if (broken !== undefined) throw broken
         return await response.parse((await response.decode(answer)) as never)
       }
     }

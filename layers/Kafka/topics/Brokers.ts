@@ -211,8 +211,8 @@ export class Brokers {
       const led = partitions.filter((partition) => leaders.has(partition))
       const by = Map.groupBy(led, (partition) => leaders.get(partition)!)
       const all = await Promise.all(
-        [...by].map(([leader, its]) => {
-          const at = brokers.get(leader)
+        [...by].map(async ([leader, its]) => {
+          const at = brokers.get(leader) // what is thrown is one rejection among the others: KQ6
           if (at === undefined) throw new OwnWords(`a partition of ${topic} has no leader now`)
           return this.#endsAt(at, committed).ask({ ...sought, partitions: its }, left)
         })

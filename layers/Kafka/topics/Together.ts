@@ -3,6 +3,7 @@
  *
  *   KQ4  Who asks goes with all who ask at that time, and while `AT_ONCE` requests are under way, with all who ask meanwhile: so a thousand topics cost a
  *        few requests, however they are asked for. Each question has its own answer, error and deadline. What waits is bounded, and a request is, too.
+ *   KQ6  A question that fails when nobody waits for its answer any more is nothing: a promise that nobody has would end the process.
  */
 import { tooLate } from "./InTime.ts"
 import { OwnWords } from "./Words.ts"
@@ -42,6 +43,7 @@ class Waiting<Q, A> {
       this.resolve = resolve
       this.reject = reject
     })
+    this.promise.catch(() => {}) // KQ6
   }
 }
 
