@@ -142,7 +142,7 @@ export const makeStepping = Effect.fnUntraced(function* ({ eventBytes }: { reado
       appended: [...into.values()].flatMap(segmentsOf)
     })
     if (stepped === "unavailable") {
-      for (const { target } of kept) known.changed(target.name, undefined)
+      for (const { target } of kept) known.doubted(target.name)
       return "waits"
     }
     if (stepped !== "done") return "anew"

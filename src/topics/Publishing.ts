@@ -231,7 +231,7 @@ const make = Effect.fnUntraced(function* (options: PublishingOptions) {
     const { gone, ...done } = yield* wish.turn === undefined
       ? append(topic, parts, producing)
       : inTurn(wish.turn, append(topic, parts, producing))
-    if (gone) known.changed(topic.name, undefined)
+    if (gone) known.doubted(topic.name) // by now another one may have this name
     yield* counted(topic, done)
     return done.placed.length === 0 ? yield* worst(done.failed) : { topic, ...done }
   })
@@ -273,7 +273,7 @@ const make = Effect.fnUntraced(function* (options: PublishingOptions) {
       const sequences = elsewhere === undefined ? opened.sequences : yield* elsewhere.open(topic.id, its)
       return { ...opened, sequences, partitions: topic.partitions }
     }
-    known.changed(name, undefined)
+    known.doubted(name)
     return yield* noSuchTopic(name)
   })
 

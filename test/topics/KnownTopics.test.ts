@@ -1,9 +1,11 @@
 /** What a node remembers of topics, on a clock that jumps. */
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Fiber, Layer } from "effect"
+import { failure } from "../../src/errors/HeraldError.ts"
 import { KnownTopics } from "../../src/topics/KnownTopics.ts"
 import type { Topic } from "../../src/topics/Topic.ts"
 import { TopicStore } from "../../src/topics/TopicStore.ts"
+import { unhandled } from "../support/unhandled.ts"
 
 const topicOf = (version: number, change: Partial<Topic> = {}): Topic => ({
   ...{ id: 7, name: "t", log: "postgres", partitions: 1, compression: "zstd", schema: null, schemaVersion: 0 },
@@ -24,15 +26,25 @@ const makeClock = Effect.map(Clock.Clock, (clock) => {
   return [its, jumping] as const
 })
 
+interface Its {
+  topic: Topic | undefined
+  /** What looks wait for that begin now. */
+  hold: Deferred.Deferred<void> | undefined
+  reads: number
+  /** Whether looks die, or fail. */
+  broken: boolean
+  away: boolean
+}
+
 const stage = Effect.fnUntraced(function* () {
   const [time, clock] = yield* makeClock
-  const its: { topic: Topic | undefined; hold: Deferred.Deferred<void> | undefined; reads: number } = {
-    ...{ topic: topicOf(1), hold: undefined, reads: 0 }
-  }
+  const its: Its = { topic: topicOf(1), hold: undefined, reads: 0, broken: false, away: false }
   const store = Layer.mock(TopicStore)({
     get: () =>
       Effect.suspend(() => {
         its.reads++
+        if (its.broken) return Effect.die(new Error("a row that nobody can read"))
+        if (its.away) return Effect.fail(failure("DatabaseUnavailable", "away"))
         const found = its.topic
         return its.hold === undefined ? Effect.succeed(found) : Effect.as(Deferred.await(its.hold), found)
       })
@@ -96,5 +108,59 @@ describe("topics that a node knows", () => {
       changed("t", topicOf(1, { id: 8 }))
       assert.strictEqual((yield* find("t")).id, 8)
     }).pipe(Effect.scoped)
+  )
+
+  it("TZ5 a defect of the store is an error of those who asked, and of nothing else; who asks next asks again", async () => {
+    const steps = Effect.gen(function* () {
+      const { find, its } = yield* stage()
+      its.broken = true
+      const exits = yield* Effect.all([Effect.exit(find("t")), Effect.exit(find("t"))], { concurrency: 2 })
+      assert.deepStrictEqual(
+        exits.map(({ _tag }) => _tag),
+        ["Failure", "Failure"]
+      )
+      assert.strictEqual(its.reads, 1)
+      its.broken = false
+      assert.strictEqual((yield* find("t")).version, 1)
+    }).pipe(Effect.scoped)
+    assert.deepStrictEqual(await unhandled(() => Effect.runPromise(steps)), [])
+  })
+
+  it.effect("TZ6 what this node only doubts is looked up, and by no look that was under way before", () =>
+    Effect.gen(function* () {
+      const { find, doubted, its, time } = yield* stage()
+      yield* find("t")
+      doubted("t")
+      assert.strictEqual((yield* find("t")).version, 1)
+      assert.strictEqual(its.reads, 2)
+      time.gone += 1_000
+      const hold = yield* Deferred.make<void>()
+      its.hold = hold
+      const before = yield* Effect.forkChild(Effect.exit(find("t")), { startImmediately: true })
+      its.hold = undefined
+      its.topic = topicOf(1, { id: 8 })
+      doubted("t")
+      assert.strictEqual((yield* find("t")).id, 8)
+      yield* Deferred.succeed(hold, undefined)
+      const exit = yield* Fiber.join(before)
+      assert.strictEqual(exit._tag === "Success" ? exit.value.id : undefined, 8)
+      assert.strictEqual((yield* find("t")).id, 8)
+      assert.strictEqual(its.reads, 4)
+    }).pipe(Effect.scoped)
+  )
+
+  it.effect(
+    "TZ6 what is doubted while the store is away goes on counting, and is looked up again once it is back",
+    () =>
+      Effect.gen(function* () {
+        const { find, doubted, its } = yield* stage()
+        yield* find("t")
+        its.away = true
+        doubted("t")
+        assert.strictEqual((yield* find("t")).version, 1)
+        its.away = false
+        its.topic = undefined
+        assert.strictEqual((yield* Effect.flip(find("t"))).name, "NoSuchTopic")
+      }).pipe(Effect.scoped)
   )
 })
