@@ -4,8 +4,9 @@
  *   FJ1  What is read of a partition is read once for all of its slices that are on this node.
  *   FJ2  What there is not any more is done, and its consumers are told. Of another history of the partition it goes on where that does.
  *   FJ3  A partition that has ended is not read again until somebody says that there may be more, also when that is said while it is read.
- *   FJ5  A partition that can't be read holds up no other, with its dead letters neither: what is tried of such ones takes a third of the time at most, and
- *        they are read at once when their log says that something came.
+ *   FJ5  A partition that can't be read holds up no other, with its dead letters neither: one that is slow to fail has twice that time of rest, whatever
+ *        its log says meanwhile, one that fails at once is read when its log says that something came. What a look has tried in vain for `LEAST` lets
+ *        it begin nothing more.
  *   FJ4  Others have a turn between two events that a filter looks at, however many are read at once.
  */
 import { Clock, Effect } from "effect"
@@ -25,7 +26,7 @@ import type { Matches } from "./Matching.ts"
 import { beginAt } from "./SavedCursor.ts"
 import type { Serving } from "./Serving.ts"
 import type { Subscription } from "./Subscription.ts"
-import { Unreadable } from "./Unreadable.ts"
+import { Tried, Unreadable } from "./Unreadable.ts"
 
 /** A log that hangs is one that fails: looks go on, and shares are given up meanwhile. SO4 */
 const ANSWERED = "5 seconds"
@@ -73,6 +74,9 @@ const firstOf = (dead: ReadonlyMap<Item<Body>, Cursor<Body>>, without: ReadonlyS
   return undefined
 }
 
+/** Tells milliseconds of the clock that doesn't jump. */
+const monotonic = Effect.map(Clock.Clock, (clock) => () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n))
+
 export interface Fetched {
   /** There was something. */
   readonly some: boolean
@@ -96,13 +100,9 @@ export class Fetching {
   grown(which: Pick<PartitionId, "topic" | "partition"> | undefined): void {
     for (const one of this.#reading)
       if (which === undefined || (one.topic === which.topic && one.partition === which.partition)) one.heard = true
-    if (which === undefined) {
-      this.#ended.clear()
-      this.#unreadable.forget(undefined)
-      return
-    }
-    this.#ended.get(which.topic)?.delete(which.partition)
-    this.#unreadable.well(which)
+    this.#unreadable.grown(which)
+    if (which === undefined) this.#ended.clear()
+    else this.#ended.get(which.topic)?.delete(which.partition)
   }
 
   /** Nobody reads that topic any more. */
@@ -116,14 +116,13 @@ export class Fetching {
     this.#ended.set(topic, its.set(partition, at))
   }
 
-  /** Not while it rests. FJ5 */
-  #read(serving: Serving, partition: number, epoch: number, offset: number, maxBytes: number) {
+  /** Not while it rests, nor when enough was tried in vain. FJ5 */
+  #read(serving: Serving, tried: Tried, partition: number, { epoch, offset }: Place, maxBytes: number) {
     return Effect.gen({ self: this }, function* () {
       const id = { topic: serving.subscription.topicId, partition }
-      const clock = yield* Clock.Clock
-      const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+      const now = yield* monotonic
       const began = now()
-      const rests = this.#unreadable.why(id, began)
+      const rests = this.#unreadable.why(id, began) ?? tried.enough
       if (rests !== undefined) return yield* rests
       const asked = Effect.timeoutOrElse(this.#log.read(id, { epoch, offset }, { maxBytes, packed: false }), {
         duration: ANSWERED,
@@ -131,7 +130,9 @@ export class Fetching {
       })
       const read = yield* Effect.tapError(asked, (error) => {
         const isNews = this.#unreadable.isEmpty
-        this.#unreadable.failed(id, error, now(), now() - began)
+        const took = now() - began
+        tried.failed(error, took)
+        this.#unreadable.failed(id, error, now(), took)
         const said = { topic: serving.subscription.topicName, partition, ...saidOf(error) }
         return isNews ? Effect.logWarning("a subscription can't read its log, and tries again", said) : Effect.void
       })
@@ -152,6 +153,7 @@ export class Fetching {
       if (known === undefined || from < known[0]) first.set(cursor.slice.partition, [from, cursor])
     }
     let failed: HeraldError | undefined
+    const tried = new Tried()
     const each = ([partition, [from, cursor]]: readonly [number, readonly [number, Cursor<Body>]]) =>
       Effect.suspend(() => {
         const end = this.#ended.get(topic)?.get(partition)
@@ -159,7 +161,7 @@ export class Fetching {
         const reading = { topic, partition, heard: false }
         this.#reading.add(reading)
         const asked = Effect.ensuring(
-          this.#read(serving, partition, cursor.logEpoch, from, BYTES),
+          this.#read(serving, tried, partition, { epoch: cursor.logEpoch, offset: from }, BYTES),
           Effect.sync(() => this.#reading.delete(reading))
         )
         return Effect.flatMap(asked, (read) => {
@@ -225,12 +227,13 @@ export class Fetching {
   readonly bury = (serving: Serving): Effect.Effect<boolean> =>
     Effect.gen({ self: this }, function* () {
       const { machine } = serving
-      const left = new Set<number>()
+      const tried = new Tried()
+      const left = this.#unreadable.resting(serving.subscription.topicId, (yield* monotonic)())
       for (let reads = 0; machine.status !== "error"; reads++) {
         const next = firstOf(machine.dead, left)
-        if (next === undefined) return false
+        if (next === undefined || tried.enough !== undefined) return false
         if (reads === GRAVES) return true
-        const went = yield* Effect.catch(this.#bury(serving, ...next), () => Effect.succeed("unread" as const))
+        const went = yield* Effect.catch(this.#bury(serving, tried, ...next), () => Effect.succeed("unread" as const))
         if (went === "full") return false
         if (went === "unread") left.add(next[1].slice.partition)
       }
@@ -238,10 +241,11 @@ export class Fetching {
     })
 
   /** With others that were read along with it. full: there is no room; unread: it was not there to be read. */
-  #bury(serving: Serving, item: Item<Body>, cursor: Cursor<Body>) {
+  #bury(serving: Serving, tried: Tried, item: Item<Body>, cursor: Cursor<Body>) {
     const { partition } = cursor.slice
     const { logEpoch } = cursor
-    return Effect.map(this.#read(serving, partition, logEpoch, item.offset, 1), (read) => {
+    const place = { epoch: logEpoch, offset: item.offset }
+    return Effect.map(this.#read(serving, tried, partition, place, 1), (read) => {
       const { dead } = serving.machine
       const [piece] = read?.pieces ?? []
       if (piece?.is === "gap") this.#pass(serving, partition, read!.epoch, piece)

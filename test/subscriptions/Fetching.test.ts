@@ -65,14 +65,18 @@ describe("a partition that has ended", () => {
 
 describe("a partition that can't be read", () => {
   /** `bad`: never answers, or fails at once. */
-  const stage = Effect.fnUntraced(function* (bad: "hangs" | "fails") {
+  const stage = Effect.fnUntraced(function* (bad: "hangs" | "fails", count = 3) {
     const sick = new Set([0])
+    /** They fail at once, whatever the others do. */
+    const failing = new Set<number>()
     const asked: Array<number> = []
     const log = Layer.mock(TopicLog)({
       read: ({ partition }, { epoch, offset }) =>
         Effect.suspend(() => {
           asked.push(partition)
-          if (sick.has(partition)) return bad === "hangs" ? Effect.never : failure("TopicLogUnavailable", "no leader")
+          if (failing.has(partition) || (sick.has(partition) && bad === "fails"))
+            return failure("TopicLogUnavailable", "no leader")
+          if (sick.has(partition)) return Effect.never
           const event = { is: "segment", base: offset, at: 5, codec: "none", ...eventsOf("k:v") } as const
           return Effect.succeed({ epoch, pieces: [event], next: offset + 1 })
         })
@@ -81,53 +85,18 @@ describe("a partition that can't be read", () => {
     const host = new Host("shared", { maxInFlight: 1_000 })
     const { serving } = host
     const { id, epoch } = serving.subscription
-    const cursors = [0, 1, 2].map((partition) => ({
+    const partitions = Array.from({ length: count }, (_, partition) => partition)
+    const cursors = partitions.map((partition) => ({
       ...{ slice: { partition, from: 0, to: HASHES }, saved: beginAt(1, 0) }
     }))
-    serving.claimed({ id, epoch, share: 0, token: 1n, cursors }, new Map([0, 1, 2].map((its) => [its, 9])))
+    serving.claimed({ id, epoch, share: 0, token: 1n, cursors }, new Map(partitions.map((its) => [its, 9])))
     const look = () => {
       const wants = new Map([...serving.machine.cursors].map((cursor) => [cursor, cursor.scan]))
       return fetching.fetch(serving, wants, () => true)
     }
     const read = (): ReadonlyArray<number> => [...serving.machine.cursors].map((cursor) => cursor.scan)
-    return { host, sick, asked, fetching, serving, look, read }
-  })
-
-  for (const bad of ["hangs", "fails"] as const)
-    it.effect(`FJ5 that ${bad} holds up no other, and is tried again a while later, or when its log has more`, () =>
-      Effect.gen(function* () {
-        const { sick, asked, fetching, serving, look, read } = yield* stage(bad)
-        const first = yield* Effect.forkChild(look(), { startImmediately: true })
-        yield* TestClock.adjust(bad === "hangs" ? "5 seconds" : 0)
-        const { some, failed } = yield* Fiber.join(first)
-        assert.deepStrictEqual([some, failed?.name], [true, bad === "hangs" ? "Timeout" : "TopicLogUnavailable"])
-        assert.deepStrictEqual(read(), [0, 1, 1])
-        for (let n = 2; n < 5; n++) {
-          assert.isDefined((yield* look()).failed)
-          assert.deepStrictEqual(read(), [0, n, n])
-        }
-        assert.lengthOf(
-          asked.filter((partition) => partition === 0),
-          1
-        )
-        sick.clear()
-        yield* TestClock.adjust(bad === "hangs" ? "10 seconds" : "400 millis")
-        assert.isUndefined((yield* look()).failed)
-        assert.deepStrictEqual(read(), [1, 5, 5])
-        sick.add(0)
-        const again = yield* Effect.forkChild(look(), { startImmediately: true })
-        yield* TestClock.adjust(bad === "hangs" ? "5 seconds" : 0)
-        yield* Fiber.join(again)
-        sick.clear()
-        fetching.grown({ topic: serving.subscription.topicId, partition: 0 })
-        assert.isUndefined((yield* look()).failed)
-        assert.strictEqual(read()[0], 2)
-      })
-    )
-
-  it.effect("FJ5 nor do its dead letters hold up those of others", () =>
-    Effect.gen(function* () {
-      const { host, sick, fetching, serving, look } = yield* stage("fails")
+    /** Each partition has an event that its consumer doesn't want. */
+    const reject = Effect.gen(function* () {
       sick.clear()
       host.join("a")
       yield* look()
@@ -137,8 +106,87 @@ describe("a partition that can't be read", () => {
         for (const { offset } of events)
           serving.answer(session, [{ kind: "reject", token, first: offset, last: offset }], undefined, host.now)
       serving.poll(host.now)
+      assert.lengthOf([...serving.machine.dead], count)
+    })
+    return { host, sick, failing, asked, fetching, serving, look, read, reject }
+  })
+
+  for (const bad of ["hangs", "fails"] as const)
+    it.effect(
+      `FJ5 that ${bad} holds up no other, and is tried again a while later${bad === "fails" ? ", or when its log has more" : ""}`,
+      () =>
+        Effect.gen(function* () {
+          const { sick, asked, fetching, serving, look, read } = yield* stage(bad)
+          const first = yield* Effect.forkChild(look(), { startImmediately: true })
+          yield* TestClock.adjust(bad === "hangs" ? "5 seconds" : 0)
+          const { some, failed } = yield* Fiber.join(first)
+          assert.deepStrictEqual([some, failed?.name], [true, bad === "hangs" ? "Timeout" : "TopicLogUnavailable"])
+          assert.deepStrictEqual(read(), [0, 1, 1])
+          for (let n = 2; n < 5; n++) {
+            assert.isDefined((yield* look()).failed)
+            assert.deepStrictEqual(read(), [0, n, n])
+          }
+          assert.lengthOf(
+            asked.filter((partition) => partition === 0),
+            1
+          )
+          sick.clear()
+          yield* TestClock.adjust(bad === "hangs" ? "10 seconds" : "400 millis")
+          assert.isUndefined((yield* look()).failed)
+          assert.deepStrictEqual(read(), [1, 5, 5])
+          sick.add(0)
+          const again = yield* Effect.forkChild(look(), { startImmediately: true })
+          yield* TestClock.adjust(bad === "hangs" ? "5 seconds" : 0)
+          yield* Fiber.join(again)
+          sick.clear()
+          for (const hint of [{ topic: serving.subscription.topicId, partition: 0 }, undefined]) fetching.grown(hint)
+          assert.strictEqual((yield* look()).failed === undefined, bad === "fails")
+          yield* TestClock.adjust("10 seconds")
+          assert.isUndefined((yield* look()).failed)
+          assert.isAbove(read()[0]!, 1)
+        })
+    )
+
+  it.effect("FJ5 a log that hangs keeps a look for one read, and what was not begun comes first in the next", () =>
+    Effect.gen(function* () {
+      const { sick, asked, look, read } = yield* stage("hangs", 12)
+      for (let partition = 0; partition < 11; partition++) sick.add(partition)
+      const timed = Effect.gen(function* () {
+        const before = asked.length
+        const fiber = yield* Effect.forkChild(look(), { startImmediately: true })
+        yield* TestClock.adjust("5 seconds")
+        assert.isDefined(fiber.pollUnsafe(), "it is over")
+        return asked.slice(before)
+      })
+      assert.deepStrictEqual(yield* timed, [0, 1, 2, 3])
+      assert.deepStrictEqual((yield* timed).slice(0, 4), [4, 5, 6, 7])
+      assert.deepStrictEqual(yield* timed, [8, 9, 10, 11])
+      assert.strictEqual(read()[11], 1)
+      assert.deepStrictEqual(yield* timed, [11], "all others rest")
+    })
+  )
+
+  it.effect("FJ5 one that fails at once cuts no rest short of one that hangs", () =>
+    Effect.gen(function* () {
+      const { failing, asked, look } = yield* stage("hangs")
+      const first = yield* Effect.forkChild(look(), { startImmediately: true })
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(first)
+      failing.add(1)
+      const before = asked.length
+      for (let n = 0; n < 9; n++) {
+        yield* look()
+        yield* TestClock.adjust("1 second")
+      }
+      assert.notInclude(asked.slice(before), 0)
+    })
+  )
+
+  it.effect("FJ5 nor do its dead letters hold up those of others", () =>
+    Effect.gen(function* () {
+      const { sick, fetching, serving, reject } = yield* stage("fails")
+      yield* reject
       const { dead } = serving.machine
-      assert.lengthOf([...dead], 3)
       sick.add([...dead][0]![1].slice.partition)
       assert.isFalse(yield* fetching.bury(serving))
       assert.lengthOf([...dead], 1)
@@ -146,6 +194,39 @@ describe("a partition that can't be read", () => {
       yield* TestClock.adjust("400 millis")
       yield* fetching.bury(serving)
       assert.isEmpty([...dead])
+    })
+  )
+
+  it.effect("FJ5 nor do those of more partitions than one look reads", () =>
+    Effect.gen(function* () {
+      const { sick, asked, fetching, serving, reject } = yield* stage("fails", 6)
+      yield* reject
+      const { dead } = serving.machine
+      for (const partition of [...dead.values()].slice(0, 5).map(({ slice }) => slice.partition)) sick.add(partition)
+      assert.isTrue(yield* fetching.bury(serving))
+      assert.isFalse(yield* fetching.bury(serving))
+      assert.lengthOf([...dead], 5)
+      const before = asked.length
+      assert.isFalse(yield* fetching.bury(serving), "there is nothing to be done before one has rested")
+      assert.lengthOf(asked, before)
+    })
+  )
+
+  it.effect("FJ5 dead letters of a log that hangs keep a look for one read", () =>
+    Effect.gen(function* () {
+      const { sick, asked, fetching, serving, reject } = yield* stage("hangs")
+      yield* reject
+      for (const partition of [0, 1]) sick.add(partition)
+      const before = asked.length
+      const looks: Array<number> = []
+      for (let n = 0; n < 3; n++) {
+        const fiber = yield* Effect.forkChild(fetching.bury(serving), { startImmediately: true })
+        yield* TestClock.adjust("5 seconds")
+        assert.isFalse(yield* Fiber.join(fiber))
+        looks.push(asked.length - before)
+      }
+      assert.deepStrictEqual(looks, [1, 3, 3], "both rest in the third")
+      assert.lengthOf([...serving.machine.dead], 2)
     })
   )
 })
