@@ -58,7 +58,7 @@ describe("herald market", () => {
       return told.exit === 0 && JSON.parse(told.out).price === EXACT && JSON.parse(told.out)
     })
     assert.deepInclude(latest, { size: "0.000000000000000001", exchange: "KRAKEN" })
-    const bars = await run("history", "BTC/USD", "--start", "1h", "--interval", "1h", "-o", "table")
+    const bars = await run("history", "BTC/USD", "--start", "3h", "--interval", "1h", "-o", "table")
     assert.strictEqual(bars.exit, 0, bars.err)
     assert.include(bars.out, EXACT)
     const { data, has_more } = JSON.parse((await run("history", "BTC/USD", "--start", "2h", "--limit", "100")).out)
