@@ -1,4 +1,8 @@
-/** Rows of topics, as of at most a second ago, that are asked for together (KQ5) and once for all who ask meanwhile. */
+/**
+ * Rows of topics, as of at most a second ago, that are asked for together (KQ5) and once for all who ask meanwhile.
+ *
+ *   KQ7  A topic is said not to be there by a question that was about it, and by no other, wherever the turns of those who ask end.
+ */
 import { Deferred, Effect } from "effect"
 import type { HeraldError } from "../../../src/errors/HeraldError.ts"
 import type { LogState, LogTopic } from "../../../src/topics/LogState.ts"
@@ -8,6 +12,8 @@ import { Fresh } from "./Fresh.ts"
 const PAGE = 1_000
 
 interface Question {
+  /** What it is about. KQ7 */
+  readonly ids: ReadonlySet<number>
   readonly found: Deferred.Deferred<ReadonlyMap<number, LogTopic>, HeraldError>
   /** Those that changed since it was asked. */
   readonly changed: Set<number>
@@ -43,8 +49,10 @@ export class Rows {
       if (held !== undefined) return Effect.succeed(held.value)
       const asked = this.#asked.get(id)
       const question = asked === undefined ? this.#ask([id, ...this.#rows.along(now)]) : Effect.succeed(asked)
-      return Effect.flatMap(question, ({ found, changed }) =>
-        Effect.flatMap(Deferred.await(found), (all) => (changed.has(id) ? this.topic(id) : Effect.succeed(all.get(id))))
+      return Effect.flatMap(question, ({ ids, found, changed }) =>
+        Effect.flatMap(Deferred.await(found), (all) =>
+          changed.has(id) || !ids.has(id) ? this.topic(id) : Effect.succeed(all.get(id))
+        )
       )
     })
   }
@@ -61,12 +69,14 @@ export class Rows {
     })
   }
 
-  /** Goes on when whoever asked is interrupted: others wait for it, too. */
+  /** Goes on when whoever asked is interrupted: others wait for it, too. It may be about fewer, as others may have asked only just. KQ7 */
   #ask(ids: ReadonlyArray<number>): Effect.Effect<Question> {
     return Effect.suspend(() => {
-      const question: Question = { found: Deferred.makeUnsafe(), changed: new Set() }
-      const at = this.#of.now()
       const mine = [...new Set(ids)].filter((id) => !this.#asked.has(id))
+      const held = this.#asked.get(ids[0]!)
+      if (mine.length === 0 && held !== undefined) return Effect.succeed(held)
+      const question: Question = { ids: new Set(mine), found: Deferred.makeUnsafe(), changed: new Set() }
+      const at = this.#of.now()
       for (const id of mine) this.#asked.set(id, question)
       const asking = Effect.tap(this.#of.state.topics(mine), (all) =>
         Effect.sync(() => {
