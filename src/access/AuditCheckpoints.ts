@@ -67,6 +67,8 @@ const TELL_ALOUD_EVERY = 3_600_000
 /** Signatures that are checked in one go: about two milliseconds. */
 const AT_ONCE = 16
 const THIN_EVERY = 256
+/** Milliseconds between two looks whether the other nodes still find this one's key: newer ones may have taken its place. AC6 */
+const INTRODUCE_EVERY = 3_600_000
 
 const make = Effect.fnUntraced(function* (options: AuditCheckpointsOptions) {
   const log = yield* AuditLog
@@ -187,12 +189,16 @@ const make = Effect.fnUntraced(function* (options: AuditCheckpointsOptions) {
     return { newest }
   })
 
+  const now = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+  let introducedAt = Number.NEGATIVE_INFINITY
+
   /** AC5, AC6: beside the checkpoints, and where the other nodes find it. */
   const introduce = Effect.gen(function* () {
     const line = keyLineOf(key, mac)
     const isMine = (one: string) => keyOf(one, { mac, equal })?.id === key.id
     if (!(yield* store.read).some(isMine)) yield* append(line)
     if (!(yield* known.list).some(isMine)) yield* known.keep(key.id, line)
+    introducedAt = now()
   })
 
   const begin = Effect.gen(function* () {
@@ -209,7 +215,10 @@ const make = Effect.fnUntraced(function* (options: AuditCheckpointsOptions) {
   const turn = Semaphore.makeUnsafe(1)
   const next = turn.withPermits(1)(
     Effect.gen(function* () {
-      if (begun) return yield* step
+      if (begun) {
+        if (now() - introducedAt >= INTRODUCE_EVERY) yield* introduce
+        return yield* step
+      }
       const alarmed = yield* begin
       begun = true // AC3: not before it was compared
       return alarmed ?? (yield* step)

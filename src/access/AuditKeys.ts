@@ -11,7 +11,7 @@ export const KNOWN_KEYS = 256
 export class AuditKeys extends Context.Service<
   AuditKeys,
   {
-    /** The line takes the place of the one that was there for this key. None is ever taken away. */
+    /** The line takes the place of the one that was there for this key, which is the newest from now on. None is ever taken away. */
     readonly keep: (id: string, line: string) => Effect.Effect<void, HeraldError>
     /** The newest `KNOWN_KEYS`, oldest first. */
     readonly list: Effect.Effect<ReadonlyArray<string>, HeraldError>

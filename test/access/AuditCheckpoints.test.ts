@@ -8,7 +8,7 @@ import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { verifyAudit } from "../../src/access/Audit.ts"
 import { AuditCheckpoints } from "../../src/access/AuditCheckpoints.ts"
-import { AuditKeys } from "../../src/access/AuditKeys.ts"
+import { AuditKeys, KNOWN_KEYS } from "../../src/access/AuditKeys.ts"
 import { lineOf, thinned } from "../../src/access/Checkpoint.ts"
 import { compacted, isKeyLine } from "../../src/access/CheckpointKey.ts"
 import { CheckpointStore } from "../../src/access/CheckpointStore.ts"
@@ -182,6 +182,22 @@ describe("AuditCheckpoints", () => {
       })
     }
   )
+
+  it.effect("AC6 a node that keeps its key is believed again within an hour, however many keys came after it", () => {
+    const [state, file, elsewhere] = [new State(), new File(), new File()]
+    return Effect.gen(function* () {
+      note(state)
+      yield* TestClock.adjust("1 minute")
+      const [line] = checkpoints(elsewhere)
+      const asked = Effect.flatMap(AuditCheckpoints, (it) => it.signed(line!))
+      const signed = Effect.scoped(Effect.provide(asked, on(state, file)))
+      const { keep } = yield* Effect.provide(AuditKeys, Memory.layerOn(state))
+      for (let at = 0; at < KNOWN_KEYS; at++) yield* keep(`f${String(at).padStart(15, "0")}`, `line ${at}`)
+      assert.isFalse(yield* signed)
+      yield* TestClock.adjust("1 hour")
+      assert.isTrue(yield* signed)
+    }).pipe(Effect.provide(on(state, elsewhere, "pepper", otherKey)), Effect.scoped)
+  })
 
   it.effect("AC1 lines that the pepper signed before there were keys still count", () => {
     const [state, file] = [new State(), new File()]

@@ -9,7 +9,11 @@ export const layer = Layer.effect(
   Effect.map(State.service, (state) => {
     const { lines } = state.tables(AuditKeyTables)
     return AuditKeys.of({
-      keep: (id, line) => Effect.sync(() => void lines.set(id, line)),
+      keep: (id, line) =>
+        Effect.sync(() => {
+          lines.delete(id)
+          lines.set(id, line)
+        }),
       list: Effect.sync(() => [...lines.values()].slice(-KNOWN_KEYS))
     })
   })

@@ -11,7 +11,8 @@ export const layer = Layer.effect(
       keep: (id, line) =>
         Effect.asVoid(
           guarded("keep the key that signs the audit log")(sql`
-            insert into audit_keys (id, line) values (${id}, ${line}) on conflict (id) do update set line = excluded.line`)
+            insert into audit_keys (id, line) values (${id}, ${line}) on conflict (id) do update
+            set line = excluded.line, number = default`)
         ),
       list: guarded("read the keys that sign the audit log")(sql<{ line: string }>`
         select line from (select line, number from audit_keys order by number desc limit ${KNOWN_KEYS}) newest order by number`).pipe(
