@@ -14,6 +14,7 @@ import type { LogKind } from "../topics/Topic.ts"
 import { lookingSlices } from "../work/Slices.ts"
 import type { Attending, CursorStore, Standing } from "./CursorStore.ts"
 import type { Following } from "./Following.ts"
+import { type Given, makeGivingBack } from "./GivingBack.ts"
 import type { Serving } from "./Serving.ts"
 
 export interface LeasingOptions {
@@ -33,14 +34,10 @@ export interface LeasingOptions {
 
 /** Milliseconds for which a node holds its shares once it has said so. SO2 */
 export const LASTS = 5_000
-/** Shares that are given back at once. LZ3 */
-const STRAYS = 512
-
-type Given = Parameters<CursorStore["Service"]["give"]>[1][number]
-
 export const makeLeasing = Effect.fnUntraced(function* (options: LeasingOptions) {
   const { run, store, now, servings, kindOf, followings, wake, again, close } = options
   const one = yield* Semaphore.make(1)
+  const giveBack = yield* makeGivingBack(run, store)
   /** Answers of the store so far. LZ4 */
   let answers = 0
 
@@ -101,7 +98,7 @@ export const makeLeasing = Effect.fnUntraced(function* (options: LeasingOptions)
       // Somebody may have come since.
       yield* close(idle.filter((id) => !stand(servings.get(id)!, standings.get(id))))
       if (isMore) again()
-      if (unclaimed && strays.length > 0) yield* store.give(run, strays.slice(0, STRAYS)) // LZ3
+      if (unclaimed && strays.length > 0) giveBack(strays) // LZ3
     })
   )
 

@@ -13,6 +13,7 @@ import { Unkeepable } from "../errors/Unkeepable.ts"
 import { saidOf } from "../telemetry/Every.ts"
 import type { CursorStore, Flush, Flushed } from "./CursorStore.ts"
 import type { Gathered } from "./Gathered.ts"
+import { type Given, makeGivingBack } from "./GivingBack.ts"
 import type { Serving } from "./Serving.ts"
 
 export interface WritingOptions {
@@ -34,7 +35,6 @@ const LOCKED = 250
 const [REST, PACE] = [20, 8_192]
 
 type Part = readonly [Serving, Gathered]
-type Given = Parameters<CursorStore["Service"]["give"]>[1][number]
 
 /** Bytes of it as it is written, about. */
 const sizeOf = ({ saved, letters }: Flush): number =>
@@ -54,8 +54,7 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, now, wake 
   const dirty = new Set<Serving>()
   /** Milliseconds: when those that were locked are written again. WO5 */
   const waits = new WeakMap<Serving, number>()
-  /** Of which nothing can be written: they are to be given back. What an error leaves here, or on the way, goes back by LZ3. */
-  const dropped: Array<Given> = []
+  const giveBack = yield* makeGivingBack(run, store)
   /** The store refuses whatever it is given. WO3 */
   let refuses = false
 
@@ -87,7 +86,7 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, now, wake 
       const held = [...serving.held].map(([share, { token }]) => ({ id: serving.subscription.id, share, token }))
       for (const { share } of held) serving.lose(share)
       const { topicName: topic, subscriptionName: subscription } = serving.subscription
-      dropped.push(...held)
+      giveBack(held)
       return Effect.logError("how far a subscription is can't be written", { topic, subscription, cause })
     })
 
@@ -129,12 +128,10 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, now, wake 
   })
 
   /** While the store takes shares back others are written: it may wait for who has something of them locked. WO5 */
-  const give = (gone: ReadonlyArray<Given>) => {
-    const all = [...gone, ...dropped.splice(0)]
-    return all.length === 0 ? Effect.void : store.give(run, all)
-  }
+  const give = (gone: ReadonlyArray<Given>) => (gone.length === 0 ? Effect.void : store.give(run, gone))
 
-  const writeDirty = writing.withPermits(1)(
+  /** Returns the milliseconds of rest until the next. WO1 */
+  const flush = writing.withPermits(1)(
     Effect.suspend(() => {
       const taken: Array<Serving> = []
       const work = Effect.gen(function* () {
@@ -163,9 +160,6 @@ export const makeWriting = Effect.fnUntraced(function* ({ run, store, now, wake 
       )
     })
   )
-
-  /** Returns the milliseconds of rest until the next. WO1 */
-  const flush = Effect.flatMap(Effect.exit(writeDirty), (written) => Effect.andThen(give([]), written))
 
   /** Writes these shares of each for the last time, and returns those that are nobody's here any more: where something is locked they stay. */
   const lastWrite = Effect.fnUntraced(function* (those: ReadonlyArray<readonly [Serving, ReadonlyArray<number>]>) {

@@ -17,7 +17,7 @@ const leasingOf = (hosts: ReadonlyMap<string, Host>, there: ReadonlySet<string>)
   const servings = new Map<string, Serving>([...hosts].map(([id, { serving }]) => [id, serving]))
   const asked: Array<ReadonlyArray<Attending>> = []
   const closed: Array<string> = []
-  let [behind, now, again] = [false, 0, 0]
+  let [behind, now, again, gives] = [false, 0, 0, 0]
   /** Of which an answer does not tell. */
   const cut = new Set<string>()
   const standingOf = ({ serving: { subscription } }: Host, n: number): Standing => ({
@@ -34,7 +34,11 @@ const leasingOf = (hosts: ReadonlyMap<string, Host>, there: ReadonlySet<string>)
         yield* Effect.sleep(LATE)
         now += LATE
         return [...hosts].flatMap(([id, host]) => (there.has(id) ? [standingOf(host, asked.length)] : []))
-      })
+      }),
+    give: () => {
+      gives++
+      return Effect.never
+    }
   } as unknown as CursorStore["Service"]
   const following = { isBehind: () => behind, claiming: () => 0, want: () => {} } as unknown as Following
   const made = makeLeasing({
@@ -43,7 +47,7 @@ const leasingOf = (hosts: ReadonlyMap<string, Host>, there: ReadonlySet<string>)
     close: (ids) => Effect.sync(() => void closed.push(...ids))
   })
   return {
-    ...{ made, asked, closed, cut, fall: () => (behind = true), again: () => again },
+    ...{ made, asked, closed, cut, fall: () => (behind = true), again: () => again, gives: () => gives },
     turn: <A>(attend: Effect.Effect<A, unknown>) =>
       Effect.gen(function* () {
         const turn = yield* Effect.forkChild(attend)
@@ -119,6 +123,22 @@ describe("Leasing", () => {
         asked.map((all) => all.map(({ id }) => id).join("")),
         ["123", "231", "312"]
       )
+    })
+  )
+
+  it.effect("LZ5 SO4 a lease is prolonged while the store takes shares back", () =>
+    Effect.gen(function* () {
+      const host = new Host("shared", { id: "1", slices: 1 })
+      host.join("a")
+      const { made, gives, turn } = leasingOf(new Map([["1", host]]), new Set(["1"]))
+      const { attend } = yield* made
+      const { hands } = host.serving
+      Object.defineProperty(hands, "strays", { get: () => [{ share: 1, token: 1n }] })
+      for (let n = 0; n < 3; n++) {
+        yield* turn(attend)
+        assert.strictEqual(host.serving.holds, n * LATE + LASTS)
+      }
+      assert.strictEqual(gives(), 1)
     })
   )
 
