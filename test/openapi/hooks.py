@@ -31,7 +31,8 @@ UNSAYABLE = [
     "the release has no change",  # changes and flags both empty
     "after is not the `next` of",
     "this is not a place that a page of the check gave",
-    "this is no whole line that a node",  # checkpoint
+    "this is no whole line that a key of these nodes signed",  # checkpoint
+    "the audit log ends with entry",  # nothing is behind that
     "revision and epoch are",  # one position, and of a key
     "has more digits than JSON numbers keep",
     "the name __proto__ is not allowed",
