@@ -128,8 +128,17 @@ export class KafkaServer implements AsyncDisposable {
     await waitUntil("its end", () => kafka.#broker!.ended())
   }
 
+  /** Once more, on other ports, where it ends at once: somebody may have taken them meanwhile. */
   static async start(settings: KafkaSettings = {}): Promise<KafkaServer> {
-    return await (await KafkaServer.prepare(settings)).start()
+    for (let left = 2; ; left--) {
+      const kafka = await KafkaServer.prepare(settings)
+      try {
+        return await kafka.start()
+      } catch (error) {
+        await kafka[Symbol.asyncDispose]()
+        if (!(error instanceof InVain) || left === 0) throw error
+      }
+    }
   }
 
   /** A script that runs one of Kafka's tools here, like those in `bin/` of an unpacked Kafka. */
