@@ -7,6 +7,7 @@ import * as Checkpoints from "../../layers/Memory/access/CheckpointStore.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { AuditCheckpoints } from "../../src/access/AuditCheckpoints.ts"
 import type { FileProblem } from "../../src/access/AuditFileCheck.ts"
+import { KNOWN_KEYS } from "../../src/access/AuditKeys.ts"
 import { Commits } from "../../src/commits/Commits.ts"
 import { change, release } from "../support/Release.ts"
 import { auditExportsContract, exported, found } from "./AuditExports.ts"
@@ -45,6 +46,11 @@ describe("PostgreSQL", () => {
       }
     })
   )
+})
+
+it("AC6 rows of public keys that nobody reads any more are gone", async () => {
+  const [rows] = await session.query("select count(*)::int as n from audit_keys")
+  assert.strictEqual(Number(rows!["n"]), KNOWN_KEYS)
 })
 
 describe("what the owner of the database changes", () => {

@@ -13,8 +13,9 @@ export const layer = Layer.effect(
         Effect.sync(() => {
           lines.delete(id)
           lines.set(id, line)
+          for (const oldest of [...lines.keys()].slice(0, -KNOWN_KEYS)) lines.delete(oldest)
         }),
-      list: Effect.sync(() => [...lines.values()].slice(-KNOWN_KEYS))
+      list: Effect.sync(() => [...lines.values()])
     })
   })
 )

@@ -11,6 +11,8 @@ export const layer = Layer.effect(
       keep: (id, line) =>
         Effect.asVoid(
           guarded("keep the key that signs the audit log")(sql`
+            with older as (delete from audit_keys where id in (
+              select id from audit_keys where id <> ${id} order by number desc offset ${KNOWN_KEYS - 1} for update skip locked))
             insert into audit_keys (id, line) values (${id}, ${line}) on conflict (id) do update
             set line = excluded.line, number = default`)
         ),
