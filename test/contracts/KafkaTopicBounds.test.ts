@@ -1,37 +1,12 @@
 /** How far several topics in Kafka go, when one of them is gone there. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, ManagedRuntime } from "effect"
-import { afterAll, beforeAll } from "vitest"
-import * as KafkaLog from "../../layers/Kafka/topics/TopicLog.ts"
-import * as Postgres from "../../layers/Postgres/Postgres.ts"
+import { Effect } from "effect"
 import { KafkaLog as Port } from "../../src/topics/KafkaLog.ts"
-import { clientOptions, type Database, startDatabase } from "../support/Database.ts"
-import { KafkaServer } from "../support/Kafka.ts"
-import { kafkaOptions, kafkaTopics } from "../support/KafkaTopics.ts"
+import { kafkaNode } from "../support/KafkaNode.ts"
 import { newTopic } from "../support/Topics.ts"
-import { kinds } from "../support/Twins.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
-let database: Database
-let kafka: KafkaServer
-const node = ManagedRuntime.make(
-  Layer.unwrap(
-    Effect.sync(() => {
-      const stores = Postgres.layer(clientOptions(database.url)).pipe(Layer.provide(kinds))
-      return Layer.provideMerge(kafkaTopics, Layer.provideMerge(KafkaLog.layer(kafkaOptions(kafka)), stores))
-    })
-  )
-)
-
-beforeAll(async () => {
-  kafka = await KafkaServer.start()
-  database = await startDatabase()
-})
-afterAll(async () => {
-  await node.dispose()
-  await database[Symbol.asyncDispose]()
-  await kafka[Symbol.asyncDispose]()
-})
+const { node, kafka } = kafkaNode()
 
 describe("topics in Kafka", () => {
   it("TL7 one that is gone in Kafka, in the middle of three, is told, and the others are answered", async () => {
@@ -40,7 +15,7 @@ describe("topics in Kafka", () => {
       await node.runPromise(newTopic()),
       await node.runPromise(newTopic())
     ]
-    const admin = kafka.client.admin()
+    const admin = kafka().client.admin()
     await admin.connect()
     await admin.deleteTopics({ topics: [gone.name] })
     await admin.disconnect()

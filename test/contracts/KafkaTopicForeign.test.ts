@@ -1,45 +1,21 @@
 /** A topic that others make anew in a real Kafka, while Herald writes into it and reads it: not one event goes there or comes from there. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, ManagedRuntime } from "effect"
-import { afterAll, beforeAll } from "vitest"
+import { Effect } from "effect"
 import { Brokers } from "../../layers/Kafka/topics/Brokers.ts"
 import { fetchFrom, produceInto } from "../../layers/Kafka/topics/ById.ts"
 import { codes, fetch, produce, Refused } from "../../layers/Kafka/topics/Protocol.ts"
 import { encodeBatch } from "../../layers/Kafka/topics/RecordBatch.ts"
-import * as KafkaLog from "../../layers/Kafka/topics/TopicLog.ts"
-import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import { messagesOf } from "../../src/topics/Frames.ts"
 import { KafkaLog as Port } from "../../src/topics/KafkaLog.ts"
 import { LogState } from "../../src/topics/LogState.ts"
-import { clientOptions, type Database, startDatabase } from "../support/Database.ts"
-import { KafkaServer } from "../support/Kafka.ts"
-import { asAdmin, kafkaOptions, kafkaTopics } from "../support/KafkaTopics.ts"
+import { kafkaNode } from "../support/KafkaNode.ts"
+import { asAdmin } from "../support/KafkaTopics.ts"
 import { append } from "../support/TopicNodes.ts"
 import { newTopic, startOf } from "../support/Topics.ts"
-import { kinds } from "../support/Twins.ts"
 import { waitUntil } from "../support/waitUntil.ts"
 
-let database: Database
-let kafka: KafkaServer
-const node = ManagedRuntime.make(
-  Layer.unwrap(
-    Effect.sync(() => {
-      const stores = Postgres.layer(clientOptions(database.url)).pipe(Layer.provide(kinds))
-      return Layer.provideMerge(kafkaTopics, Layer.provideMerge(KafkaLog.layer(kafkaOptions(kafka)), stores))
-    })
-  )
-)
-const admin = asAdmin(() => kafka)
-
-beforeAll(async () => {
-  kafka = await KafkaServer.start()
-  database = await startDatabase()
-})
-afterAll(async () => {
-  await node.dispose()
-  await database[Symbol.asyncDispose]()
-  await kafka[Symbol.asyncDispose]()
-})
+const { node, kafka } = kafkaNode()
+const admin = asAdmin(kafka)
 
 describe("topics that others make anew in Kafka", () => {
   it("KM5 KM3 while they do, nothing that Herald is told goes there, and nothing that is there is read", async () => {
@@ -71,7 +47,7 @@ describe("topics that others make anew in Kafka", () => {
     const all = [writing(), writing(), reading(), reading()]
     await waitUntil("what is written, and read", () => told.has("placed") && found.has("e5"))
     await admin((its) => its.deleteTopics({ topics: [name] }))
-    const producer = kafka.client.producer()
+    const producer = kafka().client.producer()
     await producer.connect()
     await waitUntil("the topic that is theirs", () =>
       admin(async (its) => {
@@ -85,7 +61,7 @@ describe("topics that others make anew in Kafka", () => {
     await Promise.all(all)
     await producer.disconnect()
     assert.notInclude([...found], "theirs")
-    const brokers = new Brokers(kafka.client)
+    const brokers = new Brokers(kafka().client)
     const { records } = await brokers.ask(name, 0, fetch({ topic: name, partition: 0, offset: 0 }, 1_000_000, true))
     await brokers.close()
     assert.isTrue(records.includes("theirs"))
@@ -97,7 +73,7 @@ describe("topics that others make anew in Kafka", () => {
 
   it("KM5 by its id as by its name a topic is written and read, and by another one's neither", async () => {
     const { name, madeAs } = await node.runPromise(newTopic({ compression: "none" }))
-    const brokers = new Brokers(kafka.client)
+    const brokers = new Brokers(kafka().client)
     try {
       const batch = (text: string) =>
         encodeBatch(
