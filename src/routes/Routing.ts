@@ -4,12 +4,12 @@
  *   ZK1  A partition's rules are at work on one node at a time, as placement says, in one of `SLICES` parts that all partitions are in; where two
  *        are at it nevertheless, each step is one's (ZE2).
  *   ZK2  Each kind of log is routed from for itself: one that fails or hangs holds up no events of others.
- *   ZK4  So is each partition: one that can't be read is tried again a second later, and those beside it go on meanwhile.
+ *   ZK4  So is each partition: one that can't be read is tried again a second later, and those beside it go on meanwhile, also while one hangs.
  *
  * What came is looked for when the log says so, and every `LOOK` in case it didn't. Partitions take turns, a step each, `AT_ONCE` of them at the same
- * time.
+ * time, and one of those that hung when they were read last.
  */
-import { Clock, Effect, FiberMap, Latch, Layer, Metric, Semaphore } from "effect"
+import { Cause, Clock, Effect, FiberMap, FiberSet, Latch, Layer, Metric, Semaphore } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { Placement } from "../placement/Placement.ts"
 import { always, every, saidOf } from "../telemetry/Every.ts"
@@ -19,6 +19,7 @@ import type { Place } from "../topics/MessageId.ts"
 import { type Bounds, partitionKey } from "../topics/Piece.ts"
 import type { LogKind } from "../topics/Topic.ts"
 import type { Log } from "../topics/TopicLog.ts"
+import { Due, REST } from "./Due.ts"
 import { makeEnds, SLICES, sliceOf } from "./Ends.ts"
 import { FRESH, makeKnown } from "./Known.ts"
 import { type Position, RouteStore } from "./RouteStore.ts"
@@ -28,18 +29,13 @@ import { makeStepping, type Routed } from "./Stepping.ts"
 export const LOOK = 5_000
 /** Of a node, from a kind of log. */
 const AT_ONCE = 4
-/** Milliseconds before what failed is tried again. */
-const REST = 1_000
 
 /** What one part is at, in one kind of log. */
 interface Slice {
   readonly number: number
   readonly source: Source
-  /** Partitions in which there may be something. */
-  readonly due: Set<string>
+  readonly due: Due
   readonly routed: Map<string, Routed>
-  /** Partitions of which a step failed, and when. ZK4 */
-  readonly resting: Map<string, number>
   readonly some: Latch.Latch
   /** All of them are to be looked at. */
   anew: boolean
@@ -56,6 +52,8 @@ interface Source {
   readonly log: Log
   readonly ends: ReturnType<typeof makeEnds>
   readonly room: Semaphore.Semaphore
+  /** For those that hung. ZK4 */
+  readonly corner: Semaphore.Semaphore
 }
 
 /** It was deleted since it was read which topics rules route from: others go on. ZK2 */
@@ -74,14 +72,18 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
     .filter(([kind]) => kind !== "ephemeral")
     .map(([kind, log]): Source => {
       const topics = () => known.in(kind)
-      return { kind, log, ends: makeEnds({ log, topics, now }), room: Semaphore.makeUnsafe(AT_ONCE) }
+      return {
+        kind,
+        log,
+        ends: makeEnds({ log, topics, now }),
+        room: Semaphore.makeUnsafe(AT_ONCE),
+        corner: Semaphore.makeUnsafe(1)
+      }
     })
 
   const wake = (slice: Slice, key?: string) => {
-    if (key !== undefined) {
-      if (slice.resting.has(key)) return
-      slice.due.add(key)
-    } else {
+    if (key !== undefined) slice.due.add(key)
+    else {
       slice.anew = true
       slice.woken = now()
     }
@@ -135,23 +137,26 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
     const bounds = yield* slice.source.ends(slice.number, since)
     const its = new Map(bounds.map((one) => [partitionKey(one), one]))
     const unknown = new Set<number>()
-    for (const [key, { topic }] of its) if (slice.routed.get(key)?.revision !== known.revision) unknown.add(topic)
+    const isToPlace = (key: string) => slice.routed.get(key)?.revision !== known.revision && !slice.due.isAtWork(key)
+    for (const [key, { topic }] of its) if (isToPlace(key)) unknown.add(topic)
     const those = unknown.size === 0 ? [] : yield* store.positions([...unknown])
     let behind = 0
     for (const [key, one] of its) {
       let routed = slice.routed.get(key)
-      if (routed === undefined || routed.revision !== known.revision) {
-        routed = yield* placed(one, those)
-        if (routed === undefined) continue
-        slice.routed.set(key, routed)
+      // Where those are that are at work is known when they are done; and some begin or end while others are placed.
+      if (unknown.has(one.topic) && isToPlace(key)) {
+        const its = yield* placed(one, those)
+        if (its !== undefined && isToPlace(key)) slice.routed.set(key, its)
       }
+      routed = slice.routed.get(key)
+      if (routed === undefined) continue
       for (const { epoch, offset } of routed.positions.values()) {
         behind += Math.max(0, one.next - (epoch === one.epoch ? offset : one.first))
-        if ((epoch !== one.epoch || offset < one.next) && !slice.resting.has(key)) slice.due.add(key)
+        if (epoch !== one.epoch || offset < one.next) slice.due.add(key)
       }
     }
-    for (const keyed of [slice.routed, slice.due, slice.resting])
-      for (const key of keyed.keys()) if (!its.has(key)) keyed.delete(key)
+    for (const key of slice.routed.keys()) if (!its.has(key)) slice.routed.delete(key)
+    slice.due.keep(its)
     slice.behind = behind
     slice.looked = now()
     yield* measure
@@ -160,65 +165,71 @@ const make = Effect.fnUntraced(function* (options: { readonly eventBytes: number
   const failed = (error: HeraldError) =>
     Effect.andThen(Effect.logDebug("events were not routed", saidOf(error)), Metric.update(failuresTotal, 1))
 
-  const rested = (slice: Slice): void => {
-    for (const [key, at] of slice.resting) {
-      if (now() - at < REST) continue
-      slice.resting.delete(key)
-      slice.due.add(key)
-    }
-  }
-
-  const one = Effect.fnUntraced(function* (slice: Slice, key: string) {
-    slice.due.delete(key)
+  /** A step of what its partition has. */
+  const stepped = Effect.fnUntraced(function* (slice: Slice, key: string) {
     const routed = slice.routed.get(key)
     if (routed === undefined || routed.revision !== known.revision) {
       slice.routed.delete(key)
-      wake(slice)
-      return
+      return wake(slice)
     }
-    const stepped = yield* Effect.catch(step(routed), (error) => {
-      slice.resting.set(key, now()) // ZK4
-      return Effect.as(failed(error), "waits" as const)
-    })
-    if (stepped === "more") slice.due.add(key)
-    else if (stepped === "anew" || stepped === "gone") {
+    const came = yield* step(routed)
+    if (came === "more") slice.due.add(key)
+    else if (came === "anew" || came === "gone") {
       slice.routed.delete(key)
       yield* known.refresh
       wake(slice)
     }
+    if (routed.revision !== known.revision) slice.due.add(key) // no look placed it meanwhile
   })
 
-  const workIn = (number: number, source: Source) =>
-    Effect.suspend(() => {
-      const slice: Slice = {
-        ...{ number, source, due: new Set<string>(), routed: new Map<string, Routed>() },
-        ...{ resting: new Map<string, number>(), some: Latch.makeUnsafe(true) },
-        ...{ anew: true, woken: now(), behind: 0, looked: Number.NEGATIVE_INFINITY }
-      }
-      slices.add(slice)
-      const round = Effect.gen(function* () {
-        yield* Effect.timeoutOption(slice.some.await, slice.resting.size > 0 ? REST : LOOK)
-        slice.some.closeUnsafe()
-        if (slice.anew || now() - slice.looked >= LOOK) yield* look(slice)
-        rested(slice)
-        for (; slice.due.size > 0 && !slice.anew; rested(slice))
-          yield* Effect.forEach([...slice.due], (key) => source.room.withPermits(1)(one(slice, key)), {
-            concurrency: AT_ONCE,
-            discard: true
+  /** Never fails. ZK4 */
+  const one = (slice: Slice, key: string) => {
+    const { room, corner } = slice.source
+    const once = Effect.suspend(() => {
+      const since = now()
+      return Effect.matchCauseEffect(stepped(slice, key), {
+        onSuccess: () => Effect.sync(() => slice.due.well(key)),
+        onFailure: (cause) =>
+          Effect.suspend(() => {
+            slice.due.failed(key, now(), now() - since)
+            const why = cause.reasons.find(Cause.isFailReason)
+            return why === undefined ? Effect.logError("events were not routed", cause) : failed(why.error)
           })
-        if (slice.anew) slice.some.openUnsafe()
       })
-      const told = Effect.catch(round, (error) =>
-        failed(error).pipe(Effect.andThen(Effect.sleep(REST)), Effect.andThen(Effect.sync(() => wake(slice))))
-      )
-      return Effect.ensuring(
-        always("events were not routed", told),
-        Effect.suspend(() => {
-          slices.delete(slice)
-          return measure
-        })
-      )
     })
+    return Effect.ensuring(
+      (slice.due.isSlow(key) ? corner : room).withPermits(1)(once),
+      Effect.sync(() => {
+        slice.due.ended(key)
+        slice.some.openUnsafe()
+      })
+    )
+  }
+
+  const workIn = Effect.fnUntraced(function* (number: number, source: Source) {
+    const slice: Slice = {
+      ...{ number, source, due: new Due(AT_ONCE), routed: new Map<string, Routed>(), some: Latch.makeUnsafe(true) },
+      ...{ anew: true, woken: now(), behind: 0, looked: Number.NEGATIVE_INFINITY }
+    }
+    slices.add(slice)
+    yield* Effect.addFinalizer(() => {
+      slices.delete(slice)
+      return measure
+    })
+    const begin = yield* FiberSet.makeRuntime<never>()
+    const round = Effect.gen(function* () {
+      yield* Effect.timeoutOption(slice.some.await, slice.due.anyResting ? REST : LOOK)
+      slice.some.closeUnsafe()
+      if (slice.anew || now() - slice.looked >= LOOK) yield* look(slice)
+      slice.due.rested(now())
+      for (let key = slice.due.take(); key !== undefined; key = slice.due.take()) begin(one(slice, key))
+    })
+    const told = Effect.catch(round, (error) =>
+      failed(error).pipe(Effect.andThen(Effect.sleep(REST)), Effect.andThen(Effect.sync(() => wake(slice))))
+    )
+    return yield* always("events were not routed", told)
+  }, Effect.scoped)
+
   /** ZK2 */
   const work = (number: number) =>
     Effect.forEach(sources, (source) => workIn(number, source), { concurrency: "unbounded", discard: true })

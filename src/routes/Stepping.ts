@@ -11,7 +11,7 @@
  *        where it is.
  */
 import { Effect, Metric } from "effect"
-import type { HeraldError } from "../errors/HeraldError.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { counter, each } from "../telemetry/Metrics.ts"
 import { makeFitting } from "../topics/Fitting.ts"
 import { KnownTopics } from "../topics/KnownTopics.ts"
@@ -29,6 +29,8 @@ import { segmentsOf } from "./Segments.ts"
 
 /** Bytes of events that are read at once. */
 const READ_BYTES = 262_144
+/** The longest that a log is waited for. */
+const ANSWERED = "5 seconds"
 /** Rules that go on together: with each, what may come of one event grows. */
 const TOGETHER = 32
 
@@ -45,6 +47,8 @@ export interface Routed {
 
 /** more: there may be; end: all is routed; waits: for a target; anew: rules or positions are others by now; gone: there is no such partition. */
 export type Step = "more" | "end" | "waits" | "anew" | "gone"
+
+const unread = () => Effect.fail(failure("Timeout", `the log gave no events to route within ${ANSWERED}`))
 
 /** Those that are at one place, of all that can go on. ZI4 */
 export const groupOf = (positions: ReadonlyMap<number, Place>, turn: number) => {
@@ -115,8 +119,9 @@ export const makeStepping = Effect.fnUntraced(function* ({ eventBytes }: { reado
     const group = groupOf(new Map([...positions].filter(([id]) => targets.has(id))), routed.turn++)
     if (group === undefined) return waits ? "waits" : "end"
     const { ids, from, until } = group
-    const read = yield* logs.of(topic.log)?.read(partition, from, { maxBytes: READ_BYTES, packed: false }) ??
-      Effect.undefined
+    const asked = logs.of(topic.log)?.read(partition, from, { maxBytes: READ_BYTES, packed: false })
+    const read =
+      asked === undefined ? undefined : yield* Effect.timeoutOrElse(asked, { duration: ANSWERED, orElse: unread })
     if (read === undefined) return "gone"
     if (read.pieces.length === 0) return group.groups > 1 ? "more" : waits ? "waits" : "end"
     // Conditions are those of the schema: by another, an event that they take could be passed over for good. ZI5
