@@ -10,17 +10,17 @@
  */
 import { Clock, Context, Effect, Layer, Redacted } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import { isEnvironment } from "../keys/Environment.ts"
 import { environmentProblem } from "../keys/Target.ts"
 import { waitFor } from "../telemetry/WaitFor.ts"
-import { excerpt } from "../text/Excerpt.ts"
 import { type ApiKey, ApiKeyStore } from "./ApiKeyStore.ts"
 import { type AtOnce, makeAtOnce } from "./AtOnce.ts"
-import { CurrentIdentity, type Identity, identityOf, may, mayAnywhere, type Permission, system } from "./Identity.ts"
+import type { Act } from "./Decision.ts"
+import { CurrentIdentity, type Identity, identityOf, mayAnywhere, type Permission, system } from "./Identity.ts"
 import { KeyHash } from "./KeyHash.ts"
 import { makeKnownKeys } from "./KnownKeys.ts"
 import { checkKey, type KeyOptions } from "./NewKey.ts"
 import { RateLimits } from "./RateLimits.ts"
+import { refusalOf } from "./Refusal.ts"
 import * as Ticket from "./Ticket.ts"
 import * as Token from "./Token.ts"
 
@@ -80,37 +80,33 @@ export class Access extends Context.Service<
 
 /**
  * Fails `Unauthenticated` or `Forbidden` unless `CurrentIdentity` may, and `InvalidInput` for what is no environment, for every use case (EN1).
- * Services call it; doors do only to refuse before they read a body.
+ * Services call it; doors do only to refuse before they read a body. `on`: what it is about; left out, every key of every kind. DN1
  */
 export const requirePermission = (
   permission: Permission,
-  environment: string | undefined
+  environment: string | undefined,
+  on?: Act["on"]
 ): Effect.Effect<Identity, HeraldError> =>
   Effect.withFiber((fiber) => {
     const identity = fiber.getRef(CurrentIdentity)
     if (identity === undefined) return Effect.fail(failure("Unauthenticated", "nobody is signed in for this request"))
-    if (may(identity, permission, environment)) {
-      const problem = environment === undefined ? undefined : environmentProblem(environment)
-      return problem === undefined ? Effect.succeed(identity) : Effect.fail(problem)
-    }
-    const named = environment === undefined || isEnvironment(environment) ? environment : excerpt(environment)
-    const where = named === undefined ? "every environment" : `the environment ${named}`
-    return Effect.fail(
-      failure(
-        "Forbidden",
-        `${identity.name} is a ${identity.role} in ${identity.environments.join(", ") || "no environment"}; this needs ${permission} in ${where}`,
-        { details: { permission, environment: named ?? "*", role: identity.role } }
-      )
+    const refused = refusalOf(
+      identity,
+      { permission, environment, on },
+      fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     )
+    if (refused !== undefined) return Effect.fail(refused)
+    const problem = environment === undefined ? undefined : environmentProblem(environment)
+    return problem === undefined ? Effect.succeed(identity) : Effect.fail(problem)
   })
 
-/** The same for any environment: asked before a body is read that says which one. */
+/** The same for any environment and any key: asked before a body is read that says which. */
 export const requireAnywhere = (permission: Permission): Effect.Effect<Identity, HeraldError> =>
   Effect.withFiber((fiber) => {
     const identity = fiber.getRef(CurrentIdentity)
     return identity !== undefined && mayAnywhere(identity, permission)
       ? Effect.succeed(identity)
-      : requirePermission(permission, undefined)
+      : requirePermission(permission, undefined, "some")
   })
 
 const REFRESH = "1 second" // half of A3's bound

@@ -7,7 +7,8 @@ import { Clock, Effect } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { isGood, requirePermission } from "./Access.ts"
 import { ApiKeyStore } from "./ApiKeyStore.ts"
-import { CurrentIdentity, type Identity, identityOf, may, type Permission, system } from "./Identity.ts"
+import { type Act, decide } from "./Decision.ts"
+import { CurrentIdentity, type Identity, identityOf, type Permission, system } from "./Identity.ts"
 
 /** Who asked. */
 export interface Asker {
@@ -18,7 +19,8 @@ export interface Asker {
 }
 
 /**
- * By the key itself if it is still good, by another of the principal's where it ended by itself, as after a rotation. Asks the store. Fails
+ * By the key itself if it is still good, by another of the principal's where it ended by itself, as after a rotation. `on`: what it is about; left out, what is
+ * done asks for its keys. Asks the store. Fails
  * `Unauthenticated`, `Forbidden`, `DatabaseUnavailable`, `Timeout`.
  */
 export const makeActing = Effect.gen(function* () {
@@ -28,7 +30,8 @@ export const makeActing = Effect.gen(function* () {
   return Effect.fnUntraced(function* (
     { name, keyId }: Asker,
     permission: Permission,
-    environment: string
+    environment: string,
+    on: Act["on"] = "some"
   ): Effect.fn.Return<Identity, HeraldError> {
     if (keyId === system.keyId) return system
     const theirs = (yield* store.list).filter((key) => key.name === name)
@@ -38,8 +41,10 @@ export const makeActing = Effect.gen(function* () {
     const now = clock.currentTimeMillisUnsafe()
     const good = theirs.filter((key) => isGood(key, now)).map(identityOf)
     const acting =
-      good.find((one) => one.keyId === keyId) ?? good.find((one) => may(one, permission, environment)) ?? good[0]
+      good.find((one) => one.keyId === keyId) ??
+      good.find((one) => decide(one, { permission, environment, on }, now).may) ??
+      good[0]
     if (acting === undefined) return yield* failure("Unauthenticated", `${name} has no API key any more that is good`)
-    return yield* Effect.provideService(requirePermission(permission, environment), CurrentIdentity, acting)
+    return yield* Effect.provideService(requirePermission(permission, environment, on), CurrentIdentity, acting)
   })
 })

@@ -4,16 +4,28 @@ import { Context } from "effect"
 export const roles = ["admin", "publisher", "viewer", "subscriber"] as const
 export type Role = (typeof roles)[number]
 
+/** What a key may be a key of. */
+export const kinds = ["config", "flag", "segment", "rollout", "experiment", "secret", "artifact"] as const
+export type Kind = (typeof kinds)[number]
+
 export interface Identity {
   /** The principal: the name of its API keys, of which several may be live; shown in audit and history. */
   readonly name: string
-  /** Public id of the API key. */
+  /** Public id of the API key, or of what it was derived from. */
   readonly keyId: string
   readonly role: Role
   /** Environments in which the key is good; ["*"]: all. */
   readonly environments: ReadonlyArray<string>
   /** Patterns of the topics that it may use; left out: as its environments say. KX1 */
   readonly topics?: ReadonlyArray<string>
+  /** Patterns of the keys that it may touch; left out: all. KO1 */
+  readonly keys?: ReadonlyArray<string>
+  /** Kinds of the keys that it may touch; left out: all. KO1 */
+  readonly kinds?: ReadonlyArray<Kind>
+  /** What it showed; left out: an API key. */
+  readonly by?: "key" | "token" | "jwt" | "certificate"
+  /** Milliseconds since 1970: when what it showed ends; left out: as its API key says. */
+  readonly until?: number
   /** Of a caller without a key, where it does not share it with many others. */
   readonly address?: string
 }
@@ -24,11 +36,19 @@ export const identityOf = ({
   name,
   role,
   environments,
-  topics
+  topics,
+  keys,
+  kinds,
+  by,
+  until
 }: Omit<Identity, "keyId" | "address"> & { readonly id: string }): Identity => ({
   keyId: id,
   ...{ name, role, environments },
-  ...(topics === undefined ? {} : { topics })
+  ...(topics === undefined ? {} : { topics }),
+  ...(keys === undefined ? {} : { keys }),
+  ...(kinds === undefined ? {} : { kinds }),
+  ...(by === undefined ? {} : { by }),
+  ...(until === undefined ? {} : { until })
 })
 
 export type Permission =
@@ -59,10 +79,19 @@ export const granted: Record<Role, ReadonlySet<Permission>> = {
   subscriber: new Set(["config.read", "subscribe", "topics.read", "topics.consume"])
 }
 
-/** `environment` undefined: the permission must hold in every environment. */
-export const may = (identity: Identity, permission: Permission, environment: string | undefined): boolean =>
+/**
+ * By role and environment alone, with some key or other: for what finds out about each key by itself. `environment` undefined: the permission must
+ * hold in every environment.
+ */
+export const maySome = (identity: Identity, permission: Permission, environment: string | undefined): boolean =>
   granted[identity.role].has(permission) &&
   (identity.environments.includes("*") || (environment !== undefined && identity.environments.includes(environment)))
+
+/** As `maySome`, with every key of every kind. */
+export const may = (identity: Identity, permission: Permission, environment: string | undefined): boolean =>
+  maySome(identity, permission, environment) &&
+  identity.kinds === undefined &&
+  (identity.keys === undefined || identity.keys.includes("*"))
 
 /** Whether it may in some environment: for a door that does not know yet which one is meant. */
 export const mayAnywhere = ({ role, environments }: Identity, permission: Permission): boolean =>

@@ -6,7 +6,7 @@
  *   TI2  Within an hour it is the same text, on every node: whoever compares URLs finds that nothing changed.
  *   TI3  Nobody makes one without the nodes' pepper; the token is not in it.
  */
-import { type Identity, may } from "./Identity.ts"
+import { type Identity, maySome } from "./Identity.ts"
 
 /** What the nodes have in common. */
 export interface Marks {
@@ -41,7 +41,7 @@ export const keyOf = (ticket: string, environment: string, now: number, marks: M
 export const holder = (identity: Identity, environment: string): Identity => ({
   ...identity,
   role: "subscriber",
-  environments: may(identity, "config.read", environment) ? [environment] : [],
+  environments: maySome(identity, "config.read", environment) ? [environment] : [],
   topics: []
 })
 

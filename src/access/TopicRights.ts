@@ -2,10 +2,11 @@
  * Decides which topics an API key may use. Pure.
  *
  *   KX1  A key names its topics by patterns: a name, `orders/*` for all that begin with `orders/`, or `*`. One that names none may use every topic if it works in
- *        every environment, and else none: topics are in no environment.
+ *        every environment and with every key of every kind, and else none: topics are in no environment.
  */
 import { isTopicName } from "../keys/TopicName.ts"
 import { granted, type Identity, type Permission } from "./Identity.ts"
+import { ofEveryKey } from "./KeyScope.ts"
 
 export type TopicPermission = Extract<Permission, `topics.${string}`>
 
@@ -20,21 +21,23 @@ export const isTopicPattern = (pattern: string): boolean =>
 
 export const topicPatternRule = "the name of a topic, a name and /* for all below it, or * for all"
 
+export type TopicRights = Pick<Identity, "topics" | "environments" | "keys" | "kinds">
+
 const EVERY: ReadonlyArray<string> = [EVERY_TOPIC]
 const NONE: ReadonlyArray<string> = []
 
 /** KX1 */
-export const topicsOf = ({ topics, environments }: Pick<Identity, "topics" | "environments">): ReadonlyArray<string> =>
-  topics ?? (environments.includes("*") ? EVERY : NONE)
+export const topicsOf = (identity: TopicRights): ReadonlyArray<string> =>
+  identity.topics ?? (identity.environments.includes("*") && ofEveryKey(identity) ? EVERY : NONE)
 
-const covers = (pattern: string, name: string): boolean =>
+export const coversTopic = (pattern: string, name: string): boolean =>
   pattern === EVERY_TOPIC || (pattern.endsWith("/*") ? name.startsWith(pattern.slice(0, -1)) : pattern === name)
 
 /** Topics by their names, and by what the names of others begin with; undefined: all. */
 export type TopicScope = { readonly names: ReadonlyArray<string>; readonly prefixes: ReadonlyArray<string> } | undefined
 
 /** Which topics the key may use as its patterns say, for stores that look for them. KX1 */
-export const topicScope = (identity: Pick<Identity, "topics" | "environments">): TopicScope => {
+export const topicScope = (identity: TopicRights): TopicScope => {
   const patterns = topicsOf(identity)
   if (patterns.includes(EVERY_TOPIC)) return undefined
   const below = (pattern: string) => pattern.endsWith("/*")
@@ -51,5 +54,5 @@ export const inScope = (scope: TopicScope, name: string): boolean =>
 export const mayTopic = (identity: Identity, permission: TopicPermission, name: string | undefined): boolean => {
   if (!granted[identity.role].has(permission)) return false
   const patterns = topicsOf(identity)
-  return name === undefined ? patterns.length > 0 : patterns.some((pattern) => covers(pattern, name))
+  return name === undefined ? patterns.length > 0 : patterns.some((pattern) => coversTopic(pattern, name))
 }

@@ -53,7 +53,7 @@ const environmentOf = (url: string): string | undefined => {
 const permitted = ({ permission, where }: Need, url: string): Effect.Effect<unknown, HeraldError> => {
   const environment = where === "somewhere" || where === "everywhere" ? undefined : environmentOf(url)
   const anywhere = where === "somewhere" || (where === "named" && environment === undefined)
-  return anywhere ? requireAnywhere(permission) : requirePermission(permission, environment)
+  return anywhere ? requireAnywhere(permission) : requirePermission(permission, environment, "some")
 }
 
 const reasons: Readonly<Record<string, string>> = {

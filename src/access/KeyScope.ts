@@ -1,0 +1,67 @@
+/**
+ * Which keys of a kind an identity may touch. Pure.
+ *
+ *   KO1  Keys and kinds that are left out mean all of them. A kind that is not named has no key in it, whatever the patterns say.
+ *   KO2  A scope is names and beginnings of names, so that a store finds what is in it by its index, and never reads the rest.
+ */
+import { EVERY_KEY, isPattern, matches, outermost, prefixOf } from "../keys/Pattern.ts"
+import type { Identity, Kind } from "./Identity.ts"
+
+/** Patterns of one grant. */
+export const KEY_PATTERNS = 100
+
+/** Whether a grant may name it: what clients subscribe to, or `*`. PT1, PT2 */
+export const isKeyPattern = (pattern: string): boolean => pattern === EVERY_KEY || isPattern(pattern)
+
+export const keyPatternRule = "a key, a key and .* for all below it, or * for all"
+
+/** Keys by their names, and by what the names of others begin with; undefined: all. */
+export type KeyScope = { readonly names: ReadonlyArray<string>; readonly prefixes: ReadonlyArray<string> } | undefined
+
+export type KeyRights = Pick<Identity, "keys" | "kinds">
+
+const NOTHING: KeyScope = { names: [], prefixes: [] }
+
+/** KO1 */
+export const ofKind = ({ kinds }: KeyRights, kind: Kind): boolean => kinds === undefined || kinds.includes(kind)
+
+/** It may be about any key of any kind. */
+export const ofEveryKey = ({ keys, kinds }: KeyRights): boolean =>
+  kinds === undefined && (keys === undefined || keys.includes(EVERY_KEY))
+
+/** Of patterns that cover each other the widest is in it. KO1, KO2 */
+export const scopeOf = (identity: KeyRights, kind: Kind): KeyScope => {
+  if (!ofKind(identity, kind)) return NOTHING
+  const { keys } = identity
+  if (keys === undefined || keys.includes(EVERY_KEY)) return undefined
+  const widest = outermost(keys)
+  return {
+    names: widest.filter((pattern) => prefixOf(pattern) === undefined),
+    prefixes: widest.flatMap((pattern) => prefixOf(pattern) ?? [])
+  }
+}
+
+export const inKeyScope = (scope: KeyScope, key: string): boolean =>
+  scope === undefined || scope.names.includes(key) || scope.prefixes.some((prefix) => key.startsWith(prefix))
+
+/** Nothing can be in it. */
+export const isEmptyScope = (scope: KeyScope): boolean =>
+  scope !== undefined && scope.names.length === 0 && scope.prefixes.length === 0
+
+/** What of a pattern's keys is in the scope, as patterns of which none covers another: both are sets of beginnings, so this is one, too. */
+export const withinScope = (scope: KeyScope, patterns: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (scope === undefined) return patterns
+  const its = [...scope.names, ...scope.prefixes.map((prefix) => `${prefix}*`)]
+  const found = patterns.flatMap((pattern) =>
+    its.flatMap((mine) => (covers(mine, pattern) ? pattern : covers(pattern, mine) ? mine : []))
+  )
+  return outermost([...new Set(found)])
+}
+
+/** Each key of `inner` is one of `outer`. */
+export const covers = (outer: string, inner: string): boolean => {
+  const beginning = prefixOf(inner)
+  if (beginning === undefined) return matches(outer, inner)
+  const prefix = prefixOf(outer)
+  return prefix !== undefined && beginning.startsWith(prefix)
+}
