@@ -1,12 +1,12 @@
 /**
  * Opens, hears and ends the sessions of this node's clients. What a session does by itself is in Actor.ts.
  *
- *   S1–S3 in Session.ts, S4 in Connected.ts, S5 in Actor.ts, S6 in Sending.ts, S7 and S8 in Told.ts
+ *   S1–S3 in Session.ts, S4 in Connected.ts, S5 in Actor.ts, S6 in Sending.ts, S7 and S8 in Told.ts, XS1 and XS2 in Served.ts
  */
 import { Clock, Context, Duration, Effect, Layer, Random } from "effect"
 import { Access } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
-import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { Bookkeeping } from "../fleet/Bookkeeping.ts"
 import type { InstanceId } from "../fleet/Instance.ts"
 import { mayHold, type Ownership, owned, ownerOf } from "../fleet/Ownership.ts"
@@ -28,6 +28,7 @@ import { makeNotes } from "./Notes.ts"
 import { endRevoked } from "./Revoked.ts"
 import { makeRounds } from "./Rounds.ts"
 import { makeSending } from "./Sending.ts"
+import { servedTo } from "./Served.ts"
 import { Session, type Sink } from "./Session.ts"
 import type { Answer, Subscription } from "./Subscription.ts"
 import { makeTakeover } from "./Takeover.ts"
@@ -46,7 +47,7 @@ export interface SessionsOptions extends ConnectedOptions {
 export class Sessions extends Context.Service<
   Sessions,
   {
-    /** Starts a session; its `ended` says how it ends. Fails `InvalidKey`, `InstanceOwned`, `ServerFull`, `TooManySubscriptions`, `Draining`. */
+    /** Starts a session; its `ended` says how it ends. Fails `InvalidKey`, `Forbidden`, `InstanceOwned`, `ServerFull`, `TooManySubscriptions`, `Draining`. */
     readonly open: (subscription: Subscription, sink: Sink) => Effect.Effect<Session, HeraldError>
     /** The client answered updates, or only gave a sign of life. */
     readonly heard: (session: Session, answers: ReadonlyArray<Answer>) => void
@@ -110,13 +111,17 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     mayHold(ownerOf(ownership, session.subscription.identity), ownerOf(ownership, identity))
 
   /** Synchronous: what was checked still holds when the place is taken. */
-  const open = (subscription: Subscription, sink: Sink) =>
+  const open = (asked: Subscription, sink: Sink) =>
     Effect.suspend(() => {
-      const { client, identity } = subscription
+      const { client, identity, byDefault } = asked
       if (draining) return Effect.fail(failure("Draining", "the server is leaving and takes no new clients"))
-      const unserved = subscription.patterns.find((pattern) => !updates.serves(pattern))
+      const unserved = asked.patterns.find((pattern) => !updates.serves(pattern))
       if (unserved !== undefined)
         return Effect.fail(failure("InvalidKey", `${excerpt(unserved)} is of no kind that this server has`))
+      const wanted = { environment: client.environment, patterns: asked.patterns, byDefault }
+      const patterns = servedTo(identity, wanted, clock.currentTimeMillisUnsafe())
+      if (patterns instanceof HeraldError) return Effect.fail(patterns)
+      const subscription = { ...asked, patterns } // XS1
       const replaced = here.of(client)
       if (replaced !== undefined && !mayTake(replaced, identity)) return Effect.fail(owned(client)) // OW1
       const refusal = here.refusal(subscription, replaced)

@@ -8,6 +8,8 @@ export interface Subscription {
   readonly client: ClientView
   readonly identity: Identity
   readonly patterns: ReadonlyArray<string>
+  /** The client named none: they are its service's. */
+  readonly byDefault?: boolean
   /** The client has heard of every deletion up to here. Says nothing of values. */
   readonly position: Position | undefined
   /** What the client holds of each key. The session empties it. */

@@ -41,7 +41,7 @@ export const makeDistribution = Effect.fnUntraced(function* (admitted: Admitted)
   const run = Effect.runForkWith(yield* Effect.context<never>())
 
   const authorised = (identity: Identity, environment: string) =>
-    Effect.provideService(requirePermission(PERMISSION, environment), CurrentIdentity, identity)
+    Effect.provideService(requirePermission(PERMISSION, environment, "some"), CurrentIdentity, identity)
 
   const unary =
     <I, O>(

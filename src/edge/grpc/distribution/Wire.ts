@@ -91,7 +91,8 @@ export const subscriptionOf = (
   }
   if (message.keys.length > MOST_PATTERNS)
     return invalid(`keys has ${message.keys.length} patterns, at most ${MOST_PATTERNS} are allowed`)
-  const patterns = message.keys.length === 0 ? defaultPatterns(message.serviceName) : [...new Set(message.keys)]
+  const byDefault = message.keys.length === 0
+  const patterns = byDefault ? defaultPatterns(message.serviceName) : [...new Set(message.keys)]
   for (const pattern of patterns) {
     const wrong = wrongNamePattern(pattern)
     if (wrong !== undefined) return failure("InvalidKey", `${excerpt(pattern)} ${wrong}`)
@@ -100,6 +101,7 @@ export const subscriptionOf = (
     client: { ...instance, labels: Object.fromEntries(labels) },
     identity,
     patterns,
+    byDefault,
     position:
       message.position === undefined
         ? undefined
