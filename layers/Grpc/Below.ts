@@ -42,6 +42,8 @@ export interface BelowOptions {
   /** Whose pages may call so from browsers. */
   readonly origins: Origins
   readonly refuse: Refuse
+  /** Whether the certificate of a new connection is one that is not taken. LV4 in lane/Arrivals.ts */
+  readonly isRefused?: (socket: unknown) => boolean
   /** Something threw that never should. */
   readonly defect: (error: unknown) => void
   readonly soon: Slices["soon"]

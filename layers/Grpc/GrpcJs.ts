@@ -10,6 +10,8 @@ import { asBytes, MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
 import type { Handler } from "../../src/edge/grpc/ServerCall.ts"
 import { formatAddress } from "../../src/net/Address.ts"
 import type { Certificate } from "../Sockets/Certificate.ts"
+import { gate } from "../Sockets/Gate.ts"
+import { isWrong } from "../Sockets/PeerCertificate.ts"
 import type { Below, BelowOptions } from "./Below.ts"
 import { guard } from "./Gate.ts"
 import { GrpcJsCall } from "./GrpcJsCall.ts"
@@ -64,7 +66,7 @@ const taking =
 
 const credentialsOf = (
   certificate: Certificate | undefined,
-  isRequired: boolean,
+  rejectUnauthorized: boolean,
   handshake: number
 ): grpc.ServerCredentials => {
   if (certificate === undefined) return grpc.ServerCredentials.createInsecure()
@@ -72,16 +74,18 @@ const credentialsOf = (
   const credentials = grpc.ServerCredentials.createSsl(
     ca === undefined ? null : Buffer.from(ca),
     [{ cert_chain: Buffer.from(cert), private_key: Buffer.from(key) }],
-    ca !== undefined && isRequired
+    ca !== undefined
   )
   // What its server is made with: it has no setting for this one.
-  const inner = credentials as unknown as { readonly _getConstructorOptions: () => { handshakeTimeout?: number } }
-  inner._getConstructorOptions().handshakeTimeout = handshake // GJ1
+  const inner = credentials as unknown as {
+    readonly _getConstructorOptions: () => { handshakeTimeout?: number; rejectUnauthorized?: boolean }
+  }
+  Object.assign(inner._getConstructorOptions(), { handshakeTimeout: handshake, rejectUnauthorized }) // GJ1
   return credentials
 }
 
 export const onGrpcJs = (below: BelowOptions): Below => {
-  const { options, gate, certificate, services, handlers, largest = new Map(), refuse, soon } = below
+  const { options, certificate, services, handlers, largest = new Map(), refuse, soon, isRefused = isWrong } = below
   const server = new grpc.Server({
     ...serverOptions(options.maxStreams, Math.max(MESSAGE_BYTES, ...largest.values())), // one for all; each call has its own
     interceptors: [taking(handlers, largest)]
@@ -103,8 +107,16 @@ export const onGrpcJs = (below: BelowOptions): Below => {
             if (code === "ERR_TLS_HANDSHAKE_TIMEOUT") refuse("preface", socket.remoteAddress) // GJ1
             socket.destroy()
           })
+          gate(http2, {
+            secureConnection: (socket: Socket) => {
+              if (!isRefused(socket)) return true
+              refuse("client_certificate", socket.remoteAddress) // LV4
+              socket.destroy()
+              return false
+            }
+          })
         }
-        guard(http2, { ...gate, services, ending: options.ending }, refuse, soon)
+        guard(http2, { ...below.gate, services, ending: options.ending }, refuse, soon)
       }
       return port
     },

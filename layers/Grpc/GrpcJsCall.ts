@@ -1,5 +1,7 @@
 /** A call of grpc-js, taken before it lays an event emitter or two object streams over it: a message is a function call, in and out. G12, G13 */
+import type { ServerHttp2Stream } from "node:http2"
 import { Metadata, type ServerInterceptingCallInterface } from "@grpc/grpc-js"
+import type { Certificate } from "../../src/access/Certificates.ts"
 import { Code } from "../../src/edge/grpc/Code.ts"
 import {
   BYTES,
@@ -8,6 +10,7 @@ import {
   type Fields,
   type ServerCall
 } from "../../src/edge/grpc/ServerCall.ts"
+import { certificateOf } from "../Sockets/PeerCertificate.ts"
 import { MAX_SEND } from "./MaxSend.ts"
 
 /** Messages that wait: grpc-js copies each for each client. G12 */
@@ -15,6 +18,10 @@ const WAITING = 16
 
 const metadataOf = (fields: Fields): Metadata =>
   Metadata.fromHttp2Headers(fields as NodeJS.Dict<string | Array<string>>)
+
+/** grpc-js gives its certificate as an object that it makes anew for each question, and its socket to nobody. */
+const socketOf = (call: ServerInterceptingCallInterface): unknown =>
+  (call as { readonly stream?: ServerHttp2Stream }).stream?.session?.socket
 
 /** Nobody hears a call that is not yet given to its handler. */
 const NOBODY: CallListener = { message: () => {}, end: () => {}, over: () => {} }
@@ -70,8 +77,8 @@ export class GrpcJsCall implements ServerCall {
     return Number(this.#call.getDeadline())
   }
 
-  auth(): unknown {
-    return this.#call.getAuthContext()
+  certificate(): Certificate | undefined {
+    return certificateOf(socketOf(this.#call))
   }
 
   hear(listener: CallListener): void {

@@ -11,6 +11,7 @@ import type { PackageDefinition } from "@grpc/proto-loader"
 import { ReflectionService } from "@grpc/reflection"
 import { Context, Effect, Layer, Metric } from "effect"
 import { HealthImplementation } from "grpc-health-check"
+import { Certificates } from "../../src/access/Certificates.ts"
 import { makeRefusals } from "../../src/access/Refusals.ts"
 import { makeCalls, type OpenCallLimits, openCalls } from "../../src/edge/grpc/Calls.ts"
 import type { Handler } from "../../src/edge/grpc/ServerCall.ts"
@@ -24,6 +25,7 @@ import { gauge } from "../../src/telemetry/Metrics.ts"
 import { Slices } from "../../src/work/Slices.ts"
 import { type CertificateFiles, makeCertificate } from "../Sockets/Certificate.ts"
 import { exempting, type GateOptions } from "../Sockets/Gate.ts"
+import { refusing } from "../Sockets/PeerCertificate.ts"
 import { makeConnect } from "./connect/Connect.ts"
 import type { Ending } from "./Gate.ts"
 import { onGrpcJs } from "./GrpcJs.ts"
@@ -37,7 +39,7 @@ export interface GrpcOptions extends Partial<GateOptions> {
   readonly port: number
   /** Undefined: the door speaks without TLS. */
   readonly tls?: CertificateFiles | undefined
-  /** Whether clients have to show a certificate, where authorities are given. Optional when left out; grpc-js asks for required ones only. */
+  /** Whether clients have to show a certificate, where authorities are given. Optional when left out. */
   readonly clientCertificates?: "optional" | "required" | undefined
   /** Whose pages may call from browsers; none when left out. OX1 */
   readonly origins?: ReadonlyArray<string>
@@ -131,11 +133,12 @@ const make = Effect.fnUntraced(function* <const Services extends ReadonlyArray<S
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const defect = (error: unknown) => void run(Effect.logError("a call failed", error))
   const certificate = yield* makeCertificate(options.tls ?? {})
+  const isRefused = refusing(yield* Certificates)
   const server = yield* Effect.acquireRelease(
     Effect.sync(() =>
       (options.server === "grpc-js" ? onGrpcJs : onLane)({
         ...{ options, gate: gateOptions, certificate, services: own },
-        ...{ handlers, largest, connect, origins, refuse, defect, soon: arrivals.soon }
+        ...{ handlers, largest, connect, origins, refuse, isRefused, defect, soon: arrivals.soon }
       })
     ),
     (server) =>

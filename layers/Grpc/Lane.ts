@@ -4,15 +4,17 @@ import type { Server as TlsServer } from "node:tls"
 import { Places } from "../../src/access/Places.ts"
 import { MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
 import { addressOf, connections, exempting, gate as gateBefore } from "../Sockets/Gate.ts"
+import { certificateOf, isWrong } from "../Sockets/PeerCertificate.ts"
 import type { Below, BelowOptions } from "./Below.ts"
 import { Http1 } from "./connect/Http1.ts"
 import { Http2 } from "./connect/Http2.ts"
 import { other, unknown, WAITING } from "./Gate.ts"
-import { authOf, LaneServer, type Peer, secured } from "./lane/LaneServer.ts"
+import { LaneServer, type Peer, secured } from "./lane/LaneServer.ts"
 import { MAX_SEND } from "./MaxSend.ts"
 
 export const onLane = (below: BelowOptions): Below => {
   const { options, gate, certificate, services, handlers, largest, connect, origins, refuse, defect, soon } = below
+  const { isRefused = isWrong } = below
   const isExempt = exempting(gate.exempt)
   const [inAll, ofAddress] = WAITING
   const places = new Places([gate.maxConnections + inAll, gate.perAddress + ofAddress])
@@ -36,7 +38,7 @@ export const onLane = (below: BelowOptions): Below => {
   const isStranger = (path: string, code: number, socket: Socket) =>
     (services.some((name) => path.startsWith(`/${name}/`)) ? unknown : other)(code) && !isExempt(addressOf(socket))
   const http1 = new Http1({
-    ...{ connect, origins, refuse, defect, isStranger, authOf },
+    ...{ connect, origins, refuse, defect, isStranger, certificateOf },
     admit: (socket, begin) => admit({ socket, unread: () => {} }, begin)
   })
   const http2 = new Http2({ connect, origins, refuse })
@@ -48,12 +50,13 @@ export const onLane = (below: BelowOptions): Below => {
     refuse,
     ...(options.ending === undefined ? {} : { unread: options.ending.unread }),
     admit,
+    isRefused,
     isStranger,
     defect,
     http1: http1.accept,
-    other: (stream, request, { peer, auth }, caller) =>
+    other: (stream, request, { peer, certificate }, caller) =>
       http2.take(stream, request, {
-        ...{ peer, auth, onDefect: defect },
+        ...{ peer, certificate, onDefect: defect },
         admit: (begin) => admit(caller, begin),
         onStatus: (code) => {
           if (isStranger(request.path, code, caller.socket)) queueMicrotask(caller.stranger)

@@ -15,9 +15,11 @@ import {
 } from "node:http2"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"
+import type { TLSSocket } from "node:tls"
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import { Effect, Layer } from "effect"
 import { HttpServer } from "effect/http"
+import { Certificates } from "../../src/access/Certificates.ts"
 import { makeRefusals, type Refuse } from "../../src/access/Refusals.ts"
 import { takenOut } from "../../src/access/Ticket.ts"
 import { type Quick, type QuickAnswer, QuickDoor, type Source } from "../../src/edge/http/Quick.ts"
@@ -28,6 +30,7 @@ import { whyNotOpened } from "../../src/net/Reason.ts"
 import { withoutSecrets } from "../../src/text/Secrets.ts"
 import { type Certificate, type CertificateFiles, makeCertificate } from "../Sockets/Certificate.ts"
 import { connections, exempting, type GateOptions, gate } from "../Sockets/Gate.ts"
+import { refusing } from "../Sockets/PeerCertificate.ts"
 import { Unread, type UnreadOptions } from "../Sockets/Unread.ts"
 import { openRequests } from "./OpenRequests.ts"
 import { Streams, type StreamTimes } from "./Streams.ts"
@@ -72,6 +75,12 @@ interface Shortcut {
   sockets: Sockets | undefined
 }
 
+/** What TLS is told, and whether a connection's client certificate is one that is not taken. */
+interface Secured {
+  readonly certificate: Certificate | undefined
+  readonly isRefused: (socket: unknown) => boolean
+}
+
 const answering =
   (response: ServerResponse) =>
   ({ status, headers, text }: QuickAnswer): void => {
@@ -85,7 +94,8 @@ const guard = (
   server: Server | Http2SecureServer,
   given: Partial<HttpOptions>,
   refuse: Refuse,
-  shortcut: Shortcut
+  shortcut: Shortcut,
+  isRefused: (socket: unknown) => boolean
 ): Streams => {
   const goOn = server.emit.bind(server)
   const options = { ...defaults, ...given }
@@ -123,11 +133,17 @@ const guard = (
     sockets.upgrade(asked, socket as Socket, head, open)
     return false
   }
+  const secured = (socket: TLSSocket): boolean => {
+    if (!isRefused(socket)) return streams.secured(socket)
+    refuse("client_certificate", socket.remoteAddress) // LV4 in ../Grpc/lane/Arrivals.ts
+    socket.destroy()
+    return false
+  }
   const perAddress = options.perAddress ?? options.maxConnections
   gate(server, {
     upgrade,
     connection: connections({ ...options, perAddress }, refuse),
-    secureConnection: streams.secured,
+    secureConnection: secured,
     session: streams.session,
     stream: streams.stream,
     request,
@@ -162,12 +178,17 @@ const http2 = {
   }
 }
 
+/** A client is asked for a certificate where there are authorities, and need not have one: probes and browsers have none. */
+const asking = ({ ca }: { readonly ca?: string }) =>
+  ca === undefined ? {} : { requestCert: true, rejectUnauthorized: false }
+
 const make = (certificate: Certificate | undefined): Server | Http2SecureServer => {
   const sockets = { keepAlive: true, noDelay: true }
   if (certificate === undefined) return createServer({ ...http1, ...sockets })
   const server = createSecureServer({
     ...sockets,
     ...certificate.now(),
+    ...asking(certificate.now()),
     ...http2,
     http1Options: http1,
     allowHTTP1: true, // HS8
@@ -179,7 +200,8 @@ const make = (certificate: Certificate | undefined): Server | Http2SecureServer 
 }
 
 const create =
-  (options: Partial<HttpOptions>, refuse: Refuse, shortcut: Shortcut, certificate?: Certificate) => (): Server => {
+  (options: Partial<HttpOptions>, refuse: Refuse, shortcut: Shortcut, { certificate, isRefused }: Secured) =>
+  (): Server => {
     // Both kinds have all that is used of it below.
     const server = make(certificate) as Server
     server.maxHeadersCount = HEADERS
@@ -187,7 +209,7 @@ const create =
     Object.assign(server, {
       shouldUpgradeCallback: (asked: IncomingMessage) => shortcut.sockets?.takes(asked) === true
     })
-    const streams = guard(server, options, refuse, shortcut)
+    const streams = guard(server, options, refuse, shortcut, isRefused)
     const close = server.close.bind(server)
     // HS2: `close` alone waits for clients that keep their connection open.
     server.close = (done) => {
@@ -216,15 +238,16 @@ export const layer = (options: HttpOptions) =>
   Layer.unwrap(
     Effect.gen(function* () {
       const certificate = yield* makeCertificate(options.tls ?? {})
-      return listening(options, yield* makeRefusals("http"), certificate)
+      const isRefused = refusing(yield* Certificates)
+      return listening(options, yield* makeRefusals("http"), { certificate, isRefused })
     })
   )
 
-const listening = ({ host, port, ...limits }: HttpOptions, refuse: Refuse, certificate: Certificate | undefined) => {
+const listening = ({ host, port, ...limits }: HttpOptions, refuse: Refuse, secured: Secured) => {
   const shortcut: Shortcut = { quick: undefined, sockets: undefined }
   const open = (quick: Quick) => void (shortcut.quick = quick)
   return Layer.mergeAll(
-    opening({ host, port }, create(limits, refuse, shortcut, certificate)),
+    opening({ host, port }, create(limits, refuse, shortcut, secured)),
     Layer.succeed(QuickDoor, { open }),
     Layer.succeed(SocketDoor, { serve: (routes) => shortcut.sockets?.serve(routes) })
   )

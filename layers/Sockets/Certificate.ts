@@ -5,13 +5,16 @@
  *   TC2  A pair that changed is used for connections from then on, within a few seconds; those that are open stay.
  *   TC3  One that is wrong by then is told once, and the one before stays in use: half of a renewal is no outage.
  *   TC4  Authorities whose certificates clients may show are read, checked and renewed as the pair is.
+ *   TC5  With a change of any of them, of the list of revoked certificates too, tickets of before are worth nothing: who comes back shows its certificate
+ *        again. New files are taken once they are whole (WY1 in Watched.ts).
  */
 import { createPrivateKey, X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { createSecureContext } from "node:tls"
 import { Effect, type Scope } from "effect"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
-import { afterEvery } from "../../src/telemetry/Every.ts"
+import { attempt, readAuthorities } from "./Authorities.ts"
+import { watched } from "./Watched.ts"
 
 /** Without both there is no TLS. One alone is refused, as it would leave a door without TLS by mistake. TC1 */
 export interface CertificateFiles {
@@ -20,6 +23,10 @@ export interface CertificateFiles {
   readonly key?: string | undefined
   /** The authorities of clients' certificates. Undefined: clients are asked for none. TC4 */
   readonly clientCa?: string | undefined
+  /** Which setting names them. */
+  readonly clientCaSetting?: string | undefined
+  /** Lists of revoked certificates: access/Certificates.ts says what is on them. TC5 */
+  readonly crl?: string | undefined
 }
 
 export interface Pair {
@@ -28,6 +35,13 @@ export interface Pair {
   /** TC4 */
   readonly ca?: string
 }
+
+interface Files extends Pair {
+  readonly crl?: string
+}
+
+/** What of it TLS is told. */
+const secureOf = ({ cert, key, ca }: Files): Pair => ({ cert, key, ...(ca === undefined ? {} : { ca }) })
 
 /** A server that takes a new pair while it runs, as those of https, http2 and tls do. */
 interface Secured {
@@ -40,32 +54,13 @@ export interface Certificate {
   readonly keep: (server: Secured) => void
 }
 
-const EVERY = "2 seconds"
-
-const attempt = <A>(what: string, of: () => A): A => {
-  try {
-    return of()
-  } catch (cause) {
-    throw new Error(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`)
-  }
-}
-
-/** TC4 */
-const readAuthorities = (file: string): string => {
-  const text = attempt(`GRPC_TLS_CLIENT_CA can't be read`, () => readFileSync(file, "utf8"))
-  const all = text.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? []
-  if (all.length === 0) throw new Error(`${file} (GRPC_TLS_CLIENT_CA) has no certificate in PEM`)
-  for (const one of all)
-    attempt(`${file} (GRPC_TLS_CLIENT_CA) has what is no certificate in PEM`, () => new X509Certificate(one))
-  return text
-}
-
 /** Throws what is wrong with the files. */
-const read = ({ cert, key, ca }: Pair): Pair => {
+const read = ({ cert, key, ca, crl }: Files, setting: string): Files => {
   const pair = {
     cert: attempt(`TLS_CERT can't be read`, () => readFileSync(cert, "utf8")),
     key: attempt(`TLS_KEY can't be read`, () => readFileSync(key, "utf8")),
-    ...(ca === undefined ? {} : { ca: readAuthorities(ca) })
+    ...(ca === undefined ? {} : { ca: readAuthorities(ca, setting).pem }),
+    ...(crl === undefined ? {} : { crl: attempt("TLS_CLIENT_CRL can't be read", () => readFileSync(crl, "utf8")) })
   }
   const first = attempt(`${cert} (TLS_CERT) is no certificate in PEM`, () => new X509Certificate(pair.cert))
   const own = attempt(`${key} (TLS_KEY) is no private key in PEM without a password`, () => createPrivateKey(pair.key))
@@ -73,48 +68,47 @@ const read = ({ cert, key, ca }: Pair): Pair => {
     throw new Error(`${key} (TLS_KEY) is not the key of the first certificate in ${cert} (TLS_CERT)`)
   if (Date.parse(first.validTo) < Date.now())
     throw new Error(`the certificate in ${cert} (TLS_CERT) ended on ${first.validTo}`)
-  attempt(`${cert} and ${key} can't be used`, () => createSecureContext(pair))
+  attempt(`${cert} and ${key} can't be used`, () => createSecureContext(secureOf(pair)))
   return pair
 }
 
 export const makeCertificate = Effect.fnUntraced(function* ({
   cert,
   key,
-  clientCa
+  clientCa,
+  clientCaSetting: setting = "TLS_CLIENT_CA",
+  crl
 }: CertificateFiles): Effect.fn.Return<Certificate | undefined, HeraldError, Scope.Scope> {
   if (cert === undefined && key === undefined) {
     if (clientCa === undefined) return undefined
-    return yield* failure("SettingsInvalid", "GRPC_TLS_CLIENT_CA is given, and TLS_CERT and TLS_KEY are not")
+    return yield* failure("SettingsInvalid", `${setting} is given, and TLS_CERT and TLS_KEY are not`)
   }
   if (cert === undefined || key === undefined) {
     const [given, missing] = cert === undefined ? ["TLS_KEY", "TLS_CERT"] : ["TLS_CERT", "TLS_KEY"]
     return yield* failure("SettingsInvalid", `${given} is given and ${missing} is not: TLS takes both`)
   }
-  const files: Pair = { cert, key, ...(clientCa === undefined ? {} : { ca: clientCa }) }
+  const files: Files = {
+    ...{ cert, key },
+    ...(clientCa === undefined ? {} : { ca: clientCa, ...(crl === undefined ? {} : { crl }) })
+  }
   let pair = yield* Effect.try({
-    try: () => read(files),
+    try: () => read(files, setting),
     catch: (cause) => failure("SettingsInvalid", (cause as Error).message) // TC1
   })
   const servers = new Set<Secured>()
-  let said = ""
-
-  const look = Effect.suspend(() => {
-    let found: Pair
-    try {
-      found = read(files)
-    } catch (cause) {
-      const { message } = cause as Error
-      if (message === said) return Effect.void
-      said = message
-      return Effect.logWarning("the certificate was not renewed", { reason: message }) // TC3
+  const now = yield* watched({
+    files: Object.values(files),
+    first: pair,
+    read: () => read(files, setting),
+    failed: "the certificate was not renewed", // TC3
+    changed: (found) => {
+      const isSame =
+        found.cert === pair.cert && found.key === pair.key && found.ca === pair.ca && found.crl === pair.crl
+      pair = found
+      if (isSame) return Effect.void
+      for (const server of servers) server.setSecureContext(secureOf(found)) // TC2, TC5
+      return Effect.logInfo("the certificate was renewed", { until: new X509Certificate(found.cert).validTo })
     }
-    said = ""
-    if (found.cert === pair.cert && found.key === pair.key && found.ca === pair.ca) return Effect.void
-    pair = found
-    for (const server of servers) server.setSecureContext(pair)
-    return Effect.logInfo("the certificate was renewed", { until: new X509Certificate(pair.cert).validTo })
   })
-  yield* Effect.forkScoped(afterEvery("the certificate was not looked at", EVERY, look))
-
-  return { now: () => pair, keep: (server) => void servers.add(server) }
+  return { now: () => secureOf(now()), keep: (server) => void servers.add(server) }
 })

@@ -1,5 +1,5 @@
 /**
- * Port: whom a client certificate stands for. The door that took it has checked its chain and its times, and that it was not revoked. Never fails.
+ * Port: whom a client certificate stands for. The door that took it had TLS check its chain and its times. Never fails.
  */
 import { Context } from "effect"
 import type { Identity } from "./Identity.ts"
@@ -9,14 +9,23 @@ export interface Certificate {
   /** As node:tls writes them, each with its kind: `DNS:agent.example.com`, `URI:spiffe://example.com/agent`. */
   readonly subjectAltNames: ReadonlyArray<string>
   /** Milliseconds since 1970. */
+  readonly notBefore: number
   readonly notAfter: number
   /** SHA-256 of its DER in small hexadecimal digits. */
   readonly fingerprint: string
+  /** Which it is among all: who issued it, and its number there. */
+  readonly id: string
+  /** The same of those above it, up to an authority. */
+  readonly above: ReadonlyArray<string>
 }
 
 export interface CertificatesShape {
+  /** What a connection showed: Node's socket, or what stands for it. Undefined: none, or none that TLS checked. */
+  readonly of: (socket: unknown) => Certificate | undefined
   /** With `certificateId` as `keyId`, and `notAfter` as its end. Undefined: no rule names it, or it is no longer good. Asked at each request. */
   readonly identify: (certificate: Certificate) => Identity | undefined
+  /** Why a certificate counts for nobody, for who shows it; undefined: it is good, whoever it stands for. */
+  readonly whyNot: (certificate: Certificate) => string | undefined
   /** Whether the certificate with this `keyId` may still be used, as far as is known: for streams that are open. */
   readonly isGood: (keyId: string) => boolean
 }
@@ -24,10 +33,15 @@ export interface CertificatesShape {
 const CERTIFICATE = "x509:"
 
 /** What stands for it where an API key has its id; no id of a key has a colon. */
-export const certificateId = (fingerprint: string): string => `${CERTIFICATE}${fingerprint.slice(0, 32)}`
+export const certificateId = ({ id }: Pick<Certificate, "id">): string => `${CERTIFICATE}${id}`
 export const isCertificateId = (keyId: string): boolean => keyId.startsWith(CERTIFICATE)
 
 /** Nobody's, where a node takes no certificates. */
 export const Certificates = Context.Reference<CertificatesShape>("herald/access/Certificates", {
-  defaultValue: () => ({ identify: () => undefined, isGood: () => false })
+  defaultValue: () => ({
+    of: () => undefined,
+    identify: () => undefined,
+    whyNot: () => undefined,
+    isGood: () => false
+  })
 })

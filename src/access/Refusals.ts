@@ -21,6 +21,7 @@ const total = counter(
 /** Why each door refuses: docs/security.md. */
 export const reasonsOf: Readonly<Record<DoorName, ReadonlyArray<string>>> = {
   http: [
+    "client_certificate",
     "connections",
     "connections_of_address",
     "no_permission",

@@ -1,5 +1,5 @@
 /** The doors. */
-import { host, integer, networks, oneOf, text } from "../settings/Form.ts"
+import { either, host, integer, networks, oneOf, text } from "../settings/Form.ts"
 import { setting, unset } from "../settings/Setting.ts"
 
 export const settings = {
@@ -16,7 +16,7 @@ export const settings = {
     maxStreams: setting("grpc.maxStreams", "GRPC_MAX_STREAMS", integer(1, 1_000_000), 1_000),
     /** What speaks HTTP/2 at this door: Herald's own lane, or the library. */
     server: setting("grpc.server", "GRPC_SERVER", oneOf("lane", "grpc-js"), "lane"),
-    /** A PEM file: the authorities of clients' certificates. Read again when it changes. Absent: clients are asked for none. */
+    /** A PEM file: the authorities of clients' certificates at this door, in place of TLS_CLIENT_CA. */
     clientCa: unset("grpc.clientCa", "GRPC_TLS_CLIENT_CA", text),
     /** Whether a client has to show one; who shows one that is wrong is refused either way. */
     clientCertificates: setting(
@@ -26,11 +26,19 @@ export const settings = {
       "optional"
     )
   },
-  /** Of both. Absent: they speak plain, for this machine or behind a proxy that ends TLS. */
+  /** Of both. Absent: they speak plain, for this machine, or where `insecure` says that others may hear it. */
   tls: {
     /** A PEM file: the certificate, and those between it and an authority. Read again when it changes. */
     cert: unset("tls.cert", "TLS_CERT", text),
-    key: unset("tls.key", "TLS_KEY", text)
+    key: unset("tls.key", "TLS_KEY", text),
+    /** A PEM file: the authorities of clients' certificates, at both doors. Read again when it changes. Absent: clients are asked for none. */
+    clientCa: unset("tls.clientCa", "TLS_CLIENT_CA", text),
+    /** A PEM file: lists of certificates that these authorities revoked. Read again when it changes. */
+    crl: unset("tls.clientCrl", "TLS_CLIENT_CRL", text),
+    /** Whom clients' certificates stand for, as JSON: docs/access.md. */
+    identities: unset("tls.identities", "HERALD_TLS_IDENTITIES", text),
+    /** Whether a door that others reach may speak without TLS. */
+    insecure: setting("tls.insecure", "HERALD_INSECURE", either("no", "yes"), false)
   },
   /** Of both. */
   gate: {

@@ -9,21 +9,24 @@ import { FlagStreams } from "../flags/FlagStreams.ts"
 import { dialable, formatAddress } from "../net/Address.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import * as Node from "./Node.ts"
+import { filesOf } from "./Secrecy.ts"
 
 type Doors = Pick<Settings, "http" | "grpc" | "gate" | "tls" | "flags">
 
-export const doors = ({ http, grpc, gate, tls, flags }: Doors) => {
+export const doors = (settings: Doors) => {
+  const { http, grpc, gate, flags } = settings
+  const files = filesOf(settings)
   const half = (all: number) => gate.perAddress ?? Math.ceil(all / 2)
   const { exempt } = gate
   return Layer.mergeAll(
     leaving.pipe(
       Layer.provideMerge(serve(Node.http)),
       Layer.provide(Packer.layer),
-      Layer.provideMerge(HttpServer.layer({ ...http, tls, exempt, perAddress: half(http.maxConnections) }))
+      Layer.provideMerge(HttpServer.layer({ ...http, tls: files.http, exempt, perAddress: half(http.maxConnections) }))
     ),
     GrpcServer.layer(
       {
-        ...{ ...grpc, tls: { ...tls, clientCa: grpc.clientCa }, exempt, origins: flags.origins },
+        ...{ ...grpc, tls: files.grpc, exempt, origins: flags.origins },
         perAddress: half(connectionsFor(grpc.maxStreams))
       },
       Node.grpc

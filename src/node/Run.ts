@@ -15,6 +15,7 @@ import { lanes } from "./Lanes.ts"
 import { nearbyOf, openOf } from "./Nearby.ts"
 import * as Node from "./Node.ts"
 import { retention } from "./Retention.ts"
+import { certificates, requireSecrecy } from "./Secrecy.ts"
 import { database, stores } from "./Stores.ts"
 import { recovered, say, serving, welcome } from "./Welcome.ts"
 
@@ -27,7 +28,7 @@ const nodeOf = (settings: Settings, pepper: Redacted.Redacted | string) => {
   return Layer.mergeAll(beside, retention({ ...settings, run })).pipe(
     Layer.provideMerge(Node.services({ ...settings, run, pepper, sessions, strangers })),
     Layer.provide(Layer.mergeAll(lanes(settings), beneath, Loop.layer)),
-    Layer.provideMerge(stores(settings, run))
+    Layer.provideMerge(Layer.merge(certificates(settings), stores(settings, run)))
   )
 }
 
@@ -49,6 +50,7 @@ const withAuditKey = Effect.fnUntraced(function* (settings: Settings) {
 /** Serves until it is interrupted. Fails `SettingsInvalid`, `DatabaseUnavailable`. */
 export const run = Effect.fnUntraced(function* (given: Settings, version: string) {
   const folder = yield* DataFolder
+  yield* requireSecrecy(given)
   const settings = yield* withAuditKey(given)
   const context = yield* Layer.build(nodeOf(settings, settings.pepper ?? (yield* folder.pepper)))
   // Before a door is open, so that whoever is told that the server is ready finds the token. A5

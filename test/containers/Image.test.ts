@@ -24,7 +24,8 @@ class Herald implements AsyncDisposable {
   static async run(...args: ReadonlyArray<string>): Promise<Herald> {
     const [http, grpc] = [await freePort(), await freePort()]
     const ports = ["-p", `127.0.0.1:${http}:8080`, "-p", `127.0.0.1:${grpc}:50051`]
-    const herald = new Herald((await docker("run", "--detach", ...ports, ...args, IMAGE)).trim(), http, grpc)
+    const plain = ["--env", "HERALD_INSECURE=yes"]
+    const herald = new Herald((await docker("run", "--detach", ...ports, ...plain, ...args, IMAGE)).trim(), http, grpc)
     await herald.healthy()
     return herald
   }
@@ -78,6 +79,15 @@ describe("the image", () => {
     assert.deepStrictEqual(Object.keys(Config.ExposedPorts).sort(), ["50051/tcp", "8080/tcp"])
     assert.deepStrictEqual(Object.keys(Config.Volumes), ["/data"])
     assert.isDefined(Config.Healthcheck)
+  })
+
+  it("NS1 run without TLS, and without a word that it need not have it, ends with what to do", async () => {
+    const error = await docker("run", "--rm", IMAGE).then(
+      () => "it started",
+      ({ message }: Error) => message
+    )
+    assert.include(error, "HTTP_HOST is 0.0.0.0")
+    assert.include(error, "HERALD_INSECURE=yes")
   })
 
   it("run alone, with nothing but its ports, serves on its embedded PostgreSQL", async () => {
@@ -153,7 +163,7 @@ describe("the image", () => {
     const volume = (await docker("volume", "create")).trim()
     try {
       await using herald = await Herald.run("--volume", `${volume}:/data`)
-      const second = docker("run", "--rm", "--volume", `${volume}:/data`, IMAGE)
+      const second = docker("run", "--rm", "--env", "HERALD_INSECURE=yes", "--volume", `${volume}:/data`, IMAGE)
       const said = await second.then(
         () => "it started",
         (error: Error) => error.message

@@ -20,7 +20,7 @@ describe("addresses", () => {
     ["::", "::1", [/^http:\/\/\[::1\]:\d+$/, /^\[::1\]:\d+$/]]
   ] as const) {
     it(`HP3: a server on ${http} and ${grpc} announces what can be dialled, and the CLI finds it`, async () => {
-      await using server = await startServer({ HTTP_HOST: http, GRPC_HOST: grpc })
+      await using server = await startServer({ HTTP_HOST: http, GRPC_HOST: grpc, HERALD_INSECURE: "yes" })
       assert.match(server.http, said[0])
       assert.match(server.grpc, said[1])
       await waitUntil("it to say so", () => server.output.includes(`"http":"${server.http}"`))

@@ -7,7 +7,9 @@
  *   CJ7  An answer that its handler gives as JSON is sent as it is.
  *   CJ3  One message of a stream waits in the transport, and no more than `BYTES` of them here, before whoever sends is told to wait. G12
  */
+
 import { Code, ConnectError } from "@connectrpc/connect"
+import type { Certificate } from "../../../src/access/Certificates.ts"
 import {
   BYTES,
   type CallListener,
@@ -33,7 +35,7 @@ export interface Context {
 export interface Origin {
   readonly peer: Peer
   readonly host: string
-  readonly auth: () => unknown
+  readonly certificate: () => Certificate | undefined
   /** Calls back when it is the call's turn to begin; false: too many wait. D6 */
   readonly admit: (begin: () => void) => boolean
   /** Something threw that never should. */
@@ -123,8 +125,8 @@ export class ConnectCall implements ServerCall {
   get system(): string | undefined {
     return this.#context.protocolName === "connect" ? "connectrpc" : undefined
   }
-  auth(): unknown {
-    return this.#origin.auth()
+  certificate(): Certificate | undefined {
+    return this.#origin.certificate()
   }
 
   // What the library does

@@ -6,9 +6,11 @@
  *   HO3  When the server leaves, idle connections are closed, and those with calls once these are answered. D1
  *   HO4  Whoever is refused again and again loses its connection. D5
  */
+
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { Socket } from "node:net"
 import { universalResponseToNodeResponse } from "@connectrpc/connect-node"
+import type { Certificate } from "../../../src/access/Certificates.ts"
 import type { Origins } from "../../../src/net/Origins.ts"
 import { Unread, type UnreadOptions } from "../../Sockets/Unread.ts"
 import { Buckets, bounds } from "../lane/Protections.ts"
@@ -26,7 +28,7 @@ export interface Http1Options extends Partial<UnreadOptions> {
   /** Whether this status, of a call to this path, goes to someone unknown. D5 */
   readonly isStranger: (path: string, code: number, socket: Socket) => boolean
   /** What the client's certificate says of it. */
-  readonly authOf: (socket: Socket) => unknown
+  readonly certificateOf: (socket: Socket) => Certificate | undefined
 }
 
 type Called = NonNullable<ReturnType<Connect>>
@@ -130,7 +132,7 @@ export class Http1 {
       body: request.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>,
       peer: { address: remoteAddress, port: remotePort },
       host: headers.get("host") ?? "",
-      auth: () => this.#options.authOf(socket),
+      certificate: () => this.#options.certificateOf(socket),
       admit: (begin: () => void) => this.#options.admit(socket, begin),
       onDefect: this.#options.defect,
       onStatus: (code: number) => this.#said(path, code, socket)

@@ -21,7 +21,7 @@ export interface Http2Options {
 }
 
 /** What a call has from its connection. */
-export type OfConnection = Pick<LaneOrigin, "peer" | "auth"> & Pick<Exchange, "admit" | "onDefect" | "onStatus">
+export type OfConnection = Pick<LaneOrigin, "peer" | "certificate"> & Pick<Exchange, "admit" | "onDefect" | "onStatus">
 
 /** The body of a request as it is read. HO5 */
 class Body implements StreamListener, AsyncIterableIterator<Uint8Array> {

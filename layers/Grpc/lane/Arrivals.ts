@@ -3,7 +3,7 @@
  *
  *   LV1  One port serves both: a connection that does not begin with HTTP/2's preface, or agreed on HTTP/1.1, is handed on, with all that came of it.
  *   LV2  A connection that says nothing is closed after the time of Protections.ts, its TLS handshake included.
- *   LV4  Who shows a certificate that is not of the server's authorities is refused, also where nobody has to show one.
+ *   LV4  Who shows a certificate that is not of the server's authorities, or that was revoked, is refused, also where nobody has to show one.
  */
 import type { Server, Socket } from "node:net"
 import { TLSSocket } from "node:tls"
@@ -15,6 +15,8 @@ export interface ArrivalsOptions {
   readonly http2: (socket: Socket, first?: Buffer) => void
   readonly http1: ((socket: Socket) => void) | undefined
   readonly refuse: ((reason: string, address?: string) => void) | undefined
+  /** LV4 */
+  readonly isRefused: (socket: Socket) => boolean
   readonly times: Pick<Times, "preface" | "moment">
   /** One is none any more. */
   readonly onGone: () => void
@@ -61,7 +63,7 @@ export class Arrivals {
     socket.on("error", () => {})
     this.#handshakes.delete(peerOf(socket))
     const { http1, http2 } = this.#options
-    if (socket instanceof TLSSocket && socket.authorizationError && socket.getPeerX509Certificate() !== undefined) {
+    if (this.#options.isRefused(socket)) {
       this.#options.refuse?.("client_certificate", socket.remoteAddress) // LV4
       return void socket.destroy()
     }

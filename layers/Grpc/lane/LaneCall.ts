@@ -6,6 +6,7 @@
  *        its status, and its listener is told that it is over. Whoever listens hears that once.
  *   GC6  Bytes are given back to the client as they are read: whoever reads nothing gets no more than a window.
  */
+import type { Certificate } from "../../../src/access/Certificates.ts"
 import { Code } from "../../../src/edge/grpc/Code.ts"
 import {
   BYTES,
@@ -29,7 +30,7 @@ import type { Stream, StreamListener } from "./Stream.ts"
 export interface Origin {
   readonly peer: Peer
   /** What the client's certificate says of it. */
-  readonly auth: () => unknown
+  readonly certificate: () => Certificate | undefined
   readonly maxList: () => number
 }
 
@@ -261,8 +262,8 @@ export class LaneCall implements ServerCall, StreamListener {
     return this.#request.authority
   }
 
-  auth(): unknown {
-    return this.#origin.auth()
+  certificate(): Certificate | undefined {
+    return this.#origin.certificate()
   }
 }
 

@@ -7,9 +7,10 @@
  */
 import { constants } from "node:crypto"
 import { createServer, type Server, type Socket } from "node:net"
-import { createServer as createTlsServer, TLSSocket, type TlsOptions } from "node:tls"
+import { createServer as createTlsServer, type TlsOptions } from "node:tls"
 import { Code } from "../../../src/edge/grpc/Code.ts"
 import type { Handler } from "../../../src/edge/grpc/ServerCall.ts"
+import { certificateOf, isWrong } from "../../Sockets/PeerCertificate.ts"
 import { Arrivals } from "./Arrivals.ts"
 import { Connection } from "./Connection.ts"
 import { LaneCall, type Origin, timeoutOf } from "./LaneCall.ts"
@@ -33,6 +34,8 @@ export interface LaneOptions {
   readonly handlers?: ReadonlyMap<string, Handler>
   /** What was refused, and of which address. */
   readonly refuse?: (reason: string, address?: string) => void
+  /** Whether the certificate of a new connection is one that is not taken. LV4 */
+  readonly isRefused?: (socket: Socket) => boolean
   readonly defect?: (error: unknown) => void
   /** Begins a call, now or in its turn; nothing once it is over. D6, G11 */
   readonly admit?: (peer: Peer, begin: () => void) => boolean
@@ -80,7 +83,8 @@ export class LaneServer {
     this.#times = { ...times, ...options.times }
     this.#arrivals = new Arrivals({
       ...{ http1: options.http1, http2: (socket, first) => this.#connect(socket, first) },
-      ...{ refuse: options.refuse, times: this.#times, onGone: () => this.#left() }
+      ...{ refuse: options.refuse, times: this.#times, onGone: () => this.#left() },
+      isRefused: options.isRefused ?? isWrong
     })
   }
 
@@ -145,7 +149,7 @@ export class LaneServer {
     const peer: Peer = { socket, stranger: () => connection.met("strangers"), unread: () => connection.met("refused") }
     const origin: Origin = {
       peer: { address: remoteAddress, port: remotePort },
-      auth: () => authOf(socket),
+      certificate: () => certificateOf(socket),
       maxList: () => connection.maxList
     }
     this.#connections.set(socket, connection)
@@ -262,13 +266,6 @@ const write = (socket: Socket, parts: ReadonlyArray<Buffer>, bytes: number): boo
   for (const part of parts) socket.write(part)
   socket.uncork()
   return !socket.writableNeedDrain
-}
-
-/** As grpc-js has it. */
-export const authOf = (socket: Socket): unknown => {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return {}
-  const certificate = socket.getPeerCertificate()
-  return { transportSecurityType: "ssl", sslPeerCertificate: certificate.raw ? certificate : undefined }
 }
 
 const IDENTITY = { "grpc-accept-encoding": "identity" }

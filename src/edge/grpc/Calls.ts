@@ -121,8 +121,8 @@ class Patient implements ServerCall {
   set whenEnded(told) {
     this.#call.whenEnded = told
   }
-  auth() {
-    return this.#call.auth()
+  certificate() {
+    return this.#call.certificate()
   }
   hear({ message, end, over }: CallListener): void {
     this.#call.hear({

@@ -8,6 +8,8 @@
  *       handled.
  */
 
+import type { Certificate } from "../../access/Certificates.ts"
+
 /** What may wait in the transport before its sender is told to wait. G12 */
 export const BYTES = 65_536
 
@@ -55,8 +57,8 @@ export interface ServerCall {
   readonly host: string
   /** Milliseconds since 1970; `Infinity`: it has as long as it likes. */
   readonly deadline: number
-  /** What the client's certificate says of it. */
-  readonly auth: () => unknown
+  /** What its client's certificate says of it, where TLS checked one. */
+  readonly certificate: () => Certificate | undefined
   /** Told with what the handler ends the call. */
   whenEnded: ((status: CallStatus) => void) | undefined
   /** From now on this one is told, and nobody else. Of a call that is over it hears so, in another turn. */

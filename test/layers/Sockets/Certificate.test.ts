@@ -1,8 +1,12 @@
-import { mkdirSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
+import type { AddressInfo } from "node:net"
 import { join } from "node:path"
+import { connect, createServer } from "node:tls"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { TestClock } from "effect/testing"
 import { makeCertificate } from "../../../layers/Sockets/Certificate.ts"
+import { Authority } from "../../support/Authority.ts"
 import { makeCertificates } from "../../support/Certificates.ts"
 import { newFolder } from "../../support/folder.ts"
 
@@ -24,9 +28,9 @@ describe("Certificate", () => {
           [{ cert: first.certificate, key: first.certificate }, "is no private key"],
           [{ cert: first.certificate }, "TLS_CERT is given and TLS_KEY is not"],
           [{ key: first.key }, "TLS_KEY is given and TLS_CERT is not"],
-          [{ clientCa: first.ca }, "GRPC_TLS_CLIENT_CA is given, and TLS_CERT and TLS_KEY are not"],
-          [{ cert: first.certificate, key: first.key, clientCa: first.key }, "GRPC_TLS_CLIENT_CA) has no certificate"],
-          [{ cert: first.certificate, key: first.key, clientCa: "/none" }, "GRPC_TLS_CLIENT_CA can't be read"]
+          [{ clientCa: first.ca }, "TLS_CLIENT_CA is given, and TLS_CERT and TLS_KEY are not"],
+          [{ cert: first.certificate, key: first.key, clientCa: first.key }, "(TLS_CLIENT_CA) has no certificate"],
+          [{ cert: first.certificate, key: first.key, clientCa: "/none" }, "TLS_CLIENT_CA can't be read"]
         ] as const) {
           const error = yield* Effect.flip(makeCertificate(files))
           assert.strictEqual(error.name, "SettingsInvalid")
@@ -36,5 +40,45 @@ describe("Certificate", () => {
         const good = yield* makeCertificate({ cert: first.certificate, key: first.key })
         assert.include(good?.now().cert, "BEGIN CERTIFICATE")
       }).pipe(Effect.scoped)
+  )
+
+  it.effect("TC5 a list of revoked certificates that changed makes tickets of before worth nothing", () =>
+    Effect.gen(function* () {
+      const folder = yield* Effect.acquireRelease(Effect.sync(newFolder), ({ remove }) => Effect.sync(remove))
+      const own = makeCertificates(folder.path)
+      const authority = new Authority(folder.path, "authority")
+      const crl = join(folder.path, "revoked.pem")
+      writeFileSync(crl, authority.revoked())
+      const files = { cert: own.certificate, key: own.key, clientCa: authority.certificate, crl }
+      const certificate = (yield* makeCertificate(files))!
+      const again: Array<boolean> = []
+      const server = createServer({ ...certificate.now(), requestCert: true, rejectUnauthorized: false }, (socket) => {
+        again.push(socket.isSessionReused())
+        socket.on("error", () => {}).end("x")
+      })
+      certificate.keep(server)
+      yield* Effect.acquireRelease(
+        Effect.promise(() => new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))),
+        () => Effect.sync(() => server.close())
+      )
+      const come = (session?: Buffer) =>
+        Effect.promise(
+          () =>
+            new Promise<Buffer | undefined>((resolve) => {
+              const { port } = server.address() as AddressInfo
+              const socket = connect({ port, ca: own.trusted.ca, ...(session === undefined ? {} : { session }) })
+              let got: Buffer | undefined
+              socket.on("session", (one: Buffer) => (got = one)).once("close", () => resolve(got))
+              socket.resume()
+            })
+        )
+      const ticket = yield* come()
+      yield* come(ticket)
+      authority.revoke(authority.issue("DNS:a"))
+      writeFileSync(crl, authority.revoked())
+      yield* TestClock.adjust("3 seconds")
+      yield* come(ticket)
+      assert.deepStrictEqual(again, [false, true, false])
+    }).pipe(Effect.scoped)
   )
 })

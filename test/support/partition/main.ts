@@ -25,7 +25,7 @@ export interface Partition {
 const CLIENT = new URL("client.ts", import.meta.url)
 const folder = newFolder()
 const children: Array<ReturnType<typeof spawnBeyond>> = []
-const server = new Server({ GRPC_HOST: "0.0.0.0" })
+const server = new Server({ GRPC_HOST: "0.0.0.0", HERALD_INSECURE: "yes" })
 
 const open = (instance: string, directory: string) => {
   const args = [`${Link.here}:${server.grpc.split(":")[1]}`, server.token, instance, directory]

@@ -25,7 +25,7 @@ export class Call implements ServerCall {
   #wants = false
   #busy = false
   #closed = false
-  auth = () => ({})
+  certificate = () => undefined
   hear = (listener: CallListener) => {
     this.#listener = listener
   }

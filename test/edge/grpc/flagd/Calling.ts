@@ -14,7 +14,7 @@ export const calling = () => {
     peer: { address: "unknown", port: undefined },
     host: "",
     deadline: Number.POSITIVE_INFINITY,
-    auth: () => undefined,
+    certificate: () => undefined,
     whenEnded: undefined,
     hear: (its: CallListener) => {
       listener = its

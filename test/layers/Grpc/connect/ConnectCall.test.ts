@@ -16,7 +16,7 @@ const make = (admits = true) => {
       requestHeader: new Headers({ "x-api-key": "key", "trace-bin": "YQ,Yg" })
     },
     {
-      ...{ peer: { address: "unknown", port: undefined }, host: "", auth: () => ({}) },
+      ...{ peer: { address: "unknown", port: undefined }, host: "", certificate: () => undefined },
       admit: (begin) => {
         if (admits) begin()
         return admits

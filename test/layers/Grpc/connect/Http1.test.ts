@@ -31,7 +31,7 @@ const start = async (connect: Connect, more: Partial<Http1Options> = {}) => {
       return true
     },
     isStranger: (_, code) => Number.isNaN(code),
-    authOf: () => ({}),
+    certificateOf: () => undefined,
     ...more
   })
   const server: Server = createServer((socket) => {

@@ -12,7 +12,7 @@ const begin = () => {
   const reasons: Array<string> = []
   const origin = {
     peer: { address: "127.0.0.1", port: 1, socket: {}, unread: () => {}, stranger: () => {} },
-    auth: () => undefined,
+    certificate: () => undefined,
     maxList: () => Number.POSITIVE_INFINITY
   }
   // biome-ignore lint/suspicious/noExplicitAny: nothing here asks for its socket
