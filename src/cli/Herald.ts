@@ -15,6 +15,10 @@ import { colours, type Paint, plain, wantsColour } from "./Paint.ts"
 import { Shell } from "./Shell.ts"
 import { audit } from "./verbs/access/Audit.ts"
 import { key } from "./verbs/access/Key.ts"
+import { apply } from "./verbs/code/Apply.ts"
+import { compare } from "./verbs/code/Compare.ts"
+import { exportVerb } from "./verbs/code/Export.ts"
+import { promote } from "./verbs/code/Promote.ts"
 import { remove } from "./verbs/configuration/Delete.ts"
 import { diff } from "./verbs/configuration/Diff.ts"
 import { edit } from "./verbs/configuration/Edit.ts"
@@ -77,6 +81,7 @@ export const herald = Command.make("herald").pipe(
         scheduleVerb
       ]
     },
+    { group: "Configuration as code", commands: [exportVerb, apply, promote, compare] },
     { group: "Events", commands: [topicVerb, routeVerb, subscriptionVerb, deadLettersVerb, marketVerb, demoVerb] },
     { group: "Look", commands: [status, clients, subscribe, get, list, environments, history, diff, explain] },
     { group: "Administer", commands: [key, audit, context, completion(() => herald), candidates] }

@@ -10,6 +10,12 @@ import type { Target } from "./Target.ts"
 type Hints = Partial<Record<ErrorName, string>>
 
 const byVerb: Readonly<Record<string, Hints>> = {
+  apply: {
+    VersionConflict: "Somebody changed it since the plan was made: run herald apply again, and look at the new plan."
+  },
+  promote: {
+    VersionConflict: "Somebody changed it since the plan was made: run herald promote again, and look at the new plan."
+  },
   delete: {
     VersionConflict:
       "See what changed with herald history; if it should go all the same, delete with --expected-version of the current version."
@@ -42,7 +48,7 @@ const byVerb: Readonly<Record<string, Hints>> = {
   clients: { RateLimited: "Wait; or ask for less: --service, --key, --env." },
   status: { RateLimited: "Wait; or ask for less: --service, --env." }
 }
-const reads = new Set(["get", "list", "history", "diff", "explain", "audit", "env"])
+const reads = new Set(["get", "list", "history", "diff", "explain", "audit", "env", "export", "compare"])
 
 /** `verb`: as it is typed. */
 export const fitting = (verb: string, failure: CliFailure): CliFailure => {

@@ -49,6 +49,8 @@ export interface Answer {
   /** The server can't confirm that this is the newest. */
   readonly stale: boolean
   readonly body: unknown
+  /** Its text, in which a value stands as it was written. */
+  readonly raw: string
   /** What the server's clock said; "" when it said nothing. */
   readonly date: string
 }
@@ -136,7 +138,8 @@ const once = (target: Target, call: Call, headers: Record<string, string>, timeo
       etag: response.headers.get("etag") ?? "",
       stale: response.headers.get("herald-stale") === "true",
       date: response.headers.get("date") ?? "",
-      body
+      body,
+      raw
     } satisfies Answer
   })
 

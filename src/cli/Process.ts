@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import { checkout } from "./Checkout.ts"
 import { type CliFailure, usage } from "./CliFailure.ts"
+import { folder } from "./Folder.ts"
 import type { Shell } from "./Shell.ts"
 
 /**
@@ -257,6 +258,7 @@ export const shell: Shell["Service"] = {
   readTrusted,
   readFileIfAny: (path) => Effect.promise(() => readOwn(path).catch(() => undefined)),
   checkout: (folder) => checkout(resolve(folder)),
+  folder,
   absolute: (path) => resolve(path),
   uuid: Effect.sync(() => randomUUID()),
   runServer

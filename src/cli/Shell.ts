@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { Checkout } from "./Checkout.ts"
 import type { CliFailure } from "./CliFailure.ts"
+import type { Folder } from "./Folder.ts"
 
 export class Shell extends Context.Service<
   Shell,
@@ -58,6 +59,8 @@ export class Shell extends Context.Service<
     readonly readTrusted: (path: string) => Effect.Effect<string | undefined, CliFailure>
     /** A checkout of source code. */
     readonly checkout: (folder: string) => Effect.Effect<Checkout, CliFailure>
+    /** A folder of files, there or not. */
+    readonly folder: (path: string) => Folder
     /** A path as it is from anywhere. */
     readonly absolute: (path: string) => string
     readonly uuid: Effect.Effect<string>

@@ -3,6 +3,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Effect } from "effect"
 import { checkout } from "../../src/cli/Checkout.ts"
 import { type CliFailure, usage } from "../../src/cli/CliFailure.ts"
+import { folder } from "../../src/cli/Folder.ts"
 import { run } from "../../src/cli/Herald.ts"
 import { Retries } from "../../src/cli/Http.ts"
 import type { Shell } from "../../src/cli/Shell.ts"
@@ -26,6 +27,8 @@ export interface TerminalOptions {
   readonly edits?: ReadonlyArray<(text: string) => string>
   /** What commands of the user's shell print. */
   readonly commands?: Readonly<Record<string, string>>
+  /** Of writes that have no idempotency key; "uuid-1" and so on unless given. */
+  readonly uuid?: () => string
   /** Runs before each line of standard output: a reader that is slow, or gone. */
   readonly reader?: Effect.Effect<void>
 }
@@ -96,8 +99,9 @@ export const terminal = (options: TerminalOptions = {}) => {
     readFileIfAny: text,
     readTrusted: text,
     checkout,
+    folder,
     absolute: (path) => (path.startsWith("/") ? path : `/here/${path}`),
-    uuid: Effect.sync(() => `uuid-${++uuids}`),
+    uuid: Effect.sync(() => options.uuid?.() ?? `uuid-${++uuids}`),
     runServer: (args, env) =>
       Effect.sync(() => {
         servers.push({ args, env })
