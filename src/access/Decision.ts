@@ -7,6 +7,7 @@
  */
 import { isEnvironment } from "../keys/Environment.ts"
 import { isKey } from "../keys/Key.ts"
+import { EVERY_KEY } from "../keys/Pattern.ts"
 import { isTopicName } from "../keys/TopicName.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { granted, type Identity, type Kind, type Permission } from "./Identity.ts"
@@ -17,7 +18,7 @@ import { coversTopic, mayTopic, type TopicPermission, topicsOf } from "./TopicRi
 export const rules = ["expired", "role", "topics", "environment", "kinds", "keys"] as const
 export type Rule = (typeof rules)[number]
 
-/** What an act is about: a key of a kind; without `key`: keys of that kind, each of which is looked up in `scopeOf`. */
+/** What an act is about: a key of a kind, or "*": all of them; without `key`: keys of that kind, each of which is looked up in `scopeOf`. */
 export interface About {
   readonly kind: Kind
   readonly key?: string
@@ -95,6 +96,7 @@ export const has = (identity: Identity, rule: Rule): string => {
 
 const about = (on: Act["on"]): string => {
   if (on === undefined || on === "some") return ""
+  if (on.key === EVERY_KEY) return ` for every key of the kind ${on.kind}`
   return on.key === undefined
     ? ` for keys of the kind ${on.kind}`
     : ` for the ${on.kind} ${isKey(on.key) ? on.key : excerpt(on.key)}`

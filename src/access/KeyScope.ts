@@ -34,12 +34,25 @@ export const scopeOf = (identity: KeyRights, kind: Kind): KeyScope => {
   if (!ofKind(identity, kind)) return NOTHING
   const { keys } = identity
   if (keys === undefined || keys.includes(EVERY_KEY)) return undefined
+  let scope = scopes.get(keys)
+  if (scope === undefined) scopes.set(keys, (scope = scopeBy(keys)))
+  return scope
+}
+
+/** Patterns of a grant never change, and are asked about with each request. */
+const scopes = new WeakMap<ReadonlyArray<string>, Exclude<KeyScope, undefined>>()
+
+const scopeBy = (keys: ReadonlyArray<string>): Exclude<KeyScope, undefined> => {
   const widest = outermost(keys)
   return {
     names: widest.filter((pattern) => prefixOf(pattern) === undefined),
     prefixes: widest.flatMap((pattern) => prefixOf(pattern) ?? [])
   }
 }
+
+/** The same for the same keys, another for others; "": all. */
+export const scopeText = (scope: KeyScope): string =>
+  scope === undefined ? "" : `${scope.names.join(" ")}|${scope.prefixes.join(" ")}`
 
 export const inKeyScope = (scope: KeyScope, key: string): boolean =>
   scope === undefined || scope.names.includes(key) || scope.prefixes.some((prefix) => key.startsWith(prefix))

@@ -11,7 +11,7 @@ import type { Context } from "../evaluation/Resolution.ts"
 import { environmentProblem } from "../keys/Target.ts"
 import { Usage } from "../usage/Usage.ts"
 import { Slices } from "../work/Slices.ts"
-import { defaults, readFlagSettings } from "./FlagSettings.ts"
+import { defaults, readFlagSettings, SETTINGS_KEY } from "./FlagSettings.ts"
 import { FlagSettingsView } from "./FlagSettingsView.ts"
 import { FlagView } from "./FlagView.ts"
 import {
@@ -26,6 +26,7 @@ import {
   ruleIn,
   WORK
 } from "./Moving.ts"
+import { aboutKept } from "./Reading.ts"
 
 /** A program that evaluates by itself. */
 export interface Evaluating {
@@ -58,7 +59,7 @@ export const makeBucketing = Effect.gen(function* () {
   const slices = new Slices()
 
   const permit = Effect.fnUntraced(function* (permission: "config.read" | "config.write", environment: string) {
-    yield* requirePermission(permission, environment)
+    yield* requirePermission(permission, environment, aboutKept(permission, "flag_settings", SETTINGS_KEY)) // FU6
     const problem = environmentProblem(environment)
     if (problem !== undefined) return yield* problem
   })

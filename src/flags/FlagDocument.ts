@@ -3,10 +3,14 @@
  *
  *   FY1  It is written once between two changes, and a flag in it once until something changes that it is made of.
  *   FY2  Writing takes a few milliseconds of a turn of the event loop, and one flag more, whatever the environment has.
+ *   FY4  Whoever may have some of the flags gets a document of these, made of the same members: it is the same until one of its own changes.
+ *   FY5  A digest of flags has in it which ones somebody may have: two who may have others never share an answer.
  *   FY3  A document is of one moment: a release is in it whole or not at all. Who asks gets one that is not older than the question, also
  *        while flags change all the time.
  */
 import { Deferred, Effect, Exit, Metric } from "effect"
+import { inKeyScope, type KeyScope, scopeText } from "../access/KeyScope.ts"
+import { Weighed } from "../bounds/Weighed.ts"
 import { histogram } from "../telemetry/Metrics.ts"
 import type { Slices } from "../work/Slices.ts"
 
@@ -21,6 +25,7 @@ export interface Written {
 }
 
 interface Member {
+  readonly key: string
   /** `"name":{…}`; "" when a newer Herald wrote the flag. */
   readonly text: string
   /** As UTF-8. */
@@ -56,6 +61,9 @@ export interface Sources {
   readonly slices: Slices
 }
 
+/** Bytes of the documents of parts, and how many of them are kept for who asks next; more are made each time. FY4 */
+const [PARTS_BYTES, PARTS] = [64 * 1024 * 1024, 256]
+
 const [OPEN, CLOSE] = [Buffer.from('{"flags":{'), Buffer.from("}}")]
 const COMMA = 0x2c
 
@@ -73,6 +81,8 @@ export class FlagDocument {
   #made: Made | undefined
   /** What is being written; undefined in it: who wrote has left. */
   #writing: Deferred.Deferred<Made | undefined> | undefined
+  /** By their scopes. FY4 */
+  readonly #parts = new Weighed<Written>(({ json, members }) => 1_024 + json.length + 16 * members.length)
 
   constructor(sources: Sources) {
     this.#sources = sources
@@ -87,6 +97,26 @@ export class FlagDocument {
   }
 
   readonly newest: Effect.Effect<Written> = Effect.suspend(() => this.#since(this.#changes))
+
+  /** FY4 */
+  within(scope: KeyScope): Effect.Effect<Written> {
+    if (scope === undefined) return this.newest
+    const { slices } = this.#sources
+    const id = scopeText(scope)
+    return Effect.gen({ self: this }, function* () {
+      const members: Array<Member> = []
+      for (const member of (yield* this.newest).members) {
+        if (slices.over()) yield* slices.turn
+        if (inKeyScope(scope, member.key)) members.push(member)
+      }
+      const known = this.#parts.use(id)
+      if (known !== undefined && isSame(known.members, members)) return known
+      const made = yield* this.#joined(members)
+      this.#parts.set(id, made)
+      this.#parts.trim(PARTS_BYTES, PARTS)
+      return made
+    })
+  }
 
   /** FY1, FY3 */
   #since(changes: number): Effect.Effect<Written> {
@@ -155,11 +185,14 @@ export class FlagDocument {
     if (member === undefined) {
       const exported = this.#sources.exported(key)
       const text = exported === undefined ? "" : `${JSON.stringify(key)}:${exported}`
-      this.#members.set(key, (member = { text, bytes: Buffer.byteLength(text) }))
+      this.#members.set(key, (member = { key, text, bytes: Buffer.byteLength(text) }))
     }
     return member
   }
 }
+
+const isSame = (some: ReadonlyArray<Member>, others: ReadonlyArray<Member>): boolean =>
+  some.length === others.length && some.every((one, n) => one === others[n])
 
 const documentBytes = histogram(
   "herald_flag_document_bytes",

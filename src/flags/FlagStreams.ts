@@ -2,6 +2,7 @@
  * Tells streams of flagd's protocols that flags of their environment changed.
  *
  *   FT1  A reader is told of each environment's changes once they are in the view, in a batch: what changes in a burst comes together.
+ *   FT10 A reader that may have some flags is told of these, and as of an update of theirs where others changed that they need: of nothing else.
  *   FT2  A reader that can't take more keeps nothing here but that there is something: it asks for the newest when it can.
  *   FT3  Streams are limited in number: in all, and of a principal, which leaves room for others. So they are of an address that has no key, which
  *        leaves half of what those have together.
@@ -14,6 +15,7 @@
 import { Clock, Context, Deferred, Effect, Layer, Metric } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
+import { inKeyScope, type KeyScope, scopeOf, scopeText } from "../access/KeyScope.ts"
 import { Places } from "../access/Places.ts"
 import { makeWatching } from "../access/Watching.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
@@ -22,6 +24,7 @@ import type { Change, Revision } from "../propagation/Revision.ts"
 import { afterEvery, always } from "../telemetry/Every.ts"
 import { gauge } from "../telemetry/Metrics.ts"
 import { Changed } from "./Changed.ts"
+import type { Dependents } from "./Dependents.ts"
 import type { FeatureFlag } from "./FeatureFlag.ts"
 import { FlagView } from "./FlagView.ts"
 import { IdLists } from "./IdLists.ts"
@@ -44,8 +47,8 @@ export class FlagStreams extends Context.Service<
   {
     /** Requires config.read. Gives what closes it. Fails `Forbidden`, `Unauthenticated`, `ServerFull`, `TooManySubscriptions`, `Draining`. */
     readonly open: (environment: string, reader: FlagReader) => Effect.Effect<() => void, HeraldError>
-    /** Flags that changed of late: what a reader may have missed that was here before. FT8 */
-    readonly recent: (environment: string) => ReadonlyMap<string, ChangeOfFlag>
+    /** Flags of the scope that changed of late: what a reader may have missed that was here before. FT8 */
+    readonly recent: (environment: string, scope?: KeyScope) => ReadonlyMap<string, ChangeOfFlag>
     /** When flags changed, as told to readers or about to be. A reader that is open first misses nothing that is not in it. FT6 */
     readonly changed: Changed
     /** Waits until this node goes on in the log from where it is now. */
@@ -63,6 +66,7 @@ export class FlagStreams extends Context.Service<
 interface Stream extends FlagReader {
   readonly identity: Identity
   readonly environment: string
+  readonly scope: KeyScope
   readonly close: () => void
 }
 
@@ -173,11 +177,24 @@ const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: 
       told.at(-1)!.set(environment, its)
     }
   })
+  const parts = new WeakMap<NonNullable<Changes>, Map<string, NonNullable<Changes>>>()
+  /** The same for all of one scope. FT10 */
+  const within = (environment: string, changes: NonNullable<Changes>, scope: KeyScope): NonNullable<Changes> => {
+    if (scope === undefined) return changes
+    let its = parts.get(changes)
+    if (its === undefined) parts.set(changes, (its = new Map()))
+    const id = scopeText(scope)
+    let part = its.get(id)
+    if (part === undefined) its.set(id, (part = partOf(changes, scope, view.dependents(environment))))
+    return part
+  }
+
   const tellAll = Effect.fnUntraced(function* (environment: string, changes: Changes, asking = false) {
     let count = 0
     for (const stream of [...(byEnvironment.get(environment) ?? [])]) {
       if (asking && stream.asks !== true) continue
-      stream.told(changes)
+      const its = changes && within(environment, changes, stream.scope)
+      if (its?.size !== 0) stream.told(its)
       if (++count % SLICE === 0) yield* Effect.yieldNow
     }
   })
@@ -214,10 +231,10 @@ const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: 
 
   return FlagStreams.of({
     changed,
-    recent: (environment) => recent.of(environment, clock.currentTimeMillisUnsafe()),
+    recent: (environment, scope) => within(environment, recent.of(environment, clock.currentTimeMillisUnsafe()), scope),
     advanced: () => Deferred.await(step),
     open: Effect.fnUntraced(function* (environment, reader) {
-      const identity = yield* requirePermission("config.read", environment)
+      const identity = yield* requirePermission("config.read", environment, { kind: "flag" })
       if (draining) return yield* failure("Draining", "this server is leaving; come back to another")
       const { name, address } = identity
       const place = places.take("", isAnonymous(identity) ? NOBODY : name, address)
@@ -239,7 +256,8 @@ const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: 
         if (its.size === 0 && byEnvironment.get(environment) === its) byEnvironment.delete(environment)
         place()
       }
-      const stream: Stream = { ...reader, identity, environment, close }
+      const scope = scopeOf(identity, "flag")
+      const stream: Stream = { ...reader, identity, environment, scope, close }
       its.add(stream)
       open++
       return close
@@ -251,5 +269,21 @@ const make = Effect.fnUntraced(function* ({ streams: max }: { readonly streams: 
     size: () => open
   })
 })
+
+/** FT10 */
+const partOf = (
+  changes: NonNullable<Changes>,
+  scope: KeyScope,
+  dependents: Dependents | undefined
+): NonNullable<Changes> => {
+  const part = new Map<string, ChangeOfFlag>()
+  for (const [key, change] of changes) {
+    if (inKeyScope(scope, key)) part.set(key, change)
+    else
+      for (const other of dependents?.of(key) ?? [])
+        if (inKeyScope(scope, other) && !changes.has(other)) part.set(other, "update")
+  }
+  return part
+}
 
 const openGauge = gauge("herald_flag_streams", "streams that tell of changed flags and are open")

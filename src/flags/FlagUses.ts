@@ -4,6 +4,7 @@
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import { requirePermission } from "../access/Access.ts"
+import { type KeyScope, scopeOf } from "../access/KeyScope.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { targetProblem } from "../keys/Target.ts"
 import { Usage } from "../usage/Usage.ts"
@@ -11,6 +12,7 @@ import { UsageStore } from "../usage/UsageStore.ts"
 import { ALL, type LastUse, type Use } from "../usage/Use.ts"
 import { Slices } from "../work/Slices.ts"
 import { FlagView } from "./FlagView.ts"
+import { within } from "./Named.ts"
 import { type Staleness, stalenessOf } from "./Stale.ts"
 
 const PAGE = 1_000
@@ -84,10 +86,10 @@ const make = Effect.fnUntraced(function* () {
 
   return FlagUses.of({
     last: Effect.fnUntraced(function* (environment, { prefix, after, limit }) {
-      yield* requirePermission("config.read", environment)
+      const scope = scopeOf(yield* requirePermission("config.read", environment, { kind: "flag" }), "flag")
       yield* usage.flush
       const most = Math.max(1, Math.min(PAGE, limit))
-      const uses = yield* store.last(environment, { prefix, after, limit: most })
+      const uses = yield* store.last(environment, { prefix, after, limit: most, scope })
       return {
         // Of an archived flag it is no news.
         uses: uses.filter(({ flag }) => view.find(environment, flag) !== undefined),
@@ -98,7 +100,7 @@ const make = Effect.fnUntraced(function* () {
     }),
 
     of: Effect.fnUntraced(function* (environment, flag, days) {
-      yield* requirePermission("config.read", environment)
+      yield* requirePermission("config.read", environment, { kind: "flag", key: flag })
       const problem = targetProblem(environment, flag)
       if (problem !== undefined) return yield* problem
       const last = yield* usage.lastOf(environment, flag)
@@ -109,9 +111,9 @@ const make = Effect.fnUntraced(function* () {
     }),
 
     stale: Effect.fnUntraced(function* (environment, { days, after }) {
-      yield* requirePermission("config.read", environment)
+      const scope = scopeOf(yield* requirePermission("config.read", environment, { kind: "flag" }), "flag")
       yield* usage.flush
-      const page = view.page(environment, { prefix: "", after, limit: PAGE })
+      const page = view.page(environment, { prefix: "", after, limit: PAGE, scope })
       const end = page.at(-1)
       if (end === undefined) return { stale: [], next: undefined }
       const last = yield* between(environment, after, end.key)
@@ -122,7 +124,7 @@ const make = Effect.fnUntraced(function* () {
         if (slices.over()) yield* slices.turn
         const definition = view.flag(environment, key)?.definition
         if (definition === undefined) continue
-        const neededBy = view.dependents(environment)?.of(key) ?? new Set<string>()
+        const neededBy = shown(scope, view.dependents(environment)?.of(key) ?? new Set<string>())
         const known = { key, definition, createdAt, updatedAt, last: last.get(key), all, neededBy }
         const why = stalenessOf(known, options)
         if (why.length > 0) stale.push({ flag: key, owner: definition.about.owner, last: last.get(key), why })
@@ -131,3 +133,9 @@ const make = Effect.fnUntraced(function* () {
     })
   })
 })
+
+/** Those outside of the scope count, and have no names. */
+const shown = (scope: KeyScope, keys: ReadonlySet<string>): ReadonlySet<string> => {
+  const its = within(scope, keys)
+  return its.length === keys.size ? keys : new Set([...its, "others"])
+}

@@ -8,6 +8,7 @@
  *   FV7  Where people are not put into buckets as by default, each answer with a rule says so in its metadata, as do all who are told of it.
  */
 import { Context, Effect, Layer, Result } from "effect"
+import type { KeyScope } from "../access/KeyScope.ts"
 import type { Definition } from "../evaluation/Definition.ts"
 import { Flag, type HowToEvaluate } from "../evaluation/Evaluator.ts"
 import { exported } from "../evaluation/Exported.ts"
@@ -135,9 +136,9 @@ export class FlagView extends Context.Service<
     /** Ready to be evaluated. Undefined: there is none, or a newer Herald wrote it. */
     readonly flag: (environment: string, key: string) => Flag | undefined
     /** All flags of an environment, and the bytes of their definitions. */
-    readonly all: (environment: string) => Pick<Named<FeatureFlag>, "byKey" | "bytes">
-    /** All flags of an environment as flagd has them: the same until one changes. FX1, FY1 */
-    readonly document: (environment: string) => Effect.Effect<Written>
+    readonly all: (environment: string) => Pick<Named<FeatureFlag>, "byKey" | "bytes" | "count">
+    /** All flags of an environment as flagd has them, or those in a scope: the same until one changes. FX1, FY1, FY4 */
+    readonly document: (environment: string, scope?: KeyScope) => Effect.Effect<Written>
     readonly how: (environment: string) => HowToEvaluate | undefined
     /** How a definition that is not current would be read, and evaluated, if it were. */
     readonly as: (environment: string) => Pick<Environment, "how" | "read">
@@ -214,7 +215,7 @@ const make = Effect.gen(function* () {
     find: (environment, key) => served.get(environment)?.byKey.get(key),
     flag: (environment, key) => served.get(environment)?.evaluable(key),
     all: (environment) => served.get(environment) ?? NONE,
-    document: (environment) => Effect.suspend(() => (served.get(environment) ?? none).document.newest),
+    document: (environment, scope) => Effect.suspend(() => (served.get(environment) ?? none).document.within(scope)),
     how: (environment) => served.get(environment)?.how,
     as: (environment) => served.get(environment) ?? made(environment),
     dependents: (environment) => served.get(environment)?.dependents,

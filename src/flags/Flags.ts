@@ -5,6 +5,8 @@
  *   FU2  A dry run says what a publish would say, and writes nothing.
  *   FU3  What is evaluated, and for whom, is in no log: a context is the caller's own.
  *   FU4  Evaluating all flags takes a few milliseconds of a turn of the event loop, for all callers together, and one evaluation more.
+ *   FU6  Who may touch some flags and segments reads, lists, evaluates and changes these, as if there were no others; what is said of all flags
+ *        is for whoever may change all of them.
  *   FU5  Reading what is to be published takes a few milliseconds of a turn of the event loop, and one definition more; a large one is read in a
  *        thread.
  */
@@ -86,7 +88,7 @@ export class Flags extends Context.Service<
       key: string,
       context: EvaluationContext
     ) => Effect.Effect<Told, HeraldError>
-    /** All flags of an environment as flagd has them: JSON, which nobody may write into, and a digest of it. FX1 */
+    /** All flags of an environment that the caller may have, as flagd has them: JSON, which nobody may write into, and a digest of it. FX1 */
     readonly document: (
       environment: string,
       caller: Caller
@@ -111,9 +113,9 @@ export class Flags extends Context.Service<
       caller: Caller,
       fits?: (value: Json) => boolean
     ) => Resolution | undefined
-    /** Flags of an environment, for what evaluating all of them costs. */
-    readonly count: (environment: string) => number
-    /** Of every flag of an environment, in the order of their names. Yields in between. */
+    /** Flags of an environment that the identity may have, for what evaluating all of them costs. */
+    readonly count: (environment: string, identity: Identity) => number
+    /** Of every flag of an environment that the caller may have, in the order of their names. Yields in between. */
     readonly resolveAll: (
       environment: string,
       context: EvaluationContext,

@@ -48,7 +48,7 @@ export type Write = (
   options: CommitOptions,
   request: unknown,
   draft: (again: boolean) => Effect.Effect<FlagDraft, HeraldError>,
-  environment: string,
+  place: { readonly kind: "segment"; readonly environment: string; readonly key: string },
   conditional: boolean
 ) => Effect.Effect<FlagWritten, HeraldError>
 
@@ -246,8 +246,9 @@ export const makeIds = Effect.fnUntraced(function* (write: Write) {
           } satisfies FlagDraft
         })
         // IL8
-        const request = { kind: "segment", environment, key, expectedVersion, ids: { mode, ...ids.gist } }
-        const written = yield* write("publish", options, request, draft, environment, expectedVersion === undefined)
+        const place = { kind: "segment", environment, key } as const
+        const request = { ...place, expectedVersion, ids: { mode, ...ids.gist } }
+        const written = yield* write("publish", options, request, draft, place, expectedVersion === undefined)
         return { ...written, count: countIn(written, key) } satisfies IdsWritten
       })
     )

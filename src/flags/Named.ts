@@ -1,4 +1,5 @@
 /** Keeps the newest of what one environment has by name, in the order of the names. */
+import { inKeyScope, type KeyScope } from "../access/KeyScope.ts"
 import { bytesOf } from "../values/Value.ts"
 import type { Stored } from "./Stored.ts"
 
@@ -23,16 +24,29 @@ export class Named<C extends Stored> {
     return (this.#keys ??= [...this.byKey.keys()].sort())
   }
 
-  /** At most `limit`, behind `after`, whose names begin with `prefix`. */
-  page({ prefix, after, limit }: PageOptions): ReadonlyArray<C> {
+  /** At most `limit`, behind `after`, whose names begin with `prefix`. It costs what it gives, whatever there is outside of the scope. */
+  page({ prefix, after, limit, scope }: PageOptions): ReadonlyArray<C> {
     const keys = this.keys()
     const found: Array<C> = []
-    for (let at = firstBehind(keys, [prefix, after].sort()[1]!); at < keys.length && found.length < limit; at++) {
-      const key = keys[at]!
-      if (!key.startsWith(prefix)) break
-      if (key > after) found.push(this.byKey.get(key)!)
+    for (const { from, within } of rangesOf(scope)) {
+      for (let at = firstBehind(keys, latest(prefix, after, from)); at < keys.length && found.length < limit; at++) {
+        const key = keys[at]!
+        if (!key.startsWith(prefix) || !within(key)) break
+        if (key > after) found.push(this.byKey.get(key)!)
+      }
     }
     return found
+  }
+
+  /** How many are in the scope. */
+  count(scope: KeyScope): number {
+    if (scope === undefined) return this.byKey.size
+    const keys = this.keys()
+    const ends = (prefix: string) => firstBehind(keys, `${prefix}\uffff`) - firstBehind(keys, prefix)
+    return scope.prefixes.reduce(
+      (sum, prefix) => sum + ends(prefix),
+      scope.names.filter((name) => this.byKey.has(name)).length
+    )
   }
 }
 
@@ -40,7 +54,37 @@ export interface PageOptions {
   readonly prefix: string
   readonly after: string
   readonly limit: number
+  /** Only keys in it; left out: all. */
+  readonly scope?: KeyScope
 }
+
+const latest = (...names: ReadonlyArray<string>): string => [...names].sort().at(-1)!
+
+interface Range {
+  readonly from: string
+  readonly within: (key: string) => boolean
+}
+
+const ALL: ReadonlyArray<Range> = [{ from: "", within: () => true }]
+const known = new WeakMap<Exclude<KeyScope, undefined>, ReadonlyArray<Range>>()
+
+/** The parts of a scope in the order of their keys: none has a key of another. */
+const rangesOf = (scope: KeyScope): ReadonlyArray<Range> => {
+  if (scope === undefined) return ALL
+  let ranges = known.get(scope)
+  if (ranges === undefined) {
+    ranges = [
+      ...scope.names.map((name) => ({ from: name, within: (key: string) => key === name })),
+      ...scope.prefixes.map((prefix) => ({ from: prefix, within: (key: string) => key.startsWith(prefix) }))
+    ].sort((a, b) => (a.from < b.from ? -1 : 1))
+    known.set(scope, ranges)
+  }
+  return ranges
+}
+
+/** Of several keys those in the scope. */
+export const within = (scope: KeyScope, keys: Iterable<string>): ReadonlyArray<string> =>
+  scope === undefined ? [...keys] : Array.from(keys).filter((key) => inKeyScope(scope, key))
 
 /** The place of the first that is not before `key`. */
 const firstBehind = (keys: ReadonlyArray<string>, key: string): number => {

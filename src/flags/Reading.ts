@@ -1,8 +1,12 @@
 /** Reads what is stored of flags, and of what they share; a part of Flags. */
 import { Effect } from "effect"
 import { requirePermission } from "../access/Access.ts"
+import type { About } from "../access/Decision.ts"
+import type { Identity } from "../access/Identity.ts"
+import { type KeyScope, scopeOf } from "../access/KeyScope.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { FLAG_NAME } from "../evaluation/Definition.ts"
+import { EVERY_KEY } from "../keys/Pattern.ts"
 import { targetProblem } from "../keys/Target.ts"
 import { nearby } from "../text/Nearest.ts"
 import type { Difference } from "../values/Diff.ts"
@@ -37,6 +41,17 @@ export interface Reads<C extends Stored> {
   readonly diff: (environment: string, key: string, from: number, to: number) => Effect.Effect<Difference, HeraldError>
 }
 
+/** Some keys of a kind. What is said of all flags may be known to whoever has some of them. */
+const some = (kind: KeptKind): About => ({ kind: kind === "segment" ? kind : "flag" })
+
+/** What is said of all flags is for whoever may change all of them. */
+export const aboutKept = (permission: "config.read" | "config.write", kind: KeptKind, key: string): About =>
+  kind !== "flag_settings"
+    ? { kind, key }
+    : permission === "config.read"
+      ? some(kind)
+      : { kind: "flag", key: EVERY_KEY }
+
 /** Who may, and what may be such a name. */
 export const permit = Effect.fnUntraced(function* (
   permission: "config.read" | "config.write",
@@ -44,7 +59,7 @@ export const permit = Effect.fnUntraced(function* (
   environment: string,
   key: string
 ) {
-  const identity = yield* requirePermission(permission, environment)
+  const identity = yield* requirePermission(permission, environment, aboutKept(permission, kind, key))
   const problem = targetProblem(environment, key)
   if (problem !== undefined) return yield* problem
   if (key.length > FLAG_NAME) {
@@ -68,29 +83,30 @@ const reads = <C extends Stored>(
   compare: (before: string, after: string) => Effect.Effect<Difference, HeraldError>
 ): Reads<C> => {
   const noun = nouns[kind]
-  const unknown = (environment: string, key: string) => {
-    const keys = view.page(environment, { prefix: "", after: "", limit: PAGE }).map((one) => one.key)
+  const unknown = (environment: string, key: string, scope: KeyScope) => {
+    const keys = view.page(environment, { prefix: "", after: "", limit: PAGE, scope }).map((one) => one.key)
     const near = nearby(key, keys)
     const instead = near.length === 0 ? "" : `; did you mean ${near.join(" or ")}?`
     return failure("NotFound", `there is no ${noun} ${key} in ${environment}${instead}`, {
       details: { key, environment, near }
     })
   }
+  const scopeFor = (identity: Identity): KeyScope => scopeOf(identity, some(kind).kind)
   const version = Effect.fn("Flags.version")(function* (environment: string, key: string, number: number) {
-    yield* permit("config.read", kind, environment, key)
+    const identity = yield* permit("config.read", kind, environment, key)
     const found = yield* store.version(environment, key, number)
     if (found !== undefined) return found
-    if (view.find(environment, key) === undefined) return yield* unknown(environment, key)
+    if (view.find(environment, key) === undefined) return yield* unknown(environment, key, scopeFor(identity))
     return yield* failure("NotFound", `the ${noun} ${key} in ${environment} has no version ${number}; see its history`)
   })
   return {
     get: Effect.fn("Flags.get")(function* (environment: string, key: string) {
-      yield* permit("config.read", kind, environment, key)
-      return view.find(environment, key) ?? (yield* unknown(environment, key))
+      const identity = yield* permit("config.read", kind, environment, key)
+      return view.find(environment, key) ?? (yield* unknown(environment, key, scopeFor(identity)))
     }),
     list: Effect.fn("Flags.list")(function* (environment: string, options: PageOptions) {
-      yield* requirePermission("config.read", environment)
-      return view.page(environment, { ...options, limit: Math.max(1, Math.min(PAGE, options.limit)) })
+      const scope = scopeFor(yield* requirePermission("config.read", environment, some(kind)))
+      return view.page(environment, { ...options, limit: Math.max(1, Math.min(PAGE, options.limit)), scope })
     }),
     version,
     history: Effect.fn("Flags.history")(function* (
@@ -98,10 +114,10 @@ const reads = <C extends Stored>(
       key: string,
       { limit, before }: { readonly limit: number; readonly before: number | undefined }
     ) {
-      yield* permit("config.read", kind, environment, key)
+      const identity = yield* permit("config.read", kind, environment, key)
       const found = yield* store.history(environment, key, { limit: Math.max(1, Math.min(PAGE, limit)), before })
       if (found.length > 0 || before !== undefined) return found
-      return yield* unknown(environment, key)
+      return yield* unknown(environment, key, scopeFor(identity))
     }),
     diff: Effect.fn("Flags.diff")(function* (environment: string, key: string, from: number, to: number) {
       const [before, after] = [yield* version(environment, key, from), yield* version(environment, key, to)]

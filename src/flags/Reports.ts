@@ -2,6 +2,7 @@
 import { Clock, Context, Effect, Layer, Redacted } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import { KeyHash } from "../access/KeyHash.ts"
+import { inKeyScope, scopeOf } from "../access/KeyScope.ts"
 import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { checked, type Refused, type Said } from "../usage/Report.ts"
 import { Usage } from "../usage/Usage.ts"
@@ -40,14 +41,17 @@ const make = Effect.fnUntraced(function* ({ pepper }: { readonly pepper: Redacte
   return Reports.of({
     report: Effect.fnUntraced(function* (said: Said) {
       const { environment } = said
-      const { name } = yield* requirePermission("subscribe", environment)
+      const identity = yield* requirePermission("subscribe", environment, { kind: "flag" })
+      const scope = scopeOf(identity, "flag")
       // UG6
       if (view.all(environment).byKey.size === 0)
         return yield* failure("InvalidInput", `there are no flags in ${environment}, so nothing can be reported there`)
       const found = checked(said, {
         now: clock.currentTimeMillisUnsafe(),
-        principal: name,
-        hasVariant: (flag, variant) => view.flag(environment, flag)?.definition.variants.has(variant),
+        principal: identity.name,
+        // What it may not see is not there.
+        hasVariant: (flag, variant) =>
+          inKeyScope(scope, flag) ? view.flag(environment, flag)?.definition.variants.has(variant) : undefined,
         // One and the same person is another in another environment, and its hash is none of an API key. UR2
         hashOf: (unit) => hash(secret, `unit\u0000${environment}\u0000${unit}`).slice(0, 32)
       })

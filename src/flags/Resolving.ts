@@ -1,7 +1,9 @@
 /** Evaluates flags for whoever asks, and counts that; a part of Flags. */
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import { requirePermission } from "../access/Access.ts"
-import { type Identity, may } from "../access/Identity.ts"
+import { decide } from "../access/Decision.ts"
+import type { Identity } from "../access/Identity.ts"
+import { scopeOf, scopeText } from "../access/KeyScope.ts"
 import { type Allowance, STEPS } from "../evaluation/Engine.ts"
 import { notFound } from "../evaluation/Evaluator.ts"
 import type { Json } from "../evaluation/Json.ts"
@@ -31,6 +33,7 @@ export const makeResolving = Effect.gen(function* () {
   const digestOf = yield* Digest
   usage.onlyWhere((environment) => view.all(environment).byKey.size > 0)
   const slices = new Slices()
+  const clock = yield* Clock.Clock
 
   const resolved = (
     environment: string,
@@ -54,14 +57,18 @@ export const makeResolving = Effect.gen(function* () {
   return {
     document: (environment: string, caller: Caller) =>
       Effect.gen(function* () {
-        yield* requirePermission("config.read", environment)
+        const scope = scopeOf(yield* requirePermission("config.read", environment, { kind: "flag" }), "flag")
         usage.noteAll(environment, caller)
-        const document = yield* view.document(environment)
-        return { json: document.json, digest: yield* digestOfDocument(document, digestOf, slices) }
+        const document = yield* view.document(environment, scope)
+        const digest = yield* digestOfDocument(document, digestOf, slices)
+        return {
+          json: document.json,
+          digest: scope === undefined ? digest : digestOf(`${scopeText(scope)} ${digest}`) // FY5
+        }
       }),
 
     resolve: (environment: string, key: string, context: Context, caller: Caller, fits?: (value: Json) => boolean) =>
-      Effect.flatMap(requirePermission("config.read", environment), () => {
+      Effect.flatMap(requirePermission("config.read", environment, { kind: "flag", key }), () => {
         const resolution = resolved(environment, key, context, caller, undefined, fits)
         const version = view.find(environment, key)?.version
         return Effect.as(
@@ -78,19 +85,23 @@ export const makeResolving = Effect.gen(function* () {
       caller: Caller,
       fits?: (value: Json) => boolean
     ) =>
-      may(identity, "config.read", environment) && environmentProblem(environment) === undefined
+      decide(
+        identity,
+        { permission: "config.read", environment, on: { kind: "flag", key } },
+        clock.currentTimeMillisUnsafe()
+      ).may && environmentProblem(environment) === undefined
         ? resolved(environment, key, context, caller, undefined, fits)
         : undefined,
 
-    count: (environment: string) => view.all(environment).byKey.size,
+    count: (environment: string, identity: Identity) => view.all(environment).count(scopeOf(identity, "flag")),
 
     resolveAll: Effect.fnUntraced(function* (environment: string, context: Context, caller: Caller) {
-      yield* requirePermission("config.read", environment)
+      const scope = scopeOf(yield* requirePermission("config.read", environment, { kind: "flag" }), "flag")
       usage.noteAll(environment, caller)
       const found: Array<readonly [string, Resolution]> = []
       const allowance = { left: TOGETHER } // FE12
       for (let after = ""; ; ) {
-        const page = view.page(environment, { prefix: "", after, limit: PAGE })
+        const page = view.page(environment, { prefix: "", after, limit: PAGE, scope })
         for (const { key } of page) {
           if (slices.over()) yield* slices.turn // FU4
           found.push([key, resolved(environment, key, context, caller, allowance)])

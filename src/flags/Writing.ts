@@ -1,7 +1,8 @@
 /** The writing half of Flags. */
 import { Effect, Result, type Schema } from "effect"
 import { requirePermission } from "../access/Access.ts"
-import type { Identity } from "../access/Identity.ts"
+import { CurrentIdentity, type Identity } from "../access/Identity.ts"
+import { inKeyScope, scopeOf } from "../access/KeyScope.ts"
 import type { Beside } from "../commits/Beside.ts"
 import { makeCommitting } from "../commits/Committing.ts"
 import type { Action } from "../commits/Release.ts"
@@ -32,18 +33,20 @@ import { type FlagSettings, type FlagSettingsWish, readFlagSettings, SETTINGS_KE
 import { FlagSettingsView } from "./FlagSettingsView.ts"
 import { FlagView } from "./FlagView.ts"
 import { heldProblem } from "./Hold.ts"
+import { makeNaming } from "./Naming.ts"
 import { problemOf } from "./Needs.ts"
 import { othersOf } from "./Others.ts"
-import { permit, type Reads } from "./Reading.ts"
+import { aboutKept, permit, type Reads } from "./Reading.ts"
 import type { SegmentWish } from "./Segment.ts"
 import { SegmentView } from "./SegmentView.ts"
+import { makeWarning } from "./Warning.ts"
 
-/** Names of flags that a sentence has; of more, how many there are. */
-const NAMES = 5
-const many = (flags: ReadonlyArray<string>): string =>
-  flags.length <= NAMES
-    ? `the flags ${flags.join(", ")}`
-    : `the flags ${flags.slice(0, NAMES).join(", ")} and ${flags.length - NAMES} more`
+/** Whose version is written. */
+export interface Place {
+  readonly kind: KeptKind
+  readonly environment: string
+  readonly key: string
+}
 
 /** `of`: reads of each kind. */
 export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in KeptKind]: Reads<Kept> }) {
@@ -57,6 +60,8 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
   const commit = yield* makeCommitting
   const slices = new Slices()
   const quiet = yield* makeArchiving
+  const { unseen, leaving } = yield* makeWarning
+  const mayName = yield* makeNaming
 
   const sized = (noun: string, key: string, definition: string) =>
     exceeds(definition, DEFINITION_BYTES)
@@ -82,18 +87,10 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     const found = yield* workers.aside("flag", definition, readers.flag)
     if ("problems" in found) return yield* refused("InvalidFlag", draft, found.problems)
     const { warnings, ...facts } = found
+    yield* mayName(draft, facts)
     const made: FlagWish = { ...wish, ...size, ...facts }
     return { wish: made, warnings: [...warnings, ...unseen(environment, made.uses ?? [])] }
   })
-
-  /** Of a list that is kept beside its segment, those who evaluate by themselves know nothing. */
-  const unseen = (environment: string, uses: ReadonlyArray<string>): ReadonlyArray<Problem> =>
-    [...new Set(uses.flatMap((name) => segments.below(environment, name)))]
-      .filter((name) => segments.find(environment, name)?.list !== undefined)
-      .map((name) => ({
-        at: "/targeting",
-        problem: `asks for the ids of the segment ${name}, which stay on the server: who evaluates by itself is served the caller's own default`
-      }))
 
   const checkedSegment = Effect.fnUntraced(function* (draft: FlagDraft) {
     const { environment, key, definition, expectedVersion } = draft
@@ -103,26 +100,13 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     const found = yield* workers.aside("segment", definition, readers.segment)
     if ("problems" in found) return yield* refused("InvalidSegment", draft, found.problems)
     const { uses, rule, list, warnings } = found
+    yield* mayName(draft, { uses, prerequisites: [] })
     yield* stillReadable(environment, key, rule)
     return {
       wish: { ...wish, ...size, uses, ...(list === undefined ? {} : { list: list.digest }) } satisfies SegmentWish,
-      warnings: [...warnings, ...(list === undefined ? [] : leaving(environment, key))]
+      warnings: [...warnings, ...(list === undefined ? [] : yield* leaving(environment, key))]
     }
   })
-
-  /** Whose ids stay here from now on: who evaluates by itself loses the flags that ask for them. */
-  const leaving = (environment: string, key: string): ReadonlyArray<Problem> => {
-    if (segments.find(environment, key)?.list !== undefined) return []
-    const flags = [...view.affected({ kind: "segment", environment, key })].sort()
-    if (flags.length === 0) return []
-    const named = flags.length === 1 ? `the flag ${flags[0]}, which asks` : `${many(flags)}, which ask`
-    return [
-      {
-        at: "/ids",
-        problem: `stay on the server from now on: who evaluates by itself is served the caller's own default by ${named} for them`
-      }
-    ]
-  }
 
   /** Of the flags that name a segment: with it they are not larger than a rule may be. FR6 */
   const stillReadable = Effect.fnUntraced(function* (environment: string, key: string, rule: Schema.Json) {
@@ -133,9 +117,7 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
       if (definition?.targeting === undefined) continue
       const found = resolved(definition.targeting, (name) => definition.evaluators.get(name) ?? ruleOf(name))
       if (found.problem !== undefined && !found.problem.includes("which is not there"))
-        return yield* failure("InvalidSegment", `with it the rule of the flag ${flag} ${found.problem}`, {
-          details: { key, environment, flag }
-        })
+        return yield* tooLargeWith(flag, environment, key, found.problem)
     }
   })
 
@@ -164,10 +146,10 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     options: CommitOptions,
     request: unknown,
     draft: (again: boolean) => Effect.Effect<FlagDraft, HeraldError>,
-    environment: string,
+    { kind, environment, key }: Place,
     conditional = false
   ) {
-    const identity = yield* requirePermission("config.write", environment)
+    const identity = yield* requirePermission("config.write", environment, aboutKept("config.write", kind, key))
     let warnings: ReadonlyArray<Problem> = []
     const committed = yield* commit<Kept>({
       action,
@@ -192,7 +174,7 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
       const unsaid = forcedProblem([draft], options.message)
       if (unsaid !== undefined) return yield* unsaid
       const action = draft.definition === null ? "delete" : "publish"
-      return yield* write(action, options, { ...draft, kind }, () => Effect.succeed(draft), draft.environment)
+      return yield* write(action, options, { ...draft, kind }, () => Effect.succeed(draft), { ...draft, kind })
     }),
 
     beside: Effect.fn("Flags.beside")(function* (drafts: ReadonlyArray<FlagDraft>) {
@@ -238,7 +220,7 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
         )
       })
       const request = { kind, environment, key, toVersion, expectedVersion }
-      return yield* write("rollback", options, request, () => draft, environment)
+      return yield* write("rollback", options, request, () => draft, request)
     }),
 
     validate: Effect.fn("Flags.validate")(function* (drafts: ReadonlyArray<FlagDraft>) {
@@ -280,6 +262,14 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
 
 /** Settings that are there need no room. */
 const NONE = { byKey: new Map<string, FlagSettings>(), bytes: 0 }
+
+/** A caller who may not see the flag learns that there is one. */
+const tooLargeWith = Effect.fnUntraced(function* (flag: string, environment: string, key: string, problem: string) {
+  const identity = yield* CurrentIdentity
+  const seen = identity === undefined || inKeyScope(scopeOf(identity, "flag"), flag)
+  const [named, details] = seen ? [`the flag ${flag}`, { key, environment, flag }] : ["a flag", { key, environment }]
+  return yield* failure("InvalidSegment", `with it the rule of ${named} ${problem}`, { details })
+})
 
 /** What a flag becomes. */
 const archived = {

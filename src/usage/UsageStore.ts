@@ -9,6 +9,7 @@
  *   UT4  An exposure is kept once for each unit, flag, version, variant and day.
  */
 import { Context, type Effect } from "effect"
+import type { KeyScope } from "../access/KeyScope.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Unkeepable } from "../errors/Unkeepable.ts"
 import type { Lease } from "../leases/Leases.ts"
@@ -52,10 +53,10 @@ export class UsageStore extends Context.Service<
       batches: ReadonlyArray<UsageBatch>,
       perDay: number
     ) => Effect.Effect<ReadonlyArray<Recorded>, HeraldError | Unkeepable>
-    /** In the order of flags' names, behind `after`. `ALL` is not among them. */
+    /** In the order of flags' names, behind `after`; of flags in `scope` (left out: all). `ALL` is not among them. */
     readonly last: (
       environment: string,
-      options: { readonly prefix: string; readonly after: string; readonly limit: number }
+      options: { readonly prefix: string; readonly after: string; readonly limit: number; readonly scope?: KeyScope }
     ) => Effect.Effect<ReadonlyArray<LastUse>, HeraldError>
     /** Of one flag, or of `ALL`. */
     readonly lastOf: (environment: string, flag: string) => Effect.Effect<LastUse | undefined, HeraldError>

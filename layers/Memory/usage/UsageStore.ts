@@ -1,5 +1,6 @@
 /** UsageStore over a `State`, by the rules of migration 0025. */
 import { Clock, Effect, Layer } from "effect"
+import { inKeyScope } from "../../../src/access/KeyScope.ts"
 import { Unkeepable } from "../../../src/errors/Unkeepable.ts"
 import { GIVES_ALL } from "../../../src/usage/Caller.ts"
 import { BEHIND, REMEMBERED, ROWS_A_DAY, SDKS, UsageStore } from "../../../src/usage/UsageStore.ts"
@@ -102,10 +103,13 @@ export const layer = Layer.effect(
             ? Effect.fail(new Unkeepable({ message: "could not write how flags are used" }))
             : Effect.succeed(batches.map((batch) => record(batch, perDay)))
         ),
-      last: (environment, { prefix, after, limit }) =>
+      last: (environment, { prefix, after, limit, scope }) =>
         Effect.sync(() =>
           [...tables.last]
-            .filter(([id, { flag }]) => id === `${environment}/${flag}` && flag !== ALL && flag > after)
+            .filter(
+              ([id, { flag }]) =>
+                id === `${environment}/${flag}` && flag !== ALL && flag > after && inKeyScope(scope, flag)
+            )
             .map(([, last]) => last)
             .filter(({ flag }) => flag.startsWith(prefix))
             .sort((a, b) => (a.flag < b.flag ? -1 : 1))

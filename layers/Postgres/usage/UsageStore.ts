@@ -56,11 +56,13 @@ export const layer = Layer.effect(
           Effect.mapError(refusing)
         )
       },
-      last: (environment, { prefix, after, limit }) =>
+      last: (environment, { prefix, after, limit, scope }) =>
         Effect.map(
           guarded("read when flags were used")(sql<LastRow>`
             select ${columns} from flag_last_use
             where environment = ${environment} and flag_name > ${after} and flag_name <> '' and starts_with(flag_name, ${prefix})
+              and (${scope === undefined} or flag_name = any (${[...(scope?.names ?? [])]}::text[])
+                or exists (select from unnest(${[...(scope?.prefixes ?? [])]}::text[]) p where starts_with(flag_name, p)))
             order by flag_name limit ${limit}`),
           (rows) => rows.map(lastOf)
         ),

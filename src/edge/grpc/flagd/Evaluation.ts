@@ -10,6 +10,7 @@ import { Effect, Exit, Result } from "effect"
 import { ServiceService as FirstService } from "../../../../proto/generated/flagd/evaluation/v1/evaluation.ts"
 import { EventStreamResponse, ServiceService } from "../../../../proto/generated/flagd/evaluation/v2/evaluation.ts"
 import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
+import { scopeOf } from "../../../access/KeyScope.ts"
 import type { HeraldError } from "../../../errors/HeraldError.ts"
 import type { Context, Resolution } from "../../../evaluation/Resolution.ts"
 import { type Changes, FlagStreams } from "../../../flags/FlagStreams.ts"
@@ -56,14 +57,15 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const { keepsSpans, now, answered } = yield* makeCounting
 
-  /** Of one batch, for all streams of its environment. */
-  let last: { readonly changes: Changes; readonly message: Buffer } | undefined
+  /** Of one batch, for all streams of its environment that may have the same. */
+  const messages = new WeakMap<NonNullable<Changes>, Buffer>()
   const changed = (changes: NonNullable<Changes>): Buffer => {
-    if (last?.changes !== changes) {
+    let message = messages.get(changes)
+    if (message === undefined) {
       const flags = Object.fromEntries(Array.from(changes, ([key, type]) => [key, { type }]))
-      last = { changes, message: event("configuration_change", { flags }) }
+      messages.set(changes, (message = event("configuration_change", { flags })))
     }
-    return last.message
+    return message
   }
 
   /** FP10. Undefined: the long way says why not. */
@@ -128,7 +130,7 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
       },
       open: streams.open,
       first: (environment, arrive) => {
-        const recent = streams.recent(environment)
+        const recent = streams.recent(environment, scopeOf(identity, "flag"))
         if (recent.size === 0) return READY
         return arrive(READY) ? changed(recent) : undefined // FP8
       },

@@ -8,6 +8,7 @@ import { Effect, Exit } from "effect"
 import { FlagSyncServiceService, GetMetadataResponse } from "../../../../proto/generated/flagd/sync/v1/sync.ts"
 import { requirePermission } from "../../../access/Access.ts"
 import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
+import { type KeyScope, scopeOf, scopeText } from "../../../access/KeyScope.ts"
 import { HeraldError } from "../../../errors/HeraldError.ts"
 import type { Written } from "../../../flags/FlagDocument.ts"
 import { FlagStreams } from "../../../flags/FlagStreams.ts"
@@ -54,19 +55,19 @@ const make = Effect.gen(function* () {
   const usage = yield* Usage
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const slices = new Slices()
-  /** Streams by environment that are to be sent the next document. */
+  /** Streams by environment, and by what they may have, that are to be sent the next document. */
   const waiting = new Map<string, Map<ServerCall, Arrive>>()
   /** What each stream was sent last, so that a change elsewhere, or none, sends nothing. */
   const sent = new WeakMap<ServerCall, Buffer>()
 
   /** FP9 */
-  const serve = Effect.fnUntraced(function* (environment: string) {
+  const serve = Effect.fnUntraced(function* (id: string, environment: string, scope: KeyScope) {
     while (true) {
       yield* Effect.yieldNow // others that are told of the same change
-      const its = waiting.get(environment)!
-      if (its.size === 0) return void waiting.delete(environment) // in the same step: whoever comes now is not overlooked
-      waiting.set(environment, new Map())
-      const message = messageOf(yield* view.document(environment))
+      const its = waiting.get(id)!
+      if (its.size === 0) return void waiting.delete(id) // in the same step: whoever comes now is not overlooked
+      waiting.set(id, new Map())
+      const message = messageOf(yield* view.document(environment, scope))
       for (const [call, arrive] of its) {
         if (sent.get(call) === message) continue
         if (slices.over()) yield* slices.turn
@@ -74,14 +75,15 @@ const make = Effect.gen(function* () {
       }
     }
   })
-  const later = (call: ServerCall, environment: string, arrive: Arrive): undefined => {
-    const its = waiting.get(environment)
+  const later = (call: ServerCall, environment: string, scope: KeyScope, arrive: Arrive): undefined => {
+    const id = `${environment}\u0000${scopeText(scope)}`
+    const its = waiting.get(id)
     if (its !== undefined) its.set(call, arrive)
     else {
-      waiting.set(environment, new Map([[call, arrive]]))
+      waiting.set(id, new Map([[call, arrive]]))
       run(
-        Effect.catchCause(serve(environment), (cause) => {
-          waiting.delete(environment)
+        Effect.catchCause(serve(id, environment, scope), (cause) => {
+          waiting.delete(id)
           return Effect.logError("streams of flags were not sent a document", cause)
         })
       )
@@ -103,8 +105,8 @@ const make = Effect.gen(function* () {
             close()
           }
         }),
-      first: (environment, arrive) => later(call, environment, arrive),
-      next: (_, environment, arrive) => later(call, environment, arrive)
+      first: (environment, arrive) => later(call, environment, scopeOf(identity, "flag"), arrive),
+      next: (_, environment, arrive) => later(call, environment, scopeOf(identity, "flag"), arrive)
     })
 
   const once =
@@ -135,9 +137,9 @@ const make = Effect.gen(function* () {
       const request = fetchAllFlagsRequest(bytes)
       if (isFailure(request)) return request
       return environmentOfCall(call, identity, request.selector).pipe(
-        Effect.tap((environment) => requirePermission("config.read", environment)),
+        Effect.tap((environment) => requirePermission("config.read", environment, { kind: "flag" })),
         Effect.tap((environment) => Effect.sync(() => usage.noteAll(environment, callerOfCall("flagd-sync", call)))),
-        Effect.flatMap(view.document),
+        Effect.flatMap((environment) => view.document(environment, scopeOf(identity, "flag"))),
         Effect.map((document) => messageOf(document).subarray(0, -BEHIND.length))
       )
     }),

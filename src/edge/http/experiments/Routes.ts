@@ -38,7 +38,7 @@ const routes = HttpApiBuilder.group(
       .handleRaw("start", ({ request, params, query: { environment }, headers }) =>
         answer(
           Effect.gen(function* () {
-            yield* requirePermission("config.write", environment) // B5
+            yield* requirePermission("config.write", environment, "some") // B5
             const said = yield* readStart(request)
             const { flag, arms, split = false, traffic = 100, where, layer = "", metrics, alpha = ALPHA } = said
             return yield* written(
@@ -56,7 +56,7 @@ const routes = HttpApiBuilder.group(
       .handleRaw("stop", ({ request, params, query: { environment }, headers }) =>
         answer(
           Effect.gen(function* () {
-            yield* requirePermission("config.write", environment) // B5
+            yield* requirePermission("config.write", environment, "some") // B5
             const { winner, serve, message = "" } = yield* readStop(request)
             const idempotencyKey = headers["idempotency-key"]
             const how = { winner, serve, message, idempotencyKey }

@@ -8,6 +8,7 @@ import { disagreeing } from "../../../flags/Bucketing.ts"
 import type { FlagDraft } from "../../../flags/FlagDraft.ts"
 import { SETTINGS_KEY } from "../../../flags/FlagSettings.ts"
 import { Flags } from "../../../flags/Flags.ts"
+import { EVERY_KEY } from "../../../keys/Pattern.ts"
 import type { Written } from "../../../values/Written.ts"
 import { json } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
@@ -61,7 +62,7 @@ const routes = HttpApiBuilder.group(
       .handleRaw("set", ({ request, query: { environment }, headers }) =>
         answer(
           Effect.gen(function* () {
-            yield* requirePermission("config.write", environment) // B5
+            yield* requirePermission("config.write", environment, { kind: "flag", key: EVERY_KEY }) // B5
             const { value, message, expectedVersion } = yield* readSettings(request as Request)
             const draft = yield* draftOf(environment, value, expectedVersion)
             const made = yield* flags.publish(draft, options(message, headers))
@@ -73,7 +74,7 @@ const routes = HttpApiBuilder.group(
       .handleRaw("try", ({ request, query: { environment } }) =>
         answer(
           Effect.gen(function* () {
-            yield* requirePermission("config.write", environment) // B5
+            yield* requirePermission("config.write", environment, { kind: "flag", key: EVERY_KEY }) // B5
             const { value, people } = yield* readTry(request as Request)
             const draft = yield* draftOf(environment, value)
             const [found] = yield* flags.validate([draft])

@@ -42,7 +42,7 @@ export const readDraft = Effect.fnUntraced(function* (
   environment: string,
   key: string
 ) {
-  yield* requirePermission("config.write", environment) // B5
+  yield* requirePermission("config.write", environment, { kind, key }) // B5
   const { value, message, expectedVersion } = yield* read(request)
   const definition = value as Written | null
   if (definition === null) {

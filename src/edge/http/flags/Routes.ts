@@ -104,7 +104,7 @@ const routes = HttpApiBuilder.group(
       .handleRaw("rollback", ({ request, params, query, headers }) =>
         answer(
           Effect.gen(function* () {
-            yield* requirePermission("config.write", query.environment) // B5
+            yield* requirePermission("config.write", query.environment, { kind: "flag", key: params.flag }) // B5
             const { version, message } = yield* readRollback(request)
             const made = yield* flags.rollback(
               query.environment,
@@ -129,7 +129,7 @@ const routes = HttpApiBuilder.group(
       .handleRaw("evaluate", ({ request, params: { flag }, query: { environment } }) =>
         answer(
           Effect.gen(function* () {
-            yield* requirePermission("config.read", environment) // B5
+            yield* requirePermission("config.read", environment, { kind: "flag", key: flag }) // B5
             const { context = {} } = yield* readEvaluate(request)
             const evaluated = Wire.evaluated(yield* flags.evaluate(environment, flag, context), environment, flag)
             return json(evaluated, { headers: marked(propagation.stale()) })

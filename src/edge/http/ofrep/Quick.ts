@@ -1,7 +1,7 @@
 /** The short way for the evaluation of one flag. QK1 in ../Quick.ts; what it does is what `single` of Routes.ts does. */
-import { Effect, Result } from "effect"
+import { Clock, Effect, Result } from "effect"
 import { Access } from "../../../access/Access.ts"
-import { may } from "../../../access/Identity.ts"
+import { decide } from "../../../access/Decision.ts"
 import { isMembers } from "../../../evaluation/Json.ts"
 import { evaluation } from "../../../evaluation/Ofrep.ts"
 import type { Context } from "../../../evaluation/Resolution.ts"
@@ -31,6 +31,7 @@ export const quick = Effect.gen(function* () {
   const { recognise, charge } = yield* (yield* Access).atOnce
   const { resolveNow } = yield* Flags
   const { origins } = yield* OpenFlags
+  const clock = yield* Clock.Clock
   const endpoint = OfrepGroup.endpoints["single"]!
   const need = needOf(endpoint)!
   const headers = { ...headersOfJson, ...securing, ...origins.answering(undefined) }
@@ -42,8 +43,10 @@ export const quick = Effect.gen(function* () {
     const identity = recognise(tokenInHeaders(said))
     if (identity === undefined) return undefined
     const found = environmentOfFlags(said["flagd-selector"], identity.environments)
-    if (Result.isFailure(found) || !may(identity, need.permission, found.success)) return undefined
+    if (Result.isFailure(found)) return undefined
     const environment = found.success
+    const act = { permission: need.permission, environment, on: { kind: "flag", key: flag } } as const
+    if (!decide(identity, act, clock.currentTimeMillisUnsafe()).may) return undefined
     if (!charge(identity, costOf(need, said))) return undefined
     const caller = callerOf("ofrep", said["user-agent"])
     return {

@@ -4,6 +4,7 @@ import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { Access } from "../../../access/Access.ts"
 import { CurrentIdentity } from "../../../access/Identity.ts"
+import { scopeOf, scopeText } from "../../../access/KeyScope.ts"
 import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
 import { evaluation, evaluations } from "../../../evaluation/Ofrep.ts"
 import { Flags } from "../../../flags/Flags.ts"
@@ -79,8 +80,9 @@ const routes = HttpApiBuilder.group(
     /** OF6 */
     const spend = (environment: string) =>
       Effect.flatMap(CurrentIdentity, (identity) => {
-        const cost = Math.floor(flags.count(environment) / Wire.PER_TOKEN)
-        return identity === undefined || cost === 0 ? Effect.void : access.spend(identity, cost)
+        if (identity === undefined) return Effect.void
+        const cost = Math.floor(flags.count(environment, identity) / Wire.PER_TOKEN)
+        return cost === 0 ? Effect.void : access.spend(identity, cost)
       })
 
     const ticketFor = (environment: string) =>
@@ -134,7 +136,8 @@ const routes = HttpApiBuilder.group(
             const caller = callerOf("ofrep-bulk", request.headers["user-agent"])
             const found = yield* flags.resolveAll(environment, context, caller)
             const text = evaluations(found, Wire.eventStreams(environment, yield* ticketFor(environment)))
-            const etag = `"${digestOf(`${environment} ${text}`).slice(0, 32)}"` // OF2
+            const of = Effect.map(CurrentIdentity, (identity) => scopeText(identity && scopeOf(identity, "flag")))
+            const etag = `"${digestOf(`${environment} ${yield* of}${text}`).slice(0, 32)}"` // OF2, FY5
             const said = { etag, "cache-control": "private, no-cache" }
             return Wire.isHeld(headers["if-none-match"], etag)
               ? HttpServerResponse.empty({ status: 304, headers: said })

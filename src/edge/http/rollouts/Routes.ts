@@ -54,7 +54,7 @@ const routes = HttpApiBuilder.group(
       }) =>
         answer(
           Effect.gen(function* () {
-            yield* requirePermission("config.write", environment) // B5
+            yield* requirePermission("config.write", environment, "some") // B5
             const {
               message = "",
               everyone = false,

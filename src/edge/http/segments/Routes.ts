@@ -94,7 +94,7 @@ const routes = HttpApiBuilder.group(
       .handleRaw("rollback", ({ request, params, query, headers }) =>
         answer(
           Effect.gen(function* () {
-            yield* requirePermission("config.write", query.environment) // B5
+            yield* requirePermission("config.write", query.environment, { kind: "segment", key: params.segment }) // B5
             const { version, message } = yield* readRollback(request)
             const made = yield* flags.rollback(query.environment, params.segment, version, {
               kind: "segment",
@@ -118,7 +118,7 @@ const routes = HttpApiBuilder.group(
         answer(
           Effect.gen(function* () {
             const { environment, mode = "add", message, expectedVersion } = query
-            yield* requirePermission("config.write", environment) // B5
+            yield* requirePermission("config.write", environment, { kind: "segment", key: segment }) // B5
             const made = yield* readIds(request as Request, (text) =>
               flags.changeIds(environment, segment, mode, text, { ...options(message, headers), expectedVersion })
             )
