@@ -34,13 +34,15 @@ import { refusing } from "../Sockets/PeerCertificate.ts"
 import { Unread, type UnreadOptions } from "../Sockets/Unread.ts"
 import { openRequests } from "./OpenRequests.ts"
 import { Streams, type StreamTimes } from "./Streams.ts"
-import { type SocketLimits, Sockets, socketLimits } from "./websocket/Sockets.ts"
+import { type SocketLimits, Sockets, socketLimits, socketsFor } from "./websocket/Sockets.ts"
 
 /** Milliseconds for a TLS handshake. */
 const HANDSHAKE = 10_000
 
 export interface HttpOptions extends Partial<GateOptions>, Partial<UnreadOptions> {
   readonly sockets?: Partial<SocketLimits>
+  /** Whose pages may open WebSockets. YS4 in src/edge/websocket/Socket.ts */
+  readonly origins?: ReadonlyArray<string>
   readonly host: string
   /** 0: any free one. */
   readonly port: number
@@ -57,6 +59,7 @@ export interface HttpOptions extends Partial<GateOptions>, Partial<UnreadOptions
 const defaults = {
   maxConnections: 2_000,
   exempt: [],
+  origins: [] as ReadonlyArray<string>,
   patience: 30_000,
   maxUnread: 256 * 1_048_576,
   bytesPerSecond: 65_536,
@@ -102,7 +105,12 @@ const guard = (
   const unread = new Unread(options, refuse)
   const isExempt = exempting(options.exempt)
   const streams = new Streams(unread, isExempt, refuse, options.times)
-  const sockets = new Sockets(unread, refuse, { isExempt, ...socketLimits, ...options.sockets })
+  const sockets = new Sockets(unread, refuse, {
+    isExempt,
+    origins: options.origins,
+    ...socketLimits,
+    ...options.sockets
+  })
   shortcut.sockets = sockets
   const look = () => {
     const now = performance.now()
@@ -233,6 +241,8 @@ const create =
     }
     return server
   }
+
+export { socketsFor }
 
 export const layer = (options: HttpOptions) =>
   Layer.unwrap(

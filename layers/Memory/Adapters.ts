@@ -4,6 +4,7 @@ import * as ApiKeyStore from "./access/ApiKeyStore.ts"
 import * as AuditKeys from "./access/AuditKeys.ts"
 import * as AuditLog from "./access/AuditLog.ts"
 import * as CheckpointStore from "./access/CheckpointStore.ts"
+import * as OpenTickets from "./access/OpenTickets.ts"
 import * as Commits from "./commits/Commits.ts"
 import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
@@ -42,6 +43,7 @@ export const adapters = Layer.mergeAll(
   AuditKeys.layer,
   AuditLog.layer,
   CheckpointStore.layer,
+  OpenTickets.layer,
   Commits.layer,
   ConfigurationStore.layer,
   ClientAudit.layer,

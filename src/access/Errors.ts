@@ -21,6 +21,24 @@ export const errors = {
     http: 401,
     exit: 6
   },
+  TicketUsed: {
+    code: "HRLD-3111",
+    title: "The ticket is used",
+    cause: "A ticket opens one stream, once, and this one has.",
+    fix: "Ask for another with `POST /v1/stream/ticket`, for each connection: give the SDK a function as `token`.",
+    grpc: 16,
+    http: 401,
+    exit: 6
+  },
+  TicketOfOther: {
+    code: "HRLD-3112",
+    title: "This node can't take the ticket",
+    cause: "Another node gave it, or what the nodes share does not answer.",
+    fix: "Ask for another and try again. With several nodes set REDIS_URL, or send the request for the ticket and the stream to the same node.",
+    grpc: 14,
+    http: 503,
+    exit: 7
+  },
   Forbidden: {
     code: "HRLD-3002",
     title: "Not allowed",

@@ -27,6 +27,7 @@ export const reasonsOf: Readonly<Record<DoorName, ReadonlyArray<string>>> = {
     "no_permission",
     "no_token",
     "open_requests_of_address",
+    "origin",
     "pings",
     "pipelined",
     "protocol",

@@ -2,6 +2,15 @@
 import type { ErrorRows } from "../errors/Row.ts"
 
 export const errors = {
+  OriginNotListed: {
+    code: "HRLD-3110",
+    title: "A page of this origin may open no WebSocket",
+    cause: "The browser says that the page comes from an origin that this server does not list.",
+    fix: "Name the page's origin, as its address bar has it without the path, in HERALD_ORIGINS of the server.",
+    grpc: 7,
+    http: 403,
+    exit: 6
+  },
   MethodNotAllowed: {
     code: "HRLD-1011",
     title: "This path has no such method",

@@ -1,5 +1,5 @@
 /** The doors. */
-import { either, host, integer, networks, oneOf, text } from "../settings/Form.ts"
+import { either, host, integer, networks, oneOf, origins, text } from "../settings/Form.ts"
 import { setting, unset } from "../settings/Setting.ts"
 
 export const settings = {
@@ -7,7 +7,11 @@ export const settings = {
     host: setting("http.host", "HTTP_HOST", host, "127.0.0.1"),
     port: setting("http.port", "HTTP_PORT", integer(0, 65_535), 8080),
     /** Connections that the HTTP door takes. */
-    maxConnections: setting("http.maxConnections", "HTTP_MAX_CONNECTIONS", integer(1, 1_000_000), 2_000)
+    maxConnections: setting("http.maxConnections", "HTTP_MAX_CONNECTIONS", integer(1, 1_000_000), 2_000),
+    /** WebSockets that it takes, of those connections. */
+    maxSockets: setting("http.maxSockets", "HTTP_MAX_SOCKETS", integer(1, 1_000_000), 1_000),
+    /** Pages of these origins may open WebSockets, and ask OpenFeature's protocols from a browser. */
+    origins: setting("http.origins", "HERALD_ORIGINS", origins, [] as ReadonlyArray<string>)
   },
   grpc: {
     host: setting("grpc.host", "GRPC_HOST", host, "127.0.0.1"),

@@ -22,11 +22,16 @@ export const doors = (settings: Doors) => {
     leaving.pipe(
       Layer.provideMerge(serve(Node.http)),
       Layer.provide(Packer.layer),
-      Layer.provideMerge(HttpServer.layer({ ...http, tls: files.http, exempt, perAddress: half(http.maxConnections) }))
+      Layer.provideMerge(
+        HttpServer.layer({
+          ...{ ...http, tls: files.http, exempt, perAddress: half(http.maxConnections) },
+          sockets: HttpServer.socketsFor(http.maxSockets)
+        })
+      )
     ),
     GrpcServer.layer(
       {
-        ...{ ...grpc, tls: files.grpc, exempt, origins: flags.origins },
+        ...{ ...grpc, tls: files.grpc, exempt, origins: [...flags.origins, ...http.origins] },
         perAddress: half(connectionsFor(grpc.maxStreams))
       },
       Node.grpc

@@ -5,6 +5,7 @@
 import { type Effect, Layer, type Redacted } from "effect"
 import { Access, type AccessOptions } from "../access/Access.ts"
 import { AuditCheckpoints } from "../access/AuditCheckpoints.ts"
+import { SocketTickets } from "../access/SocketTickets.ts"
 import { configurationKind } from "../configuration/ConfigurationKind.ts"
 import { Configurations } from "../configuration/Configurations.ts"
 import { configurationUpdates } from "../configuration/ConfigurationUpdates.ts"
@@ -37,6 +38,7 @@ import { rollouts as rolloutRoutes } from "../edge/http/rollouts/Routes.ts"
 import { routes as routeRoutes } from "../edge/http/routes/Routes.ts"
 import { schedules as scheduleRoutes } from "../edge/http/schedules/Routes.ts"
 import { segments as segmentRoutes } from "../edge/http/segments/Routes.ts"
+import { stream } from "../edge/http/stream/Routes.ts"
 import { subscriptions as subscriptionRoutes } from "../edge/http/subscriptions/Routes.ts"
 import { topics as topicRoutes } from "../edge/http/topics/Routes.ts"
 import { usage } from "../edge/http/usage/Routes.ts"
@@ -121,9 +123,15 @@ const capabilities = [
     grpc: publishing
   },
   {
-    services: ({ flags, strangers: { nearby, shared } = nobody }) => {
+    services: ({ flags, http: { origins }, strangers: { nearby, shared } = nobody }) => {
       const { anonymous = nearby } = flags
-      const open = { ...flags, anonymous, near: flags.anonymous === undefined, shared }
+      const open = {
+        ...flags,
+        origins: [...flags.origins, ...origins],
+        anonymous,
+        near: flags.anonymous === undefined,
+        shared
+      }
       return Layer.mergeAll(
         Flags.layer,
         OpenFlags.layer(open),
@@ -185,7 +193,11 @@ const capabilities = [
   { http: subscriptionRoutes, grpc: subscriptionManager },
   { http: routeRoutes },
   { grpc: topicService },
-  { grpc: distribution },
+  {
+    services: ({ pepper, run = crypto.randomUUID() }) => SocketTickets.layer({ pepper, run }),
+    http: stream,
+    grpc: distribution
+  },
   { http: access },
   { http: errors }
 ] as const satisfies ReadonlyArray<Capability>

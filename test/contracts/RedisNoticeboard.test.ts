@@ -3,11 +3,13 @@ import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Redacted } from "effect"
 import { afterAll, beforeAll } from "vitest"
+import * as Tickets from "../../layers/Redis/access/OpenTickets.ts"
 import { Client, RedisAway, type RedisOptions } from "../../layers/Redis/connection/Client.ts"
 import * as Board from "../../layers/Redis/noticeboard/Noticeboard.ts"
 import { Noticeboard } from "../../src/noticeboard/Noticeboard.ts"
 import { type Started, startCluster, startRedis } from "../support/Redis.ts"
 import { noticeboardContract } from "./Noticeboards.ts"
+import { openTicketsContract } from "./OpenTickets.ts"
 
 const page = readFileSync(new URL("../../docs/redis.md", import.meta.url), "utf8")
 
@@ -34,6 +36,10 @@ for (const [mode, start] of [
       return { text: null, left: 0 }
     }
     noticeboardContract((name, body) => it.live(name, body), node, standing)
+    openTicketsContract(
+      (name, body) => it.live(name, body),
+      () => Layer.unwrap(Effect.sync(() => Tickets.layer.pipe(Layer.provide(Layer.fresh(clientOf(redis.url))))))
+    )
 
     it.live("RW3 two that have names of their own overwrite nothing of each other", () =>
       Effect.gen(function* () {

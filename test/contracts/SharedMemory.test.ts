@@ -1,9 +1,11 @@
 /** The memory twins keep the contracts of the shared cache and of the lane. */
 import { describe, it } from "@effect/vitest"
 import { Layer } from "effect"
+import * as OpenTickets from "../../layers/Memory/access/OpenTickets.ts"
 import { Hub } from "../../layers/Memory/Hub.ts"
 import * as Noticeboard from "../../layers/Memory/noticeboard/Noticeboard.ts"
 import { noticeboardContract } from "./Noticeboards.ts"
+import { openTicketsContract } from "./OpenTickets.ts"
 import { hintLaneContract, sharedCacheContract } from "./SharedCache.ts"
 
 describe("shared memory", () => {
@@ -11,6 +13,10 @@ describe("shared memory", () => {
   const node = () => Layer.mergeAll(hub.layerSharedCache, hub.layerLane)
   sharedCacheContract((name, body) => it.live(name, body), node)
   hintLaneContract((name, body) => it.live(name, body), node)
+  openTicketsContract(
+    (name, body) => it.live(name, body),
+    () => OpenTickets.layer
+  )
 
   const board: Noticeboard.Board = new Map()
   const standing = async (name: string) => {

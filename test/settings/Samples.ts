@@ -9,6 +9,8 @@ export const samples: Readonly<Record<string, string>> = {
   "http.host": "::1",
   "http.port": "8081",
   "http.maxConnections": "9",
+  "http.maxSockets": "9",
+  "http.origins": "https://app.example.com",
   "grpc.host": "::1",
   "grpc.port": "50052",
   "grpc.maxStreams": "7",

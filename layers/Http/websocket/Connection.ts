@@ -28,6 +28,7 @@ const pinging = frame(PING, new Uint8Array(0))
 
 /** What a connection asks of those who have all of them. */
 export interface Door {
+  readonly isBinary: boolean
   /** Bytes of the largest message of whom is known. */
   readonly largest: number
   readonly refuse: (reason: string) => void
@@ -38,6 +39,7 @@ export interface Door {
 
 export class Connection implements Socket, Reader {
   readonly address: string
+  readonly isBinary: boolean
   readonly headers: IncomingHttpHeaders & Readonly<Record<string, string | undefined>>
   readonly #socket: NodeSocket
   readonly #parser: Parser
@@ -59,7 +61,8 @@ export class Connection implements Socket, Reader {
     this.#door = door
     this.address = addressOf(socket)
     this.headers = request.headers as typeof this.headers
-    this.#parser = new Parser(Math.min(FIRST_BYTES, door.largest))
+    this.isBinary = door.isBinary
+    this.#parser = new Parser(Math.min(FIRST_BYTES, door.largest), door.isBinary)
     socket.setTimeout(0)
     socket.on("error", () => {}) // `close` follows
     socket.on("close", () => this.#over())

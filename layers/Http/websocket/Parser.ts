@@ -4,10 +4,10 @@
  *   YP1  What a client may not send ends it with the code that says why, and nothing behind it is read: frames that are not masked, reserved bits and
  *        opcodes, control frames that are long or in pieces, continuations of nothing, lengths that are not written in the shortest way.
  *   YP2  A message has at most `largest` bytes in at most `PIECES` frames: one that says more is refused by its head, before its bytes are kept.
- *   YP3  Only text is taken, and only well-formed UTF-8: it is never read as other text.
+ *   YP3  Only text is taken, and only well-formed UTF-8: it is never read as other text. Of a socket that is binary, only what is binary.
  */
 import { isUtf8 } from "node:buffer"
-import { CLOSE_FRAME, CONTINUATION, PING, PONG, TEXT } from "../../../src/edge/websocket/Frame.ts"
+import { BINARY, CLOSE_FRAME, CONTINUATION, PING, PONG, TEXT } from "../../../src/edge/websocket/Frame.ts"
 import { CLOSE } from "../../../src/edge/websocket/Socket.ts"
 
 /** Frames of one message. YP2 */
@@ -16,7 +16,6 @@ const CONTROL_BYTES = 125
 /** Bytes that small pieces are gathered in. */
 const BLOCK = 16_384
 const NOTHING = Buffer.allocUnsafeSlow(0)
-const BINARY = 2
 
 export type Heard =
   | { readonly is: "message"; readonly bytes: Buffer }
@@ -38,6 +37,7 @@ interface Head {
 export class Parser {
   /** Bytes of a message. YP2 */
   largest: number
+  readonly #isBinary: boolean
   #chunks: Array<Buffer> = []
   #held = 0
   #head: Head | undefined
@@ -47,8 +47,9 @@ export class Parser {
   #over = false
   #gathering = { block: NOTHING, used: 0 }
 
-  constructor(largest: number) {
+  constructor(largest: number, isBinary = false) {
     this.largest = largest
+    this.#isBinary = isBinary
   }
 
   /** Bytes that came and were not given yet. */
@@ -140,10 +141,11 @@ export class Parser {
       if (!last) return wrong("a control frame is in pieces")
       return short > CONTROL_BYTES ? wrong("a control frame is too long") : undefined
     }
-    if (opcode === BINARY) return wrong("a message is no text", CLOSE.notText) // YP3
-    if (opcode !== TEXT && opcode !== CONTINUATION) return wrong("there is no such frame")
+    const [kind, other] = this.#isBinary ? [BINARY, TEXT] : [TEXT, BINARY]
+    if (opcode === other) return wrong(`a message is ${this.#isBinary ? "text" : "no text"}`, CLOSE.notText) // YP3
+    if (opcode !== kind && opcode !== CONTINUATION) return wrong("there is no such frame")
     if ((opcode === CONTINUATION) !== this.#begun)
-      return wrong(opcode === TEXT ? "a message began within another" : "nothing is continued")
+      return wrong(opcode === CONTINUATION ? "nothing is continued" : "a message began within another")
     return this.#pieces.length >= PIECES ? wrong("a message is in too many pieces", CLOSE.refused) : undefined
   }
 
@@ -157,7 +159,7 @@ export class Parser {
     const bytes = this.#pieces.length === 0 ? payload : Buffer.concat([...this.#pieces, payload])
     this.#pieces = []
     this.#size = 0
-    return isUtf8(bytes) ? { is: "message", bytes } : wrong("a message is no UTF-8", CLOSE.noUtf8) // YP3
+    return this.#isBinary || isUtf8(bytes) ? { is: "message", bytes } : wrong("a message is no UTF-8", CLOSE.noUtf8) // YP3
   }
 
   #peek(size: number): Buffer {

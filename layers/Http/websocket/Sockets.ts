@@ -13,6 +13,8 @@ import type { Refuse } from "../../../src/access/Refusals.ts"
 import { problemOf } from "../../../src/edge/http/Problem.ts"
 import type { SocketRoute } from "../../../src/edge/websocket/Socket.ts"
 import { failure, HeraldError } from "../../../src/errors/HeraldError.ts"
+import { EVERY_ORIGIN } from "../../../src/net/Origins.ts"
+import { excerpt } from "../../../src/text/Excerpt.ts"
 import { addressOf } from "../../Sockets/Gate.ts"
 import type { Unread } from "../../Sockets/Unread.ts"
 import type { openRequests } from "../OpenRequests.ts"
@@ -33,18 +35,28 @@ export interface SocketLimits {
   readonly unknownFor: number
 }
 
-/** A principal and all that are unknown leave a hundred places to others. */
-export const socketLimits: SocketLimits = {
-  ...{ inAll: 1_000, ofPrincipal: 800, unknown: 100, unknownOfAddress: 50, unknownFor: 1_000 }
+/** A principal and all that are unknown leave a tenth of the places to others. */
+export const socketsFor = (inAll: number): SocketLimits => {
+  const part = (share: number) => Math.max(1, Math.floor(inAll * share))
+  return { inAll, ofPrincipal: part(0.8), unknown: part(0.1), unknownOfAddress: part(0.05), unknownFor: 1_000 }
 }
+export const socketLimits: SocketLimits = socketsFor(1_000)
 
 interface Options extends SocketLimits {
+  /** Origins whose pages may open WebSockets; "*": all. None: as a route says. YS4 */
+  readonly origins: ReadonlyArray<string>
   /** An address that many share. */
   readonly isExempt: (address: string) => boolean
 }
 
 const namesIn = (header: string | undefined): ReadonlyArray<string> =>
   header === undefined ? [] : header.split(",").map((name) => name.trim())
+
+const spoken = ({ protocol, binary }: SocketRoute): ReadonlyArray<string> =>
+  binary === undefined ? [protocol] : [protocol, binary]
+/** The first of those that the client names. */
+const spokenBy = (route: SocketRoute, { headers }: IncomingMessage): string | undefined =>
+  namesIn(headers["sec-websocket-protocol"]).find((name) => spoken(route).includes(name))
 
 /** What requests without a token have to do with. */
 type Open = ReturnType<typeof openRequests>
@@ -59,12 +71,14 @@ export class Sockets {
   readonly #unknown: Places
   /** Oldest first: since when, and what gives its place back. */
   readonly #strangers = new Map<Connection, { readonly at: number; readonly leave: () => void }>()
+  readonly #origins: ReadonlySet<string>
   #leaving = false
 
   constructor(unread: Unread, refuse: Refuse, options: Options) {
     this.#unread = unread
     this.#refuse = refuse
     this.#options = options
+    this.#origins = new Set(options.origins)
     this.#known = new Places([options.ofPrincipal])
     this.#unknown = new Places([options.unknown, options.unknownOfAddress])
   }
@@ -89,6 +103,12 @@ export class Sockets {
     response.assignSocket(socket)
     response.shouldKeepAlive = false
     response.once("finish", () => socket.end())
+    const strange = route === undefined ? undefined : this.#strange(route, request.headers.origin)
+    if (strange !== undefined) {
+      this.#refuse("origin", addressOf(socket))
+      refuse(response, strange) // YS4
+      return
+    }
     if (!open.admit(request, response)) return
     const wrong =
       route === undefined ? failure("NoSuchRoute", "no WebSocket is served there") : this.#wrong(route, request)
@@ -99,7 +119,7 @@ export class Sockets {
       return
     }
     response.detachSocket(socket)
-    const named = namesIn(request.headers["sec-websocket-protocol"])
+    const named = spokenBy(route, request)
     socket.setNoDelay(true)
     socket.write(
       [
@@ -107,7 +127,7 @@ export class Sockets {
         "Upgrade: websocket",
         "Connection: Upgrade",
         `Sec-WebSocket-Accept: ${accept(request.headers["sec-websocket-key"]!)}`,
-        ...(named.length === 0 ? [] : [`Sec-WebSocket-Protocol: ${route.protocol}`]),
+        ...(named === undefined ? [] : [`Sec-WebSocket-Protocol: ${named}`]),
         "\r\n"
       ].join("\r\n")
     )
@@ -115,6 +135,7 @@ export class Sockets {
     let leave = place
     const made = new Connection(request, socket, {
       largest: route.largest,
+      isBinary: named !== undefined && named === route.binary,
       refuse: (reason) => this.#refuse(reason, address),
       signedIn: (principal) => {
         const known = this.#known.take(principal)
@@ -188,12 +209,24 @@ export class Sockets {
     return most[0]
   }
 
-  #wrong({ protocol }: SocketRoute, { headers }: IncomingMessage): HeraldError | undefined {
-    const named = namesIn(headers["sec-websocket-protocol"])
+  /** YS4 */
+  #strange({ pages }: SocketRoute, origin: string | undefined): HeraldError | undefined {
+    const open = pages === undefined && this.#origins.size === 0
+    if (origin === undefined || open || this.#origins.has(EVERY_ORIGIN) || this.#origins.has(origin.toLowerCase()))
+      return undefined
+    return failure("OriginNotListed", `pages of ${excerpt(origin)} may open no WebSocket here`)
+  }
+
+  #wrong(route: SocketRoute, request: IncomingMessage): HeraldError | undefined {
+    const { headers } = request
+    const isNamed = namesIn(headers["sec-websocket-protocol"]).length > 0
     if (headers["sec-websocket-version"] !== "13" || !KEY.test(headers["sec-websocket-key"] ?? ""))
       return failure("InvalidInput", "that opens no WebSocket of version 13 (RFC 6455)")
-    if (named.length > 0 && !named.includes(protocol))
-      return failure("InvalidInput", `this path speaks the subprotocol ${protocol}, and none that the client named`)
+    if (isNamed && spokenBy(route, request) === undefined)
+      return failure(
+        "InvalidInput",
+        `this path speaks the subprotocol ${spoken(route).join(" or ")}, and none that the client named`
+      )
     if (this.#leaving) return failure("Draining", "this server is leaving; come back to another")
     const { inAll } = this.#options
     return this.#open.size < inAll

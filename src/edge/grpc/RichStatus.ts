@@ -4,7 +4,7 @@
  *   G16 Every failed call of Herald's own services has a `google.rpc.Status` with a `herald.publishing.v1.Problem`, whose message is the call's own.
  *       Calls of other protocols (flagd's) have what those say.
  */
-import { BinaryWriter } from "@bufbuild/protobuf/wire"
+import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire"
 import type { Exit } from "effect"
 import { Problem } from "../../../proto/generated/herald/publishing/v1/publishing.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
@@ -75,4 +75,21 @@ export const richStatusOfEnding = (ending: Ending): CallStatus | undefined => {
   return status === undefined || ending.name === "Closed"
     ? undefined
     : withProblem(status, failure(ending.name, ending.reason))
+}
+
+/** The field of a message; empty: it has none. */
+const field = (bytes: Uint8Array, wanted: number): Uint8Array => {
+  const reader = new BinaryReader(bytes)
+  while (reader.pos < reader.len) {
+    const [number, type] = reader.tag()
+    if (number === wanted) return reader.bytes()
+    reader.skip(type, number)
+  }
+  return new Uint8Array(0)
+}
+
+/** What was said in the trailers, for what ends calls in another way. Undefined: the call did not fail. G16 */
+export const problemIn = ({ trailers }: CallStatus): Problem | undefined => {
+  const rich = trailers?.["grpc-status-details-bin"]
+  return rich === undefined ? undefined : Problem.decode(field(field(Buffer.from(String(rich), "base64"), 3), 2))
 }

@@ -8,11 +8,15 @@
 import type { Effect, Layer, Scope } from "effect"
 import { HttpApi, type HttpApiGroup, HttpApiMiddleware, HttpApiSecurity, OpenApi } from "effect/http-api"
 import type { Access } from "../../access/Access.ts"
+import type { SocketTickets } from "../../access/SocketTickets.ts"
 import type { Fanout } from "../../fanout/Fanout.ts"
 import type { Flags } from "../../flags/Flags.ts"
 import type { OpenFlags } from "../../flags/OpenFlags.ts"
+import type { Reports } from "../../flags/Reports.ts"
 import type { MarketStreams } from "../../marketdata/MarketStreams.ts"
 import type { Origins } from "../../net/Origins.ts"
+import type { HealthReports } from "../../sessions/HealthReports.ts"
+import type { Sessions } from "../../sessions/Sessions.ts"
 import type { ConsumerConnections } from "../../subscriptions/ConsumerConnections.ts"
 import type { Publishing } from "../../topics/Publishing.ts"
 import type { Workers } from "../../work/Workers.ts"
@@ -45,9 +49,13 @@ export type SocketServices =
   | Budget
   | ConsumerConnections
   | Fanout
+  | HealthReports
   | MarketStreams
   | Publishing
+  | Reports
   | Scope.Scope
+  | Sessions
+  | SocketTickets
   | TopicFrames
   | Workers
 

@@ -4,6 +4,7 @@
  *   YF1  A message may be sent in two frames, so that what is one reader's own stands in the first, and the second is the same bytes for all.
  */
 export const TEXT = 1
+export const BINARY = 2
 export const CONTINUATION = 0
 export const CLOSE_FRAME = 8
 export const PING = 9

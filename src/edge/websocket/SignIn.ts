@@ -18,21 +18,28 @@ import { FIRST_BYTES, type Socket } from "./Socket.ts"
 const Hello = Schema.Struct({ type: Schema.Literal("hello"), token: Schema.String })
 const helloOf = Schema.decodeUnknownResult(Schema.fromJsonString(Hello), { onExcessProperty: "error" })
 
+/** How a first message says a token. */
+export interface Greeting {
+  /** For people: such a message. */
+  readonly form: string
+  /** Undefined: it is none. Of at most `FIRST_BYTES`. */
+  readonly tokenIn: (first: Buffer) => string | undefined
+  /** What else opens it, in the first message. Undefined: that is none. */
+  readonly otherwise?: (token: string) => Effect.Effect<Identity, HeraldError> | undefined
+}
+const usual: Greeting = {
+  form: '{"type":"hello","token":"…"}',
+  tokenIn: (first) => {
+    const found = helloOf(first.toString())
+    return Result.isSuccess(found) ? found.success.token : undefined
+  }
+}
+
 const FIRST = "5 seconds"
 const CHECK = "2 seconds"
 
-const unsaid = failure(
-  "Unauthenticated",
-  'no token came within 5 s: send the header authorization, or {"type":"hello","token":"…"} as the first message'
-)
-
-/** The token that the first message has. */
-const tokenIn = (bytes: Buffer): string | HeraldError => {
-  const found = bytes.length > FIRST_BYTES ? undefined : helloOf(bytes.toString())
-  return found !== undefined && Result.isSuccess(found)
-    ? found.success.token
-    : failure("Unauthenticated", 'the first message has to be {"type":"hello","token":"…"}')
-}
+const unsaid = (form: string) =>
+  failure("Unauthenticated", `no token came within 5 s: send the header authorization, or ${form} as the first message`)
 
 export interface Signed {
   readonly identity: Identity
@@ -40,7 +47,7 @@ export interface Signed {
 }
 
 /** `next`: the next message of the socket; undefined: it is over. */
-export const makeSignIn = Effect.gen(function* () {
+export const makeSignIn = Effect.fnUntraced(function* ({ form, tokenIn, otherwise }: Greeting = usual) {
   const access = yield* Access
   const refuse = yield* makeRefusals("http")
   const signed = new Set<Signed>()
@@ -48,14 +55,16 @@ export const makeSignIn = Effect.gen(function* () {
   const signIn = Effect.fnUntraced(
     function* (socket: Socket, next: Effect.Effect<Buffer | undefined>) {
       let token = socket.headers["authorization"]
+      let other: Effect.Effect<Identity, HeraldError> | undefined
       if (token === undefined) {
-        const first = yield* Effect.timeoutOrElse(next, { duration: FIRST, orElse: () => Effect.fail(unsaid) })
+        const first = yield* Effect.timeoutOrElse(next, { duration: FIRST, orElse: () => Effect.fail(unsaid(form)) })
         if (first === undefined) return undefined
-        const found = tokenIn(first)
-        if (typeof found !== "string") return yield* found
+        const found = first.length > FIRST_BYTES ? undefined : tokenIn(first)
+        if (found === undefined) return yield* failure("Unauthenticated", `the first message has to be ${form}`)
         token = `Bearer ${found}`
+        other = otherwise?.(found)
       }
-      const identity = yield* Effect.tapError(access.authenticate(token), ({ name }) =>
+      const identity = yield* Effect.tapError(other ?? access.authenticate(token), ({ name }) =>
         Effect.sync(() => name === "Unauthenticated" && socket.wrongToken())
       )
       const full = socket.signedIn(identity.name)

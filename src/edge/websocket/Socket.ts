@@ -6,6 +6,8 @@
  *   YS3  Until it is said who is there a message has at most `FIRST_BYTES`; of those who are known no principal has more than its share of all, and few of an
  *        address are unknown at a time: beside a principal's share and those there are places for others, and who says nothing for a second makes room
  *        for who comes, the oldest of the address with most of those; not for an address that has all that it may have. A wrong token counts against its address.
+ *   YS4  A page of an origin that is not listed opens no socket of a route that asks for it, nor of any where a list is given: it is refused before
+ *        anything else is done for it. Who sends no `Origin` is no page.
  */
 import { Context } from "effect"
 import type { HeraldError } from "../../errors/HeraldError.ts"
@@ -14,7 +16,7 @@ import type { HeraldError } from "../../errors/HeraldError.ts"
 export const FIRST_BYTES = 8_448
 
 export interface SocketListener {
-  /** A whole message; its bytes are well-formed UTF-8. */
+  /** A whole message; its bytes are well-formed UTF-8, unless the socket is binary. */
   readonly message: (text: Buffer) => void
   /** The server leaves: who serves it ends it, or it is cut. */
   readonly leaving: () => void
@@ -25,6 +27,8 @@ export interface SocketListener {
 export interface Socket {
   /** Such as `127.0.0.1`, or `unknown`. */
   readonly address: string
+  /** The client chose the route's subprotocol whose messages are binary: all of them are, in both directions. */
+  readonly isBinary: boolean
   /** Headers of the request that opened it. Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>
   /** Who is there: from now on messages may be as large as the route says. An error: all that this principal may have are taken. YS3 */
@@ -51,6 +55,10 @@ export interface SocketRoute {
   readonly path: string
   /** What a client that names subprotocols has to name; who names none speaks it, too. */
   readonly protocol: string
+  /** Another subprotocol that it speaks, by binary messages. */
+  readonly binary?: string
+  /** Only pages of the origins that are listed open it; where they are not given, pages of no origin. YS4 */
+  readonly pages?: "listed"
   /** Bytes of the largest message that is taken. */
   readonly largest: number
   readonly open: (socket: Socket) => void

@@ -6,6 +6,7 @@ import * as Memory from "../../../layers/Memory/Memory.ts"
 import { Access } from "../../../src/access/Access.ts"
 import { AuditCheckpoints } from "../../../src/access/AuditCheckpoints.ts"
 import { CurrentIdentity, type Role, system } from "../../../src/access/Identity.ts"
+import { SocketTickets } from "../../../src/access/SocketTickets.ts"
 import type { CommitOptions } from "../../../src/commits/Request.ts"
 import { Configurations } from "../../../src/configuration/Configurations.ts"
 import type { Draft } from "../../../src/configuration/Draft.ts"
@@ -26,6 +27,7 @@ import { rollouts } from "../../../src/edge/http/rollouts/Routes.ts"
 import { routes } from "../../../src/edge/http/routes/Routes.ts"
 import { schedules } from "../../../src/edge/http/schedules/Routes.ts"
 import { segments } from "../../../src/edge/http/segments/Routes.ts"
+import { stream } from "../../../src/edge/http/stream/Routes.ts"
 import { subscriptions } from "../../../src/edge/http/subscriptions/Routes.ts"
 import { topics } from "../../../src/edge/http/topics/Routes.ts"
 import { usage } from "../../../src/edge/http/usage/Routes.ts"
@@ -45,7 +47,15 @@ import { Refs } from "../../../src/refs/Refs.ts"
 import { Policies } from "../../../src/rollouts/Policies.ts"
 import { Rollouts } from "../../../src/rollouts/Rollouts.ts"
 import { Schedules } from "../../../src/schedules/Schedules.ts"
-import { below, propagation, reports, topics as topicLayer, configurations as updates } from "../../support/Twins.ts"
+import { HealthReports } from "../../../src/sessions/HealthReports.ts"
+import {
+  below,
+  propagation,
+  reports,
+  sessions,
+  topics as topicLayer,
+  configurations as updates
+} from "../../support/Twins.ts"
 
 /** What `startServices` has the services of. */
 export const parts = [
@@ -64,6 +74,7 @@ export const parts = [
   flagSettings,
   ofrep,
   fleet,
+  stream,
   feeds,
   access,
   errors
@@ -137,10 +148,13 @@ export const startServices = (open: Partial<OpenFlagsOptions> = {}, burst = 100_
     FlagUses.layer,
     reports,
     Clients.layer,
+    HealthReports.layer("principal"),
+    SocketTickets.layer({ pepper: "pepper", run: "run" }).pipe(Layer.provide(access)),
     Feeds.layer({ max: 10 }).pipe(Layer.provide(access)),
     AuditCheckpoints.layer({ pepper: "pepper" }),
     access
   ).pipe(
+    Layer.provideMerge(sessions().pipe(Layer.provide(access))),
     Layer.provide(updates),
     Layer.provideMerge(view),
     Layer.provide(Layer.succeed(ConnectedClients, { covering: () => Effect.succeed([]) })),

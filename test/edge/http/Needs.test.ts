@@ -147,6 +147,7 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["GET", "/v1/audit/verify", "audit", "everywhere"],
   ["GET", "/v1/audit/export", "audit", "everywhere"],
   ["GET", "/v1/audit/key", "audit", "everywhere"],
+  ["POST", "/v1/stream/ticket", "subscribe", "somewhere"],
   ["POST", "/v1/keys", "keys", "everywhere"],
   ["GET", "/v1/keys", "keys", "everywhere"],
   ["POST", "/v1/keys/0123456789abcdef/rotate", "keys", "everywhere"],

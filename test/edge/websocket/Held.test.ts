@@ -10,6 +10,7 @@ import { frameOf } from "../../../src/topics/Message.ts"
 
 class Fake implements Socket {
   readonly address = "unknown"
+  readonly isBinary = false
   readonly headers = {}
   readonly sent: Array<string> = []
   readonly waiting: Array<() => void> = []

@@ -5,7 +5,7 @@ import { HttpRouter, HttpServerResponse } from "effect/http"
 import * as L from "effect/Layer"
 import { afterEach } from "vitest"
 import * as Http from "../../../layers/Http/HttpServer.ts"
-import { type Socket, SocketDoor } from "../../../src/edge/websocket/Socket.ts"
+import { type Socket, SocketDoor, type SocketRoute } from "../../../src/edge/websocket/Socket.ts"
 
 let ends = async () => {}
 /** Ends the door, as a server that leaves does. */
@@ -20,11 +20,15 @@ afterEach(async () => {
   await stop()
 })
 
-export const start = async (open: (socket: Socket) => void, limits: Partial<Http.HttpOptions> = {}) => {
+export const start = async (
+  open: (socket: Socket) => void,
+  limits: Partial<Http.HttpOptions> = {},
+  route: Partial<SocketRoute> = {}
+) => {
   const scope = Effect.runSync(Scope.make())
   ends = () => Effect.runPromise(Scope.close(scope, Exit.void))
   const routes = L.effectDiscard(
-    Effect.map(SocketDoor, (door) => door.serve([{ path: "/ws", protocol: "p", largest: 10_000, open }]))
+    Effect.map(SocketDoor, (door) => door.serve([{ path: "/ws", protocol: "p", largest: 10_000, open, ...route }]))
   )
   const server = HttpRouter.serve(
     HttpRouter.add("GET", "/ws", HttpServerResponse.text("no socket", { status: 426 })).pipe(

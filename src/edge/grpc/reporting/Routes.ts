@@ -17,7 +17,7 @@ import { responseOf, saidOf } from "./Wire.ts"
 const definition = ReportingServiceService
 const METHOD = `${nameOf({ definition })}/Report`
 
-const make = Effect.gen(function* () {
+export const makeReporting = Effect.gen(function* () {
   const access = yield* Access
   const { report } = yield* Reports
   const run = Effect.runForkWith(yield* Effect.context<never>())
@@ -42,5 +42,5 @@ export const reporting = {
   descriptors: "herald",
   permission: "subscribe",
   without: "reports nothing",
-  serve: () => make
+  serve: () => makeReporting
 } as const satisfies Service

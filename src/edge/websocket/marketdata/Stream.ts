@@ -42,7 +42,7 @@ export const makeMarketSockets = Effect.gen(function* () {
   const access = yield* Access
   const streams = yield* MarketStreams
   const clock = yield* Clock.Clock
-  const { signIn, keep } = yield* makeSignIn
+  const { signIn, keep } = yield* makeSignIn()
   const run = yield* FiberSet.makeRuntime<never>()
   const now = () => clock.currentTimeMillisUnsafe()
 

@@ -53,7 +53,7 @@ export const makeTopicSockets = Effect.gen(function* () {
   const workers = yield* Workers
   const budget = yield* Budget
   const frames = yield* TopicFrames
-  const { signIn, keep } = yield* makeSignIn
+  const { signIn, keep } = yield* makeSignIn()
   const run = yield* FiberSet.makeRuntime<never>()
 
   /** As long as the node has no room, it waits. YW5 */
