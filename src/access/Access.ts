@@ -20,7 +20,7 @@ import { KeyHash } from "./KeyHash.ts"
 import { makeKnownKeys } from "./KnownKeys.ts"
 import { checkKey, type KeyOptions } from "./NewKey.ts"
 import { RateLimits } from "./RateLimits.ts"
-import { refusalOf } from "./Refusal.ts"
+import { refusalOf, wideningOf } from "./Refusal.ts"
 import * as Ticket from "./Ticket.ts"
 import * as Token from "./Token.ts"
 
@@ -99,6 +99,14 @@ export const requirePermission = (
     const problem = environment === undefined ? undefined : environmentProblem(environment)
     return problem === undefined ? Effect.succeed(identity) : Effect.fail(problem)
   })
+
+/** Fails `Unauthenticated`. */
+export const requireSignedIn: Effect.Effect<Identity, HeraldError> = Effect.withFiber((fiber) => {
+  const identity = fiber.getRef(CurrentIdentity)
+  return identity === undefined
+    ? Effect.fail(failure("Unauthenticated", "nobody is signed in for this request"))
+    : Effect.succeed(identity)
+})
 
 /** The same for any environment and any key: asked before a body is read that says which. */
 export const requireAnywhere = (permission: Permission): Effect.Effect<Identity, HeraldError> =>
@@ -213,6 +221,8 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
   const createKey = Effect.fn("Access.createKey")(function* (wanted: KeyOptions) {
     const identity = yield* requirePermission("keys.manage", undefined)
     yield* checkKey(wanted, clock.currentTimeMillisUnsafe())
+    const wider = wideningOf(identity, wanted)
+    if (wider !== undefined) return yield* wider
     const made = minted(wanted, identity.name)
     yield* store.create(made.key, { alone: wanted.add !== true, by: identity.keyId }) // PN3
     keys.remember(made.key)
@@ -225,10 +235,11 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     const gone = failure("NotFound", "there is no API key with that id that is still good")
     const old = yield* store.find(id)
     if (old === undefined || !isGood(old, now)) return yield* gone
-    const { name, role, environments, topics } = old
-    const its = topics === undefined ? {} : { topics }
+    const wider = wideningOf(identity, old)
+    if (wider !== undefined) return yield* wider
+    const { keyId: _, ...its } = identityOf(old)
     const expiresAt = old.expiresAt === null ? null : now + (old.expiresAt - old.createdAt)
-    const made = minted({ name, role, environments, ...its, expiresAt }, identity.name)
+    const made = minted({ ...its, expiresAt }, identity.name)
     const until = now + graceMillis
     if (!(yield* store.rotate(id, made.key, { until, by: identity.keyId }))) return yield* gone
     keys.remember(made.key)

@@ -4,7 +4,7 @@
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import type { Role } from "./Identity.ts"
+import type { Kind, Role } from "./Identity.ts"
 
 export interface ApiKey {
   /** The public part of the token. */
@@ -17,6 +17,10 @@ export interface ApiKey {
   readonly environments: ReadonlyArray<string>
   /** Patterns of topics; left out: as its environments say. KX1 */
   readonly topics?: ReadonlyArray<string>
+  /** Patterns of keys; left out: all. KO1 */
+  readonly keys?: ReadonlyArray<string>
+  /** Kinds of keys; left out: all. KO1 */
+  readonly kinds?: ReadonlyArray<Kind>
   /** Milliseconds since 1970, as are the other times; null: never. */
   readonly createdAt: number
   readonly createdBy: string
@@ -44,7 +48,7 @@ export class ApiKeyStore extends Context.Service<
       successor: ApiKey,
       how: { readonly until: number; readonly by?: string }
     ) => Effect.Effect<boolean, HeraldError>
-    /** As `create`; false when there is a good admin key for every environment. Of several callers at once, one succeeds. */
+    /** As `create`; false when there is a good admin key for every environment and every key. Of several callers at once, one succeeds. */
     readonly createFirstAdmin: (key: ApiKey) => Effect.Effect<boolean, HeraldError>
     readonly find: (id: string) => Effect.Effect<ApiKey | undefined, HeraldError>
     readonly list: Effect.Effect<ReadonlyArray<ApiKey>, HeraldError>

@@ -12,16 +12,27 @@ import { AuditCheckpoints } from "./AuditCheckpoints.ts"
 import type { AuditProblem, HashedEntry } from "./AuditEntry.ts"
 import { type AuditLine, linesOf } from "./AuditFile.ts"
 import { AuditLog } from "./AuditLog.ts"
+import { scopeOf } from "./KeyScope.ts"
 
+/** What an environment's entries are about. */
+const OF_CONFIG = { kind: "config" } as const
+
+/** Of an environment: entries of the keys that the caller may touch. */
 export const readAudit = Effect.fn("Audit.read")(function* (options: {
   readonly limit: number
   readonly before?: bigint
   readonly after?: bigint
   readonly environment?: string
 }) {
-  yield* requirePermission("audit.read", options.environment)
+  const { environment } = options
+  const identity = yield* requirePermission(
+    "audit.read",
+    environment,
+    environment === undefined ? undefined : OF_CONFIG
+  )
   const log = yield* AuditLog
-  return yield* log.read(options)
+  const scope = environment === undefined ? undefined : scopeOf(identity, "config")
+  return yield* log.read({ ...options, ...(scope === undefined ? {} : { scope }) })
 })
 
 const notSigned =

@@ -9,6 +9,7 @@
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { AuditEntry, AuditMark, AuditProblem, HashedEntry } from "./AuditEntry.ts"
+import type { KeyScope } from "./KeyScope.ts"
 
 /** Pages that may wait to be checked. */
 export const CHECKS = 8
@@ -35,6 +36,8 @@ export class AuditLog extends Context.Service<
       readonly before?: bigint
       readonly after?: bigint
       readonly environment?: string
+      /** With `environment`: only entries of these keys. */
+      readonly scope?: KeyScope
     }) => Effect.Effect<ReadonlyArray<AuditEntry>, HeraldError>
     /** Entries above `after`, up to `upTo`, oldest first, each as it was hashed. One page (PB1) of at most `limit`. */
     readonly hashed: (options: {

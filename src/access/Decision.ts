@@ -124,10 +124,15 @@ const topicCovers = (outer: string, inner: string): boolean =>
   (inner !== "*" &&
     (inner.endsWith("/*") ? outer.endsWith("/*") && inner.startsWith(outer.slice(0, -1)) : coversTopic(outer, inner)))
 
-/** It may nothing that `wider` may not, so that nobody can give away more than they have. DN2 */
-export const isWithin = (grant: Grant, wider: Grant): boolean =>
-  [...granted[grant.role]].every((permission) => granted[wider.role].has(permission)) &&
-  inside(grant.environments, wider.environments, (outer, inner) => outer === "*" || outer === inner) &&
-  (wider.kinds === undefined || (grant.kinds !== undefined && inside(grant.kinds, wider.kinds, (a, b) => a === b))) &&
-  (wider.keys === undefined || inside(grant.keys ?? ["*"], wider.keys, covers)) &&
-  inside(topicsOf(grant), topicsOf(wider), topicCovers)
+/** The rule by which it may what `wider` may not; undefined: it is within, as nobody gives away more than they have. DN2 */
+export const exceeds = (grant: Grant, wider: Grant): Rule | undefined => {
+  if (![...granted[grant.role]].every((permission) => granted[wider.role].has(permission))) return "role"
+  if (!inside(grant.environments, wider.environments, (outer, inner) => outer === "*" || outer === inner))
+    return "environment"
+  if (wider.kinds !== undefined && !(grant.kinds !== undefined && inside(grant.kinds, wider.kinds, (a, b) => a === b)))
+    return "kinds"
+  if (wider.keys !== undefined && !inside(grant.keys ?? ["*"], wider.keys, covers)) return "keys"
+  return inside(topicsOf(grant), topicsOf(wider), topicCovers) ? undefined : "topics"
+}
+
+export const isWithin = (grant: Grant, wider: Grant): boolean => exceeds(grant, wider) === undefined

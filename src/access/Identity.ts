@@ -51,20 +51,22 @@ export const identityOf = ({
   ...(until === undefined ? {} : { until })
 })
 
-export type Permission =
-  | "config.read"
-  | "config.write"
-  | "subscribe"
-  | "clients.read"
-  | "audit.read"
-  | "keys.manage"
+export const permissions = [
+  "config.read",
+  "config.write",
+  "subscribe",
+  "clients.read",
+  "audit.read",
+  "keys.manage",
   /** Make, change and delete topics. */
-  | "topics.manage"
-  | "topics.publish"
+  "topics.manage",
+  "topics.publish",
   /** What topics are, their figures and their events. */
-  | "topics.read"
+  "topics.read",
   /** Make subscriptions of topics, move and delete them, and consume. */
-  | "topics.consume"
+  "topics.consume"
+] as const
+export type Permission = (typeof permissions)[number]
 
 export const granted: Record<Role, ReadonlySet<Permission>> = {
   admin: new Set([

@@ -61,6 +61,24 @@ export const inKeyScope = (scope: KeyScope, key: string): boolean =>
 export const isEmptyScope = (scope: KeyScope): boolean =>
   scope !== undefined && scope.names.length === 0 && scope.prefixes.length === 0
 
+/** A key, or all that begin alike: one stretch of the order of keys. */
+export interface Stretch {
+  readonly start: string
+  readonly exact: boolean
+}
+
+/** What of the keys that begin with `prefix` is in the scope, in their order and none twice. KO2 */
+export const stretchesOf = (scope: KeyScope, prefix: string): ReadonlyArray<Stretch> => {
+  if (scope === undefined) return [{ start: prefix, exact: false }]
+  const names = scope.names.filter((name) => name.startsWith(prefix)).map((start) => ({ start, exact: true }))
+  const beginnings = scope.prefixes.flatMap((one) =>
+    one.startsWith(prefix) ? one : prefix.startsWith(one) ? prefix : []
+  )
+  return [...names, ...beginnings.map((start) => ({ start, exact: false }))].sort((a, b) =>
+    a.start < b.start ? -1 : 1
+  )
+}
+
 /** What of a pattern's keys is in the scope, as patterns of which none covers another: both are sets of beginnings, so this is one, too. */
 export const withinScope = (scope: KeyScope, patterns: ReadonlyArray<string>): ReadonlyArray<string> => {
   if (scope === undefined) return patterns

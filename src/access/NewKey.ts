@@ -3,7 +3,8 @@ import { Effect } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { isEnvironment, wrongEnvironment } from "../keys/Environment.ts"
 import { excerpt } from "../text/Excerpt.ts"
-import { type Role, roles } from "./Identity.ts"
+import { type Kind, kinds, type Role, roles } from "./Identity.ts"
+import { isKeyPattern, KEY_PATTERNS, keyPatternRule } from "./KeyScope.ts"
 import { nameProblem } from "./Principal.ts"
 import { isTopicPattern, TOPIC_PATTERNS, topicPatternRule } from "./TopicRights.ts"
 
@@ -13,6 +14,10 @@ export interface KeyOptions {
   readonly environments: ReadonlyArray<string>
   /** KX1 */
   readonly topics?: ReadonlyArray<string>
+  /** Patterns of keys. KO1 */
+  readonly keys?: ReadonlyArray<string>
+  /** KO1 */
+  readonly kinds?: ReadonlyArray<Kind>
   /** Milliseconds since 1970; null: never. */
   readonly expiresAt: number | null
   /** A further key for a principal that has one. PN3 */
@@ -34,6 +39,20 @@ export const checkKey = (wanted: KeyOptions, now: number): Effect.Effect<void, H
     if (wanted.topics.length > TOPIC_PATTERNS) return refuse(`topics: at most ${TOPIC_PATTERNS} patterns`)
     const strange = wanted.topics.find((pattern) => !isTopicPattern(pattern))
     if (strange !== undefined) return refuse(`topics: ${excerpt(strange)} is not ${topicPatternRule}`)
+  }
+  const { keys, kinds: its } = wanted
+  if (keys !== undefined) {
+    if (keys.length === 0 || keys.length > KEY_PATTERNS)
+      return refuse(`keys: name 1 to ${KEY_PATTERNS} patterns, or leave them out for all`)
+    const strange = keys.find((pattern) => !isKeyPattern(pattern))
+    if (strange !== undefined) return refuse(`keys: ${excerpt(strange)} is not ${keyPatternRule}`)
+  }
+  if (its !== undefined) {
+    if (its.length === 0 || its.length > kinds.length)
+      return refuse("kinds: name at least one, or leave them out for all")
+    const strange = its.find((kind) => !kinds.includes(kind))
+    if (strange !== undefined) return refuse(`kinds: ${excerpt(strange)} is none of ${kinds.join(", ")}`)
+    if (new Set(its).size < its.length) return refuse("kinds: name each once")
   }
   if (wanted.expiresAt !== null && !(wanted.expiresAt > now)) return refuse("expiresAt: it must lie in the future")
   return Effect.void

@@ -4,7 +4,7 @@ import { isEnvironment } from "../keys/Environment.ts"
 import { isKey } from "../keys/Key.ts"
 import { isTopicName } from "../keys/TopicName.ts"
 import { excerpt } from "../text/Excerpt.ts"
-import { type Act, decide } from "./Decision.ts"
+import { type Act, decide, exceeds, type Grant, has } from "./Decision.ts"
 import type { Identity } from "./Identity.ts"
 
 const shown = (text: string, isWell: (text: string) => boolean): string => (isWell(text) ? text : excerpt(text))
@@ -26,4 +26,14 @@ export const refusalOf = (identity: Identity, act: Act, now: number): HeraldErro
       ? {}
       : { kind: on.kind, ...(on.key === undefined ? {} : { key: shown(on.key, isKey) }) }
   return failure("Forbidden", why, { details: { rule, permission, ...where, ...what, role: identity.role } })
+}
+
+/** Undefined: the grant is within what the identity has, which may make an API key of it. Else `Forbidden`. */
+export const wideningOf = (identity: Identity, grant: Grant): HeraldError | undefined => {
+  const rule = exceeds(grant, identity)
+  if (rule === undefined) return undefined
+  const { role } = identity
+  return failure("Forbidden", `${has(identity, rule)}; an API key may nothing that who makes it may not`, {
+    details: { rule, permission: "keys.manage", role }
+  })
 }

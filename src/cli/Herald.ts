@@ -13,6 +13,7 @@ import { globalFlags } from "./Globals.ts"
 import { fitting, inFlags } from "./Hints.ts"
 import { colours, type Paint, plain, wantsColour } from "./Paint.ts"
 import { Shell } from "./Shell.ts"
+import { access } from "./verbs/access/Access.ts"
 import { audit } from "./verbs/access/Audit.ts"
 import { key } from "./verbs/access/Key.ts"
 import { apply } from "./verbs/code/Apply.ts"
@@ -84,7 +85,7 @@ export const herald = Command.make("herald").pipe(
     { group: "Configuration as code", commands: [exportVerb, apply, promote, compare] },
     { group: "Events", commands: [topicVerb, routeVerb, subscriptionVerb, deadLettersVerb, marketVerb, demoVerb] },
     { group: "Look", commands: [status, clients, subscribe, get, list, environments, history, diff, explain] },
-    { group: "Administer", commands: [key, audit, context, completion(() => herald), candidates] }
+    { group: "Administer", commands: [key, access, audit, context, completion(() => herald), candidates] }
   ]),
   Command.withGlobalFlags(globalFlags)
 ) as Command.Command<"herald", unknown, unknown, CliFailure, Shell>

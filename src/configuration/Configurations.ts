@@ -4,6 +4,8 @@
  *
  *   F1  Nothing is committed that a connected client in scope could not render (dry run of templates).
  *   F2  A rollback is a new version equal to an old one; history is never rewritten.
+ *   AO2  A value's rendering belongs to its key: whoever may read the key sees the variables that it names. Who may not read
+ *        `herald.variables` writes no template that names any, or they would read them all.
  *   F3  Types, sizes, depth and JSON Schema are checked before the store is touched.
  */
 import { Context, Effect, Layer } from "effect"
@@ -80,7 +82,7 @@ export class Configurations extends Context.Service<
       options: { readonly limit: number; readonly before: number | undefined }
     ) => Effect.Effect<ReadonlyArray<Configuration>, HeraldError>
     /**
-     * At most `limit` heads that are not deleted, in the order of their keys: those after `after` that begin with `prefix`, `only` templates
+     * At most `limit` heads that are not deleted, which the caller may read, in the order of their keys: those after `after` that begin with `prefix`, `only` templates
      * or strict ones if it says so.
      */
     readonly list: (options: {
@@ -90,7 +92,7 @@ export class Configurations extends Context.Service<
       readonly after: string
       readonly only?: Trait | undefined
     }) => Effect.Effect<ReadonlyArray<Head>, HeraldError>
-    /** Environments that the caller may read and that have a key, by name. `keys`: how many. */
+    /** Environments that the caller may read and that have a key for it, by name. `keys`: how many. */
     readonly environments: () => Effect.Effect<
       ReadonlyArray<{ readonly environment: string; readonly keys: number }>,
       HeraldError

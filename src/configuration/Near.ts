@@ -1,11 +1,12 @@
 /**
  * Finds what somebody may have meant who asked for a key that is not there.
  *
- *   NK1  Nothing is named that the caller may not read: keys of an environment that was allowed to it, and environments where it may.
+ *   NK1  Nothing is named that the caller may not read: keys that its grant covers, of an environment that was allowed to it, and environments where it may.
  *   NK2  However many keys there are, three pages of them are looked at: those of the same group, those that begin alike, the first of all.
  */
 import { Effect } from "effect"
-import { CurrentIdentity, may } from "../access/Identity.ts"
+import { CurrentIdentity, maySome } from "../access/Identity.ts"
+import { inKeyScope, scopeOf } from "../access/KeyScope.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { nearby } from "../text/Nearest.ts"
 import type { ConfigurationView } from "./ConfigurationView.ts"
@@ -26,17 +27,19 @@ const isEmpty = (view: ConfigurationView["Service"], environment: string): boole
 
 const nearIn = (view: ConfigurationView["Service"], environment: string, key: string): Effect.Effect<Near> =>
   Effect.map(CurrentIdentity, (identity) => {
+    const scope = identity && scopeOf(identity, "config")
     if (isEmpty(view, environment)) {
       const allowed = view
         .environments()
         .map((one) => one.environment)
-        .filter((one) => identity !== undefined && may(identity, "config.read", one))
+        .filter((one) => identity !== undefined && maySome(identity, "config.read", one))
       return { keys: [], environments: nearby(environment, allowed) }
     }
     const prefixes = new Set([groupOf(key), key.slice(0, 2), ""])
     const keys = new Set<string>()
     for (const prefix of prefixes)
-      for (const head of view.page(environment, { prefix, limit: PAGE })) if (!head.deleted) keys.add(head.key)
+      for (const head of view.page(environment, { prefix, limit: PAGE }))
+        if (!head.deleted && inKeyScope(scope, head.key)) keys.add(head.key)
     return { keys: nearby(key, keys), environments: [] }
   })
 

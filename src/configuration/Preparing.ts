@@ -8,6 +8,9 @@
  */
 
 import { Effect, Result } from "effect"
+import { requirePermission } from "../access/Access.ts"
+import { CurrentIdentity } from "../access/Identity.ts"
+import { inKeyScope, scopeOf } from "../access/KeyScope.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { ConnectedClients } from "../fleet/ConnectedClients.ts"
 import { VARIABLES_KEY } from "../keys/Key.ts"
@@ -20,7 +23,7 @@ import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { ConfigurationView } from "./ConfigurationView.ts"
 import type { Draft } from "./Draft.ts"
 import { dryRun } from "./DryRun.ts"
-import { isTemplate, malformedIn, type Variables } from "./Template.ts"
+import { isClientName, isTemplate, malformedIn, type Variables } from "./Template.ts"
 import { Templates } from "./Templates.ts"
 import { definedBy, variablesOf } from "./Variables.ts"
 import type { Basis, ConfigurationWish, Kept } from "./Wish.ts"
@@ -127,6 +130,22 @@ export const makePreparing = Effect.gen(function* () {
     return Result.isSuccess(variables) ? variables.success : yield* unreadable(variables.failure)
   })
 
+  /** AO2 */
+  const mayName = Effect.fnUntraced(function* ({
+    change: { environment, key, value, valueType, template },
+    stored
+  }: Resolved) {
+    if (!template || value === null || stored) return
+    if (readTemplate(value, valueType).names.every(isClientName)) return
+    yield* requirePermission("config.read", environment, { kind: "config", key: VARIABLES_KEY }).pipe(
+      Effect.mapError((error) =>
+        error.details?.["rule"] === undefined
+          ? error
+          : failure("Forbidden", `${key} names variables: ${error.message}`, { details: error.details })
+      )
+    )
+  })
+
   const variablesNow = Effect.fnUntraced(function* (environment: string, fresh: boolean) {
     const current = yield* currentOf(environment, VARIABLES_KEY, fresh)
     const digest = current === undefined || current.deleted ? "" : current.digest
@@ -170,12 +189,18 @@ export const makePreparing = Effect.gen(function* () {
       if (template === undefined || template.deleted || !template.template) continue
       const clients = yield* fleet.covering(environment, template.key)
       yield* dryRun({ ...template, stored: true }, variables, clients, workers, digestOf, readTemplate).pipe(
-        Effect.mapError((error) =>
-          !error.refused
-            ? error
-            : failure("TemplateError", `this would break a template: ${error.message}`, {
-                details: { ...error.details, key: template.key, environment }
-              })
+        Effect.catch(
+          Effect.fnUntraced(function* (error) {
+            if (!error.refused) return yield* error
+            const identity = yield* CurrentIdentity
+            if (identity === undefined || !inKeyScope(scopeOf(identity, "config"), template.key))
+              return yield* failure("TemplateError", "this would break a template that your grant does not cover", {
+                details: { environment }
+              }) // AO1
+            return yield* failure("TemplateError", `this would break a template: ${error.message}`, {
+              details: { ...error.details, key: template.key, environment }
+            })
+          })
         )
       )
     }
@@ -194,6 +219,7 @@ export const makePreparing = Effect.gen(function* () {
         const digest = current === undefined || current.deleted ? "" : current.digest
         values.set(`${environment}/${key}`, { environment, key, digest })
       }
+      yield* mayName(one)
       const variables = yield* checkValue(one)
       if (change.key === VARIABLES_KEY) own.set(change.environment, variables)
     }

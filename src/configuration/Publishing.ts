@@ -34,9 +34,8 @@ export const makePublishing = Effect.gen(function* () {
   const permit = Effect.fnUntraced(function* (drafts: ReadonlyArray<Draft>, beside?: Beside) {
     const problem = draftsProblem(drafts, beside)
     let actor: Identity | undefined = beside?.identity
-    for (const environment of new Set(drafts.map((draft) => draft.environment))) {
-      actor = yield* requirePermission("config.write", environment)
-    }
+    for (const { environment, key } of drafts)
+      actor = yield* requirePermission("config.write", environment, { kind: "config", key })
     if (problem !== undefined) return yield* problem
     return actor!
   })
@@ -94,7 +93,7 @@ export const makePublishing = Effect.gen(function* () {
     toVersion: number,
     { expectedVersion, condition, ...options }: CommitOptions & Expecting
   ) {
-    const actor = yield* requirePermission("config.write", environment)
+    const actor = yield* requirePermission("config.write", environment, { kind: "config", key })
     const problem = targetProblem(environment, key) ?? expectedProblem(key, expectedVersion)
     if (problem !== undefined) return yield* problem
     const draft = Effect.gen(function* () {

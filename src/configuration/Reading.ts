@@ -2,21 +2,24 @@
 
 import { Effect, Result } from "effect"
 import { requireAnywhere, requirePermission } from "../access/Access.ts"
-import { may, type Permission } from "../access/Identity.ts"
+import { maySome, type Permission } from "../access/Identity.ts"
+import { inKeyScope, scopeOf } from "../access/KeyScope.ts"
 import { failure } from "../errors/HeraldError.ts"
+import { VARIABLES_KEY } from "../keys/Key.ts"
 import { targetProblem } from "../keys/Target.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import { Candidates, isCandidate } from "../updates/Candidates.ts"
 import type { ClientView } from "../updates/Client.ts"
 import { reasonOf } from "../work/Mistake.ts"
 import { Workers } from "../work/Workers.ts"
-import type { Configuration, Head } from "./Configuration.ts"
+import type { Configuration } from "./Configuration.ts"
 import { ConfigurationStore } from "./ConfigurationStore.ts"
 import { ConfigurationView } from "./ConfigurationView.ts"
 import type { Trait } from "./Heads.ts"
 import { unknownKey } from "./Near.ts"
 import { fill, isClientName, lookup, notValid, reasonsOf } from "./Template.ts"
 import { Templates } from "./Templates.ts"
+import { countVisible, visible } from "./Visible.ts"
 
 /** A configuration, and whether it is known to be the newest. */
 export interface Read {
@@ -31,6 +34,7 @@ export interface Explanation {
   readonly stored: Configuration
   /** It is a rollout's. Undefined: it is current. */
   readonly candidate: { readonly rollout: string; readonly stage: number } | undefined
+  /** All of the environment's; of who may not read these, those that the template names. AO2 */
   readonly variables: Readonly<Record<string, string>>
   /** Names that the template uses, with their values and where those came from. */
   readonly used: ReadonlyArray<{
@@ -62,9 +66,10 @@ export const makeReading = Effect.gen(function* () {
     key: string,
     permission: Permission = "config.read"
   ) {
-    yield* requirePermission(permission, environment)
+    const identity = yield* requirePermission(permission, environment, { kind: "config", key })
     const problem = targetProblem(environment, key)
     if (problem !== undefined) return yield* problem
+    return identity
   })
 
   const absent = (environment: string, key: string, tombstone: Configuration | undefined) =>
@@ -117,28 +122,23 @@ export const makeReading = Effect.gen(function* () {
     readonly only?: Trait | undefined
   }) {
     const { environment, prefix, limit, after, only } = options
-    yield* permit(environment, "any")
+    const scope = scopeOf(yield* requirePermission("config.read", environment, { kind: "config" }), "config")
     const wanted = Math.max(1, Math.min(PAGE, Math.trunc(limit)))
-    const found: Array<Head> = []
-    let last = after
-    while (true) {
-      const page = view.page(environment, { prefix, after: last, limit: PAGE, only })
-      for (const head of page) {
-        if (!head.deleted) found.push(head)
-        if (found.length === wanted) return found
-      }
-      if (page.length < PAGE) return found
-      last = page.at(-1)!.key
-      yield* Effect.yieldNow // there may be many tombstones
-    }
+    return yield* visible(view, { environment, scope, prefix, after, limit: wanted, only })
   })
 
   const environments = Effect.fn("Configurations.environments")(function* () {
     const identity = yield* requireAnywhere("config.read")
-    return view
-      .environments()
-      .filter(({ environment, keys }) => keys > 0 && may(identity, "config.read", environment))
-      .sort((a, b) => (a.environment < b.environment ? -1 : 1))
+    const scope = scopeOf(identity, "config")
+    const found = yield* Effect.forEach(
+      view.environments().filter(({ environment }) => maySome(identity, "config.read", environment)),
+      ({ environment, keys }) =>
+        Effect.map(scope === undefined ? Effect.succeed(keys) : countVisible(view, environment, scope), (count) => ({
+          environment,
+          keys: count
+        }))
+    )
+    return found.filter(({ keys }) => keys > 0).sort((a, b) => (a.environment < b.environment ? -1 : 1))
   })
 
   const diff = Effect.fn("Configurations.diff")(function* (environment: string, key: string, from: number, to: number) {
@@ -152,7 +152,7 @@ export const makeReading = Effect.gen(function* () {
     key: string,
     labels: Readonly<Record<string, string>>
   ) {
-    yield* permit(environment, key)
+    const identity = yield* permit(environment, key)
     const own = (name: string) => (Object.hasOwn(labels, name) ? (labels[name] ?? "") : "")
     const client: ClientView = { environment, service: own("service"), instance: own("instance"), labels }
     const wanted = candidates.of("configuration", client, key)
@@ -176,7 +176,9 @@ export const makeReading = Effect.gen(function* () {
     return {
       stored,
       candidate: candidate && { rollout: candidate.rollout, stage: candidate.stage },
-      variables,
+      variables: inKeyScope(scopeOf(identity, "config"), VARIABLES_KEY)
+        ? variables
+        : Object.fromEntries(Object.entries(variables).filter(([name]) => names.includes(name))), // AO2
       used: names.flatMap((name) => {
         const found = lookup(name, variables, client)
         const source = isClientName(name) ? ("client" as const) : ("environment" as const)

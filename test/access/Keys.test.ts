@@ -61,6 +61,37 @@ describe("who makes and revokes keys", () => {
     }).pipe(Effect.provide(start().layer))
   )
 
+  it.effect("DN2 nobody gives away more than they have, also not by rotating the key of another", () =>
+    Effect.gen(function* () {
+      const access = yield* Access
+      const admin: Identity = { name: "a", keyId: "a", role: "admin", environments: ["*"], topics: ["orders/*"] }
+      const wish = { name: "made", add: true, role: "publisher", environments: ["*"], expiresAt: null } as const
+      const outcome = (its: object, by: Identity = admin) =>
+        access.createKey({ ...wish, ...its }).pipe(
+          Effect.as("made"),
+          Effect.catch((error) => Effect.succeed(`${error.name} ${error.details?.["rule"]}`)),
+          Effect.provideService(CurrentIdentity, by)
+        )
+      assert.strictEqual(yield* outcome({ topics: ["orders/eu"], keys: ["a.*"], kinds: ["flag"] }), "made")
+      assert.strictEqual(yield* outcome({ topics: ["*"] }), "Forbidden topics")
+      assert.strictEqual(yield* outcome({}), "Forbidden topics")
+      assert.strictEqual(yield* outcome({ topics: [] }, { ...admin, keys: ["a.*"] }), "Forbidden keys")
+      assert.strictEqual(yield* outcome({ topics: [] }, { ...admin, kinds: ["config"] }), "Forbidden kinds")
+
+      const other = yield* create("admin")
+      const taken = yield* Effect.flip(access.rotateKey(other.key.id, 0)).pipe(
+        Effect.provideService(CurrentIdentity, admin)
+      )
+      assert.deepInclude(taken, { name: "Forbidden" })
+      const own = yield* access.createKey({ ...wish, keys: ["a.*"], kinds: ["flag"], topics: [] }).pipe(
+        Effect.flatMap(({ key }) => access.rotateKey(key.id, 0)),
+        asAdmin
+      )
+      assert.deepInclude(own.key, { keys: ["a.*"], kinds: ["flag"], topics: [] })
+      assert.deepInclude(yield* authenticate(own.token), { keys: ["a.*"], kinds: ["flag"] })
+    }).pipe(Effect.provide(start().layer))
+  )
+
   it.effect("a wish for a key is checked", () =>
     Effect.gen(function* () {
       const access = yield* Access
@@ -71,7 +102,15 @@ describe("who makes and revokes keys", () => {
         { ...wish, role: "root" as never },
         { ...wish, environments: [] },
         { ...wish, environments: ["a b"] },
-        { ...wish, expiresAt: -1 }
+        { ...wish, expiresAt: -1 },
+        { ...wish, keys: [] },
+        { ...wish, keys: Array.from({ length: 101 }, (_, n) => `k${n}`) },
+        { ...wish, keys: ["a*"] },
+        { ...wish, keys: ["@flag/a"] },
+        { ...wish, keys: ["k".repeat(257)] },
+        { ...wish, kinds: [] },
+        { ...wish, kinds: ["config", "config"] as const },
+        { ...wish, kinds: ["topic" as never] }
       ]
       for (const bad of wrong) {
         const error = yield* Effect.flip(access.createKey(bad).pipe(asAdmin))

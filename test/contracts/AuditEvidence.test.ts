@@ -176,6 +176,23 @@ describe("the check of the audit log", () => {
       "key",
       "details->>'id' = 'kept'"
     ],
+    ...[
+      ["of every key", "keys = null"],
+      ["of more keys", `keys = '["*"]'`],
+      ["of every kind", "kinds = null"],
+      ["of other topics", "topics = null"],
+      ["whose keys stand elsewhere", `keys = null, created_by = '["a.*"]|admin'`],
+      ["whose topics stand elsewhere", `topics = null, created_by = '["orders/*"]|admin'`],
+      ["whose keys became topics", "topics = keys, keys = topics"]
+    ].map(
+      ([what, set]) =>
+        [
+          `an API key ${what}`,
+          [`update api_keys set ${set} where id = 'narrow'`],
+          "key",
+          "details->>'id' = 'narrow'"
+        ] as const
+    ),
     [
       "an API key with another secret",
       ["update api_keys set hash = '1' where id = 'kept'"],

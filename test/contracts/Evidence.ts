@@ -60,6 +60,7 @@ export const evidence = () => {
         yield* commit("gone", null)
         yield* commits.commit(release([change("r1", "1"), change("r2", "2")], { action: "release" }))
         yield* keys.revoke("ended", "admin")
+        yield* keys.create(key("narrow", { keys: ["a.*"], kinds: ["config"], topics: ["orders/*"] }))
       })
     )
     await session.query("set session_replication_role = replica")

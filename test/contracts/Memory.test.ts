@@ -7,6 +7,7 @@ import { experimentSumsContract } from "./ExperimentSums.ts"
 import { flagsContract } from "./FlagStores.ts"
 import { instanceFactsContract } from "./InstanceFacts.ts"
 import { instancesContract } from "./Instances.ts"
+import { keyRightsContract } from "./KeyRights.ts"
 import { leasesContract } from "./Leases.ts"
 import { outboxContract } from "./Outboxes.ts"
 import { ownersContract } from "./Owners.ts"
@@ -38,6 +39,7 @@ describe("memory", () => {
   shardsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   leasesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   peopleContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  keyRightsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   retentionContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   instancesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   instanceFactsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))

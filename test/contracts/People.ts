@@ -10,12 +10,12 @@ import { change, release } from "../support/Release.ts"
 import { verified } from "./Verified.ts"
 
 type Services = ApiKeyStore | AuditLog | Commits | ConfigurationStore
-type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
+export type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
 
 let names = 0
-const fresh = (name: string) => `${name}-${++names}-${process.pid}`
+export const fresh = (name: string) => `${name}-${++names}-${process.pid}`
 
-const apiKey = (changed: Partial<ApiKey> = {}): ApiKey => ({
+export const apiKey = (changed: Partial<ApiKey> = {}): ApiKey => ({
   id: fresh("key"),
   name: "deployer",
   hash: "0".repeat(64),

@@ -23,6 +23,7 @@ import { experimentSumsContract } from "./ExperimentSums.ts"
 import { flagsContract } from "./FlagStores.ts"
 import { instanceFactsContract } from "./InstanceFacts.ts"
 import { instancesContract } from "./Instances.ts"
+import { keyRightsContract } from "./KeyRights.ts"
 import { leasesContract } from "./Leases.ts"
 import { outboxContract } from "./Outboxes.ts"
 import { ownersContract } from "./Owners.ts"
@@ -78,6 +79,7 @@ describe("PostgreSQL", () => {
   shardsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   leasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   peopleContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  keyRightsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   retentionContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   instancesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   instanceFactsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))

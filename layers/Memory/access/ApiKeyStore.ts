@@ -1,6 +1,7 @@
 /** ApiKeyStore over a `State`. */
 import { Clock, Effect, Layer } from "effect"
 import { type ApiKey, ApiKeyStore } from "../../../src/access/ApiKeyStore.ts"
+import { ofEveryKey } from "../../../src/access/KeyScope.ts"
 import { actingKey, folded, principalExists } from "../../../src/access/Principal.ts"
 import { State } from "../State.ts"
 import { AccessTables } from "./AccessTables.ts"
@@ -16,13 +17,15 @@ export const layer = Layer.effect(
     const add = (key: ApiKey, by?: string) => {
       access.keys.set(key.id, key)
       access.principals.set(folded(key.name), access.principals.get(folded(key.name)) ?? key.name)
-      const { id, name, role, environments, topics, expiresAt } = key
+      const { id, name, role, environments, topics, keys, kinds, expiresAt } = key
       note("key.create", key.createdBy, {
         id,
         name,
         role,
         environments,
         ...(topics === undefined ? {} : { topics }),
+        ...(keys === undefined ? {} : { keys }),
+        ...(kinds === undefined ? {} : { kinds }),
         expiresAt,
         digest: keyDigest(key),
         ...actingKey(by)
@@ -30,7 +33,8 @@ export const layer = Layer.effect(
     }
     const isGood = ({ revokedAt, expiresAt }: ApiKey) =>
       revokedAt === null && (expiresAt === null || expiresAt > clock.currentTimeMillisUnsafe())
-    const isAdmin = (key: ApiKey) => key.role === "admin" && key.environments.includes("*") && isGood(key)
+    const isAdmin = (key: ApiKey) =>
+      key.role === "admin" && key.environments.includes("*") && ofEveryKey(key) && isGood(key)
     return ApiKeyStore.of({
       create: (key, { alone = false, by } = {}) =>
         Effect.suspend(() => {

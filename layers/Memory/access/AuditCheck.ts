@@ -50,6 +50,10 @@ const keyProblem = (state: State, { id, action, details }: AuditEntry): string |
   if (key === undefined) return `the API key ${details["id"]} is not there any more`
   if (action === "key.revoke")
     return key.revokedAt === null ? `the API key ${key.id} is not revoked any more` : undefined
+  const rights = [key.topics, key.keys, key.kinds]
+  const told = [details["topics"], details["keys"], details["kinds"]]
+  if (action === "key.create" && JSON.stringify(rights) !== JSON.stringify(told))
+    return `the API key ${key.id} may something else than when it was created`
   const isChange = (entry: AuditEntry) =>
     ["key.rename", "key.rotate"].includes(entry.action) && entry.details["id"] === key.id
   if (state.tables(AccessTables).audit.some((entry) => entry.id > id && isChange(entry))) return undefined

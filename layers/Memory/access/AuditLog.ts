@@ -1,6 +1,7 @@
 /** AuditLog over a `State`. */
 import { Effect, Layer } from "effect"
 import { AuditLog } from "../../../src/access/AuditLog.ts"
+import { inKeyScope } from "../../../src/access/KeyScope.ts"
 import { failure } from "../../../src/errors/HeraldError.ts"
 import { pageOf } from "../../../src/values/Page.ts"
 import { bytesOf } from "../../../src/values/Value.ts"
@@ -12,7 +13,7 @@ export const layer = Layer.effect(
   AuditLog,
   Effect.map(State.service, (state) =>
     AuditLog.of({
-      read: ({ limit, before, after, environment }) =>
+      read: ({ limit, before, after, environment, scope }) =>
         Effect.sync(() => {
           const found = state
             .tables(AccessTables)
@@ -20,7 +21,8 @@ export const layer = Layer.effect(
               ({ id, configId }) =>
                 (before === undefined || id < before) &&
                 (after === undefined || id > after) &&
-                (environment === undefined || configId.startsWith(`${environment}/`))
+                (environment === undefined ||
+                  (configId.startsWith(`${environment}/`) && inKeyScope(scope, configId.slice(environment.length + 1))))
             )
           const rows = after === undefined ? found.reverse() : found
           return pageOf(rows, limit, ({ details }) => bytesOf(JSON.stringify(details)) + 500)

@@ -6,15 +6,21 @@ import { confirmed } from "../connection/Confirmed.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 
-type Row = Omit<ApiKey, "topics"> & { readonly topics: ReadonlyArray<string> | null }
-const keyOf = ({ topics, ...key }: Row): ApiKey => (topics === null ? key : { ...key, topics })
+type Narrowing = "topics" | "keys" | "kinds"
+type Row = Omit<ApiKey, Narrowing> & { readonly [N in Narrowing]: Exclude<ApiKey[N], undefined> | null }
+const keyOf = ({ topics, keys, kinds, ...key }: Row): ApiKey => ({
+  ...key,
+  ...(topics === null ? {} : { topics }),
+  ...(keys === null ? {} : { keys }),
+  ...(kinds === null ? {} : { kinds })
+})
 
 export const layer = Layer.effect(
   ApiKeyStore,
   Effect.gen(function* () {
     const { reads, other: sql } = yield* Pools
     const columns =
-      sql.literal(`id, name, hash, role, environments, topics, herald_millis(created_at) as "createdAt", created_by as "createdBy",
+      sql.literal(`id, name, hash, role, environments, topics, keys, kinds, herald_millis(created_at) as "createdAt", created_by as "createdBy",
       herald_millis(expires_at) as "expiresAt", herald_millis(revoked_at) as "revokedAt"`)
     return ApiKeyStore.of({
       create: Effect.fnUntraced(function* (key, { alone = false, by } = {}) {

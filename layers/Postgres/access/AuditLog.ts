@@ -68,7 +68,7 @@ export const layer = Layer.effect(
         )
       })
     return AuditLog.of({
-      read: Effect.fnUntraced(function* ({ limit, before, after, environment }) {
+      read: Effect.fnUntraced(function* ({ limit, before, after, environment, scope }) {
         const order = sql.literal(after === undefined ? "desc" : "asc")
         const rows = yield* guarded("read the audit log")(sql<AuditRow>`
           select id::text as id, config_id as "configId", action, performed_by as "performedBy", details,
@@ -79,6 +79,10 @@ export const layer = Layer.effect(
               select * from audit_log
               where id < ${String(before ?? MAX)}::text::bigint and id > ${String(after ?? -1n)}::text::bigint
                 and (${environment ?? null}::text is null or starts_with(config_id, ${environment ?? null}::text || '/'))
+                and (${scope === undefined}::boolean or substr(config_id, length(${environment ?? ""}::text) + 2) in
+                    (select jsonb_array_elements_text(${JSON.stringify(scope?.names ?? [])}::text::jsonb))
+                  or exists (select from jsonb_array_elements_text(${JSON.stringify(scope?.prefixes ?? [])}::text::jsonb) p
+                    where starts_with(substr(config_id, length(${environment ?? ""}::text) + 2), p)))
               order by audit_log.id ${order} limit ${limit}
             ) page
           ) sized where bytes_before < ${PAGE_BYTES} order by sized.id ${order}`)

@@ -51,6 +51,7 @@ const environmentOf = (url: string): string | undefined => {
 }
 
 const permitted = ({ permission, where }: Need, url: string): Effect.Effect<unknown, HeraldError> => {
+  if (permission === undefined) return Effect.void
   const environment = where === "somewhere" || where === "everywhere" ? undefined : environmentOf(url)
   const anywhere = where === "somewhere" || (where === "named" && environment === undefined)
   return anywhere ? requireAnywhere(permission) : requirePermission(permission, environment, "some")

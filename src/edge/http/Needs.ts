@@ -11,7 +11,8 @@ import { LARGEST_BODY } from "./BodyLimits.ts"
 
 /** named: in the environment of the query; somewhere: in any, as the body says which; everywhere: in all environments. */
 export interface Need {
-  readonly permission: Permission
+  /** Undefined: whoever is signed in. */
+  readonly permission: Permission | undefined
   readonly where: "named" | "named or everywhere" | "somewhere" | "everywhere"
   /** How many requests it counts as. R4 */
   readonly cost: number
@@ -21,6 +22,9 @@ export interface Need {
 export class Needs extends Context.Service<Needs, Need>()("herald/edge/http/Needs") {}
 
 export const need = (permission: Permission, where: Need["where"], cost = 1): Need => ({ permission, where, cost })
+
+/** For whoever is signed in. */
+export const signedIn = (cost: number): Need => ({ permission: undefined, where: "somewhere", cost })
 
 /** Undefined: the endpoint does not say. R3 */
 export const needOf = ({ annotations }: { readonly annotations: Context.Context<never> }): Need | undefined =>

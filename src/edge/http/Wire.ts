@@ -64,6 +64,11 @@ export const Scope = Schema.String.check(
   shown({ minLength: 1, maxLength: ENVIRONMENT_LENGTH, pattern: `^\\*$|${ENVIRONMENT.source}` })
 ).annotate({ examples: ["production"] })
 
+/** Keys that an API key may touch. KO1 */
+export const KeyPattern = Schema.String.check(
+  shown({ minLength: 1, maxLength: KEY_LENGTH + 2, pattern: `^\\*$|${KEY.source.slice(0, -1)}(\\.\\*)?$` })
+).annotate({ examples: ["payments.*"] })
+
 /** Topics of an API key. KX1 */
 export const TopicPattern = Schema.String.check(
   shown({ minLength: 1, maxLength: TOPIC_LENGTH + 2, pattern: `^\\*$|${TOPIC_NAME.source.slice(0, -1)}(/\\*)?$` })

@@ -3,6 +3,8 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
+import { kinds } from "../../../access/Identity.ts"
+import { ofEveryKey } from "../../../access/KeyScope.ts"
 import type { ApiKey } from "../../../edge/http/access/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
 import { type CliFailure, usage } from "../../CliFailure.ts"
@@ -23,6 +25,10 @@ export const expiry = (text: string, now: number): number | undefined => {
   return Number.isNaN(date) ? undefined : date
 }
 
+/** "config,flag", and "config" "flag" */
+const listed = (texts: ReadonlyArray<string>): ReadonlyArray<string> =>
+  texts.flatMap((text) => text.split(",")).map((text) => text.trim())
+
 interface Made {
   readonly token: string
   readonly key: ApiKey
@@ -33,6 +39,8 @@ const shownOnce = ({ token, key }: Made, paint: Paint): string =>
     [
       ["id", key.id],
       ["role", `${key.role} in ${key.environments.join(", ")}`],
+      ["keys", (key.keys ?? []).join(", ")],
+      ["kinds", (key.kinds ?? []).join(", ")],
       ["topics", (key.topics ?? []).join(", ")],
       ["expires", key.expiresAt === null ? "never" : time(key.expiresAt)]
     ],
@@ -59,10 +67,16 @@ const create = Command.make(
       Flag.withMetavar("pattern"),
       Flag.between(0, 100)
     ),
+    keys: Flag.String("keys").pipe(
+      Flag.withDescription("Keys that it may touch, may be repeated: a key, 'payments.*' or '*'; all unless given"),
+      Flag.withMetavar("pattern"),
+      Flag.between(0, 100)
+    ),
+    kinds: optionalText("kinds", `Kinds of keys that it may touch, of ${kinds.join(", ")}; all unless given`, "list"),
     expires: optionalText("expires", "30d, 12h, 15m or a date; never otherwise", "when"),
     add: yes("add", "A further key of a principal that has one")
   },
-  Effect.fn("Key.create")(function* ({ name, role, env, topic, expires, add }) {
+  Effect.fn("Key.create")(function* ({ name, role, env, topic, keys, kinds: its, expires, add }) {
     const shell = yield* Shell
     const here = yield* invocation
     const now = yield* shell.now
@@ -76,6 +90,8 @@ const create = Command.make(
       body: {
         ...{ name, role, environments: env, expiresAt },
         ...(topic.length === 0 ? {} : { topics: topic }),
+        ...(keys.length === 0 ? {} : { keys: listed(keys) }),
+        ...(its === undefined ? {} : { kinds: listed([its]) }),
         ...(add ? { add } : {})
       },
       once: true
@@ -90,9 +106,17 @@ const create = Command.make(
     {
       command: "herald key create shop --role publisher --env production --topic 'orders/*'",
       description: "For a service that publishes events"
+    },
+    {
+      command: "herald key create payments --role publisher --env production --keys 'payments.*' --kinds config,flag",
+      description: "For a team that changes its own keys and no others"
     }
   ])
 )
+
+/** "payments.* (config,flag)", "*" for all. */
+export const keysOf = ({ keys = ["*"], kinds: its }: ApiKey): string =>
+  its === undefined ? keys.join(",") : `${keys.join(",")} (${its.join(",")})`
 
 interface Keys {
   readonly keys: ReadonlyArray<ApiKey>
@@ -179,6 +203,7 @@ const list = Command.make(
           { title: "PRINCIPAL", value: (key) => key.name },
           { title: "ROLE", value: (key) => key.role },
           { title: "ENVIRONMENTS", value: (key) => key.environments.join(",") },
+          { title: "KEYS", value: keysOf },
           { title: "CREATED", value: (key) => time(key.createdAt), timed: true },
           { title: "BY", value: (key) => key.createdBy },
           {
@@ -240,7 +265,9 @@ const revoke = Command.make(
 
 /** No other key that is good for everything everywhere would be left. */
 export const isLastAdmin = (keys: ReadonlyArray<ApiKey>, id: string, now: number): boolean => {
-  const admins = keys.filter((key) => key.role === "admin" && key.environments.includes("*") && isGood(key, now))
+  const admins = keys.filter(
+    (key) => key.role === "admin" && key.environments.includes("*") && ofEveryKey(key) && isGood(key, now)
+  )
   return admins.length === 1 && admins[0]?.id === id
 }
 

@@ -3,8 +3,8 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
-import { Needs, need } from "../Needs.ts"
-import { Environment, Id, Limit, problems } from "../Wire.ts"
+import { Needs, need, signedIn } from "../Needs.ts"
+import { Environment, Id, Key, Limit, problems, TopicName } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
 const { get, post } = HttpApiEndpoint
@@ -45,6 +45,46 @@ export class KeysGroup extends HttpApiGroup.make("keys")
   )
   .middleware(Authentication)
   .annotateMerge(OpenApi.annotations({ title: "API keys" })) {}
+
+const ofAct = {
+  environment: Schema.optionalKey(Environment),
+  kind: Schema.optionalKey(Wire.Kind),
+  key: Schema.optionalKey(Key),
+  topic: Schema.optionalKey(TopicName)
+}
+
+export class AccessGroup extends HttpApiGroup.make("access")
+  .add(
+    get("whoami", "/v1/access/whoami", { success: Wire.Self, error })
+      .annotate(Needs, signedIn(1))
+      .annotateMerge(about("Who one is", "Whose token came with the request, and what it may.")),
+    get("canI", "/v1/access/can-i", {
+      query: { permission: Wire.Permission, ...ofAct },
+      success: Wire.Answered,
+      error
+    })
+      .annotate(Needs, signedIn(1))
+      .annotateMerge(
+        about(
+          "Whether one may",
+          "Asked, not done. Without `environment`: in every one. `key` is of the kind `config` unless `kind` says otherwise; without both, every key of every kind."
+        )
+      ),
+    get("grants", "/v1/access/grants", {
+      query: { permission: Schema.optionalKey(Wire.Permission), ...ofAct },
+      success: Wire.Grants,
+      error
+    })
+      .annotate(Needs, need("keys.manage", "everywhere", 4))
+      .annotateMerge(
+        about(
+          "Who may what",
+          "The API keys that are good, with what they may; with `permission`, whether each may do that."
+        )
+      )
+  )
+  .middleware(Authentication)
+  .annotateMerge(OpenApi.annotations({ title: "Access" })) {}
 
 export class AuditGroup extends HttpApiGroup.make("audit")
   .add(

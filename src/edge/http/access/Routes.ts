@@ -6,12 +6,15 @@ import { Access, requirePermission } from "../../../access/Access.ts"
 import { exportAudit, readAudit, readAuditKeys, verifyAudit } from "../../../access/Audit.ts"
 import { AuditCheckpoints } from "../../../access/AuditCheckpoints.ts"
 import { AuditLog } from "../../../access/AuditLog.ts"
+import type { Act } from "../../../access/Decision.ts"
+import type { Kind, Permission } from "../../../access/Identity.ts"
+import { canI, holdersOf, whoAmI } from "../../../access/WhoMay.ts"
 import { json } from "../Answer.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer } from "../Problem.ts"
-import { AuditGroup, KeysGroup } from "./Api.ts"
+import { AccessGroup, AuditGroup, KeysGroup } from "./Api.ts"
 import * as Wire from "./Wire.ts"
 
 /** Milliseconds that a rotated key goes on to work, unless the request says otherwise. */
@@ -49,6 +52,40 @@ const keyRoutes = HttpApiBuilder.group(
       .handle("list", () => answer(Effect.map(access.listKeys, (keys) => json({ keys: keys.map(Wire.apiKey) }))))
       .handle("revoke", ({ params }) =>
         answer(Effect.as(access.revokeKey(params.id), HttpServerResponse.empty({ status: 204 })))
+      )
+  })
+)
+
+interface Asked {
+  readonly permission: Permission
+  readonly environment?: string
+  readonly kind?: Kind
+  readonly key?: string
+  readonly topic?: string
+}
+
+const actOf = ({ permission, environment, kind, key, topic }: Asked): Act => ({
+  ...{ permission, environment, topic },
+  on:
+    kind === undefined && key === undefined
+      ? undefined
+      : { kind: kind ?? "config", ...(key === undefined ? {} : { key }) }
+})
+
+const accessRoutes = HttpApiBuilder.group(
+  contract.add(AccessGroup),
+  "access",
+  Effect.fnUntraced(function* (handlers) {
+    const access = yield* Access
+    return handlers
+      .handle("whoami", () => answer(Effect.map(whoAmI, (self) => json(Wire.self(self)))))
+      .handle("canI", ({ query }) => answer(Effect.map(canI(actOf(query)), (found) => json(Wire.decided(found)))))
+      .handle("grants", ({ query: { permission, ...about } }) =>
+        answer(
+          Effect.flatMap(access.listKeys, (keys) =>
+            holdersOf(keys, permission === undefined ? undefined : actOf({ ...about, permission }))
+          ).pipe(Effect.map((holders) => json(Wire.grants(holders))))
+        )
       )
   })
 )
@@ -110,6 +147,6 @@ const auditRoutes = HttpApiBuilder.group(
 )
 
 export const access = {
-  groups: [KeysGroup, AuditGroup],
-  routes: Layer.merge(keyRoutes, auditRoutes)
+  groups: [KeysGroup, AccessGroup, AuditGroup],
+  routes: Layer.mergeAll(keyRoutes, accessRoutes, auditRoutes)
 } as const satisfies Part

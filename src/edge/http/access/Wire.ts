@@ -7,11 +7,16 @@ import type * as Log from "../../../access/AuditEntry.ts"
 import { auditProblems } from "../../../access/AuditEntry.ts"
 import type { AuditPage } from "../../../access/AuditLog.ts"
 import { type CheckpointKey, pemOf } from "../../../access/CheckpointKey.ts"
-import { roles } from "../../../access/Identity.ts"
-import { TOPIC_PATTERNS } from "../../../access/TopicRights.ts"
-import { Details, PrincipalName, Scope, Stamp, stamp, stampOr, Time, TopicPattern, Whole } from "../Wire.ts"
+import type * as Decisions from "../../../access/Decision.ts"
+import { rules } from "../../../access/Decision.ts"
+import { kinds, permissions, roles } from "../../../access/Identity.ts"
+import { KEY_PATTERNS } from "../../../access/KeyScope.ts"
+import { TOPIC_PATTERNS, topicsOf } from "../../../access/TopicRights.ts"
+import type * as WhoMay from "../../../access/WhoMay.ts"
+import { Details, KeyPattern, PrincipalName, Scope, Stamp, stamp, stampOr, Time, TopicPattern, Whole } from "../Wire.ts"
 
 const Role = Schema.Literals(roles)
+export const Kind = Schema.Literals(kinds)
 
 export const AuditEntry = Schema.Struct({
   id: Whole,
@@ -92,6 +97,8 @@ export const ApiKey = Schema.Struct({
   role: Role,
   environments: Schema.Array(Schema.String),
   topics: Schema.optionalKey(Schema.Array(Schema.String)),
+  keys: Schema.optionalKey(Schema.Array(Schema.String)),
+  kinds: Schema.optionalKey(Schema.Array(Kind)),
   createdAt: Schema.Finite,
   createdTime: Stamp,
   createdBy: Schema.String,
@@ -103,7 +110,7 @@ export const ApiKey = Schema.Struct({
 export type ApiKey = typeof ApiKey.Type
 export const ApiKeys = Schema.Struct({ keys: Schema.Array(ApiKey) })
 /**
- * `name`: of the principal. `environments`: where the key works, `["*"]` everywhere. `topics`: names, `orders/*` or `*`; left out: all if it works everywhere, else none. `expiresAt`: null or left out, never. `add`: a further key
+ * `name`: of the principal. `environments`: where the key works, `["*"]` everywhere. `topics`: names, `orders/*` or `*`; left out: all if it works everywhere with all keys, else none. `keys`, `kinds`: which keys it may touch: names, `payments.*` or `*`; left out: all. `expiresAt`: null or left out, never. `add`: a further key
  * of a principal that has one.
  */
 export const ApiKeyBody = Schema.Struct({
@@ -111,11 +118,22 @@ export const ApiKeyBody = Schema.Struct({
   role: Role,
   environments: Schema.Array(Scope).check(Schema.isMinLength(1), Schema.isMaxLength(100)),
   topics: Schema.optionalKey(Schema.Array(TopicPattern).check(Schema.isMaxLength(TOPIC_PATTERNS))),
+  keys: Schema.optionalKey(Schema.Array(KeyPattern).check(Schema.isMinLength(1), Schema.isMaxLength(KEY_PATTERNS))),
+  kinds: Schema.optionalKey(Schema.Array(Kind).check(Schema.isMinLength(1), Schema.isUnique())),
   expiresAt: Schema.optionalKey(Schema.NullOr(Time)),
   add: Schema.optionalKey(Schema.Boolean)
 }).annotate({
   identifier: "ApiKeyBody",
-  examples: [{ name: "ci-deployer", role: "publisher", environments: ["production"] }]
+  examples: [
+    { name: "ci-deployer", role: "publisher", environments: ["production"] },
+    {
+      name: "payments",
+      role: "publisher",
+      environments: ["production"],
+      keys: ["payments.*"],
+      kinds: ["config", "flag"]
+    }
+  ]
 })
 /** `graceMillis`: how long the old key goes on to work; a day when left out, at most 30 days. */
 export const RotateBody = Schema.Struct({
@@ -123,6 +141,74 @@ export const RotateBody = Schema.Struct({
 }).annotate({ identifier: "RotateBody", examples: [{ graceMillis: 3_600_000 }] })
 /** The token is shown this once. */
 export const NewApiKey = Schema.Struct({ token: Schema.String, key: ApiKey }).annotate({ identifier: "NewApiKey" })
+
+export const Permission = Schema.Literals(permissions)
+const Rule = Schema.Literals(rules)
+
+const rights = {
+  role: Role,
+  environments: Schema.Array(Schema.String),
+  topics: Schema.Array(Schema.String),
+  keys: Schema.Array(Schema.String),
+  kinds: Schema.Array(Kind)
+}
+/** `keys`, `kinds`: `["*"]` and all where nothing narrows them. `by`: what was shown. `until`: when that ends; null: as its API key says. */
+export const Self = Schema.Struct({
+  name: Schema.String,
+  keyId: Schema.String,
+  by: Schema.Literals(["key", "token", "jwt", "certificate"]),
+  ...rights,
+  permissions: Schema.Array(Permission),
+  until: Schema.NullOr(Schema.Finite),
+  untilTime: Schema.NullOr(Stamp)
+}).annotate({ identifier: "Self" })
+export type Self = typeof Self.Type
+/** `rule`: what decided. `why`: what is had and what is needed; null where it may. */
+const answered = { may: Schema.Boolean, rule: Rule, why: Schema.NullOr(Schema.String) }
+export const Answered = Schema.Struct(answered).annotate({ identifier: "Answered" })
+export type Answered = typeof Answered.Type
+export const Grant = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  ...rights,
+  expiresAt: Schema.NullOr(Schema.Finite),
+  expiresTime: Schema.NullOr(Stamp),
+  answer: Schema.NullOr(Answered)
+}).annotate({ identifier: "Grant" })
+export const Grants = Schema.Struct({ grants: Schema.Array(Grant) })
+export type Grants = typeof Grants.Type
+
+const rightsOf = ({ role, environments, keys = ["*"], kinds: its = kinds, ...rest }: Decisions.Grant) => ({
+  ...{ role, environments, keys, kinds: its },
+  topics: topicsOf({ environments, ...rest, ...(its === kinds ? {} : { kinds: its }), keys })
+})
+
+export const self = ({ identity, permissions }: WhoMay.Self): Self => ({
+  name: identity.name,
+  keyId: identity.keyId,
+  by: identity.by ?? "key",
+  ...rightsOf(identity),
+  permissions,
+  until: identity.until ?? null,
+  untilTime: stampOr(identity.until ?? null)
+})
+
+export const decided = (decision: Decisions.Decision): Answered => ({
+  may: decision.may,
+  rule: decision.rule,
+  why: decision.may ? null : decision.why
+})
+
+export const grants = (holders: ReadonlyArray<WhoMay.Holder>): Grants => ({
+  grants: holders.map(({ key, decision }) => ({
+    id: key.id,
+    name: key.name,
+    ...rightsOf(key),
+    expiresAt: key.expiresAt,
+    expiresTime: stampOr(key.expiresAt),
+    answer: decision === undefined ? null : decided(decision)
+  }))
+})
 
 export const auditEntry = (entry: Log.AuditEntry): AuditEntry => ({
   ...entry,

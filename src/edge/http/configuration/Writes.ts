@@ -50,7 +50,7 @@ export const makeWrites = Effect.gen(function* () {
   }
 
   const readDraft = Effect.fnUntraced(function* (request: Request, target: Target, headers: Conditions) {
-    yield* requirePermission("config.write", target.environment) // B5
+    yield* requirePermission("config.write", target.environment, { kind: "config", key: target.key }) // B5
     const body = yield* readPublish(request)
     if (body.value === null) {
       return yield* Effect.fail(failure("InvalidInput", "value: null is not a value; to delete the key use DELETE"))
@@ -87,7 +87,7 @@ export const makeWrites = Effect.gen(function* () {
     }),
 
     rollback: Effect.fnUntraced(function* (request: Request, target: Target, headers: Conditions, over: OverSaid) {
-      yield* requirePermission("config.write", target.environment) // B5
+      yield* requirePermission("config.write", target.environment, { kind: "config", key: target.key }) // B5
       const body = yield* readRollback(request)
       const committed = yield* configurations.rollback(target.environment, target.key, body.version, {
         ...options(body.message, headers, over),

@@ -45,7 +45,7 @@ export const quick = Effect.gen(function* () {
     const found = environmentOfFlags(said["flagd-selector"], identity.environments)
     if (Result.isFailure(found)) return undefined
     const environment = found.success
-    const act = { permission: need.permission, environment, on: { kind: "flag", key: flag } } as const
+    const act = { permission: "config.read", environment, on: { kind: "flag", key: flag } } as const
     if (!decide(identity, act, clock.currentTimeMillisUnsafe()).may) return undefined
     if (!charge(identity, costOf(need, said))) return undefined
     const caller = callerOf("ofrep", said["user-agent"])

@@ -26,7 +26,7 @@ const routes = HttpApiBuilder.group(
       .handleRaw("replace", ({ request, query: { environment, repository, branch } }) =>
         answer(
           Effect.gen(function* () {
-            yield* requirePermission("config.write", environment) // B5
+            yield* requirePermission("config.write", environment, { kind: "flag", key: "*" }) // B5
             const { commit = "", refs: places } = yield* read(request)
             return json(Wire.scan(yield* refs.replace(environment, { repository, branch, commit }, places)))
           })

@@ -1,0 +1,99 @@
+/** Who may what, over HTTP: what is said is what is done. */
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { startRoutes } from "./Harness.ts"
+
+let door: Awaited<ReturnType<typeof startRoutes>>
+beforeAll(async () => {
+  door = await startRoutes()
+})
+afterAll(() => door.dispose())
+
+const narrow = async (name: string, its: object) => {
+  const body = { name, role: "publisher", environments: ["production"], ...its }
+  const made = await door.call("POST", "/v1/keys", { as: "admin", body })
+  assert.strictEqual(made.status, 201)
+  return { id: made.body.key.id as string, key: made.body.key, authorization: `Bearer ${made.body.token}` }
+}
+const asked = async (authorization: string, query: string) =>
+  (await door.call("GET", `/v1/access/can-i?${query}`, { as: "nobody", headers: { authorization } })).body
+
+describe("/v1/access", () => {
+  it("KO1 a key is made with its keys and kinds, is told of them, and who manages keys is, too", async () => {
+    const { id, key, authorization } = await narrow("payments", { keys: ["payments.*"], kinds: ["config", "flag"] })
+    assert.deepInclude(key, { keys: ["payments.*"], kinds: ["config", "flag"] })
+    const { body } = await door.call("GET", "/v1/access/whoami", { as: "nobody", headers: { authorization } })
+    assert.deepInclude(body, {
+      ...{ name: "payments", keyId: id, by: "key", role: "publisher", until: null },
+      ...{ environments: ["production"], keys: ["payments.*"], kinds: ["config", "flag"], topics: [] }
+    })
+    assert.include(body.permissions, "config.write")
+    const grants = await door.call(
+      "GET",
+      "/v1/access/grants?permission=config.write&environment=production&key=payments.db",
+      { as: "admin" }
+    )
+    const its = (grants.body.grants as ReadonlyArray<{ id: string; answer: unknown }>).find((one) => one.id === id)
+    assert.deepInclude(its, { answer: { may: true, rule: "keys", why: null } })
+    assert.notInclude(JSON.stringify(grants.body), "hash")
+  })
+
+  it("DN3 what can-i says is what the doors do", async () => {
+    const { authorization } = await narrow("half", { keys: ["half.*", "other"], kinds: ["config"] })
+    for (const key of ["half.a", "half", "other", "others", "half.a.b"]) {
+      const said = await asked(authorization, `permission=config.write&environment=production&key=${key}`)
+      const { status, body } = await door.call("PUT", `/v1/config/${key}?environment=production`, {
+        as: "nobody",
+        headers: { authorization },
+        body: { value: 1 }
+      })
+      assert.strictEqual(status, said.may ? 200 : 403, key)
+      if (said.may) continue
+      assert.deepInclude(body, { code: "HRLD-3002", detail: said.why })
+      assert.strictEqual(said.rule, "keys")
+      assert.include(said.why, "with the keys half.*, other of the kinds config")
+    }
+  })
+
+  it("each rule is told by its name, and what is no question is refused", async () => {
+    const { authorization } = await narrow("rules", { keys: ["a"], kinds: ["config"] })
+    const rule = async (query: string) => {
+      const { may, rule } = await asked(authorization, query)
+      return `${may} ${rule}`
+    }
+    assert.deepStrictEqual(
+      [
+        await rule("permission=config.read&environment=production&key=a"),
+        await rule("permission=config.read&environment=production&key=b"),
+        await rule("permission=config.read&environment=production&kind=config"),
+        await rule("permission=config.read&environment=production&kind=flag&key=a"),
+        await rule("permission=config.read&environment=production"),
+        await rule("permission=config.read&environment=staging&key=a"),
+        await rule("permission=config.read&key=a"),
+        await rule("permission=keys.manage"),
+        await rule("permission=topics.publish&topic=orders")
+      ],
+      [
+        ...["true keys", "false keys", "true keys", "false kinds", "false kinds"],
+        ...["false environment", "false environment", "false role", "false topics"]
+      ]
+    )
+    for (const query of [
+      "",
+      "permission=config",
+      "permission=config.read&kind=topic",
+      "permission=topics.read&topic=a%20b"
+    ])
+      assert.strictEqual((await asked(authorization, query)).code, "HRLD-1001", query)
+    assert.match((await asked(authorization, "permission=config.read&key=a%20b")).detail, /is not a key/)
+    for (const body of [{ keys: [] }, { keys: ["a*"] }, { kinds: ["x"] }, { kinds: ["config", "config"] }])
+      assert.strictEqual(
+        (
+          await door.call("POST", "/v1/keys", {
+            as: "admin",
+            body: { name: "bad", role: "viewer", environments: ["*"], ...body }
+          })
+        ).status,
+        400
+      )
+  })
+})
