@@ -2,6 +2,7 @@
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { printable } from "../../../text/Printable.ts"
+import { known } from "../../CliFailure.ts"
 import { type Invocation, invocation, optionalText, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
 import { MANIFEST } from "./FileName.ts"
@@ -9,6 +10,7 @@ import { folderFlag } from "./Flags.ts"
 import { type Local, readFolder } from "./Local.ts"
 import { planOf } from "./Plan.ts"
 import { carryOut, releaseFlags } from "./Releasing.ts"
+import { visibleOf } from "./Rights.ts"
 import { shapesOf } from "./Server.ts"
 
 /** The environments of a folder, and what has to change in each. */
@@ -16,6 +18,7 @@ export const plansOf = Effect.fn("Apply.plansOf")(function* (
   here: Invocation,
   path: string,
   only: string | undefined,
+  /** What has no file is of interest, too. */
   prune: boolean
 ) {
   const shell = yield* Shell
@@ -24,6 +27,13 @@ export const plansOf = Effect.fn("Apply.plansOf")(function* (
   const plans: Array<{ readonly local: Local; readonly plan: ReturnType<typeof planOf> }> = []
   for (const local of locals) {
     const { environment, manifest, shapes } = local
+    const seen = yield* visibleOf(here, manifest.patterns)
+    if (prune && !seen.all)
+      return yield* known(
+        "Forbidden",
+        `${environment}: of ${manifest.patterns.join(" ")} you may see only ${seen.patterns.join(" ")}, so what has no file can't be told`,
+        "Sign in with rights to all that the manifest names; or leave --prune out; or export what you may see to a folder of its own."
+      )
     const found = yield* shapesOf(here, environment, manifest.patterns)
     plans.push({ local, plan: planOf(shapes, found, prune ? manifest.patterns : []) })
   }

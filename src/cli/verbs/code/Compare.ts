@@ -10,10 +10,12 @@ import * as Effect from "effect/Effect"
 import { printable } from "../../../text/Printable.ts"
 import { usage } from "../../CliFailure.ts"
 import { env, invocation, yes } from "../../Globals.ts"
+import { Shell } from "../../Shell.ts"
 import { table } from "../../Table.ts"
 import { different, orCantTell } from "./Flags.ts"
 import { EVERYTHING, wrongPattern } from "./Manifest.ts"
 import { type Found, planOf } from "./Plan.ts"
+import { visibleOf } from "./Rights.ts"
 import { shapesOf } from "./Server.ts"
 import { count } from "./Told.ts"
 
@@ -56,6 +58,7 @@ export const compare = Command.make(
     all: yes("all", "Also what is the same in both")
   },
   Effect.fn("Compare.run")(function* ({ patterns: given, env, with: other, all }) {
+    const shell = yield* Shell
     const { here, environment, rows } = yield* orCantTell(
       Effect.gen(function* () {
         const here = yield* invocation
@@ -66,7 +69,9 @@ export const compare = Command.make(
           if (wrong !== undefined)
             return yield* usage(`${one} ${wrong}`, "Such as payments.db, 'payments.*', '@flag/*'.")
         }
-        const patterns = given.length === 0 ? EVERYTHING : given
+        const wanted = given.length === 0 ? EVERYTHING : given
+        const { patterns, all } = yield* visibleOf(here, wanted)
+        if (!all) yield* shell.progress(printable(`only what you may see is compared: ${patterns.join(" ")}`))
         const found = yield* shapesOf(here, environment, patterns)
         const rows = rowsOf(found, yield* shapesOf(here, other, patterns), [environment, other])
         return { here, environment, rows }

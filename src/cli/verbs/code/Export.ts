@@ -14,6 +14,7 @@ import { env, type Invocation, invocation, optionalText, yes } from "../../Globa
 import { Shell } from "../../Shell.ts"
 import { apartIn, fileOf, folderOf, MANIFEST, schemaFileOf, textOf } from "./FileName.ts"
 import { EVERYTHING, manifestText, readManifest, wrongPattern } from "./Manifest.ts"
+import { visibleOf } from "./Rights.ts"
 import { eachPage, type Read, readAll } from "./Server.ts"
 import { count } from "./Told.ts"
 
@@ -114,7 +115,15 @@ export const exportVerb = Command.make(
     const folder = shell.folder(out ?? "herald")
     const place = folderOf(environment, false)
     const { there, patterns: before } = yield* patternsIn(folder, place)
-    const patterns = pattern.length > 0 ? [...new Set(pattern)] : (before ?? EVERYTHING)
+    const wanted = pattern.length > 0 ? [...new Set(pattern)] : (before ?? EVERYTHING)
+    const seen = yield* visibleOf(here, wanted)
+    const patterns = seen.all ? wanted : seen.patterns // JW1
+    if (!seen.all)
+      yield* shell.progress(
+        printable(
+          `of ${wanted.join(" ")} you may see ${patterns.join(" ")}: that is exported, and the manifest says so`
+        )
+      )
     if (there !== undefined && there.length > 0) {
       if (before === undefined && !yes)
         return yield* usage(
