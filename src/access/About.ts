@@ -1,16 +1,18 @@
-/** What changes and names are about, for whoever may touch some keys and kinds only. Pure. */
+/** What changes are about, for whoever may touch some keys and kinds only. Pure. */
+import { EVERY_KEY } from "../keys/Pattern.ts"
 import type { About } from "./Decision.ts"
-import type { Identity, Kind } from "./Identity.ts"
-import { inKeyScope, ofEveryKey, scopeOf } from "./KeyScope.ts"
+import { type Identity, type Kind, kinds } from "./Identity.ts"
+import { inKeyScope, type KeyScope, ofEveryKey, ofKind, scopeOf } from "./KeyScope.ts"
 
-const ofChanges: Readonly<Record<string, Kind>> = {
-  configuration: "config",
-  flag: "flag",
-  segment: "segment"
-}
+/** Kinds of changes that have keys of their own, as rights know them. */
+const ofChanges: Readonly<Record<string, Kind>> = { configuration: "config", flag: "flag", segment: "segment" }
 
-/** Of a change to something that has a key of its own; undefined: nobody is given a right to it by its key. */
+/** What is said of all flags is about each of them. */
+const OF_ALL_FLAGS = "flag_settings"
+
+/** Of a change to a key; undefined: nobody is given a right to it by its key, so it is for whoever may touch everything. */
 export const aboutOf = (kind: string, key: string): About | undefined => {
+  if (kind === OF_ALL_FLAGS) return { kind: "flag", key: EVERY_KEY }
   const its = Object.hasOwn(ofChanges, kind) ? ofChanges[kind] : undefined
   return its && { kind: its, key }
 }
@@ -21,11 +23,30 @@ export const kindOfName = (kind: string): Kind | undefined => aboutOf(kind === "
 type Rights = Pick<Identity, "keys" | "kinds">
 
 const touches = (identity: Rights, { kind, key }: About): boolean =>
-  key !== undefined && inKeyScope(scopeOf(identity, kind), key)
+  key === undefined || key === EVERY_KEY
+    ? ofKind(identity, kind) && scopeOf(identity, kind) === undefined
+    : inKeyScope(scopeOf(identity, kind), key)
 
-/** It may touch each of them. Undefined: what nobody is given a right to by its key, which is for whoever may touch everything. */
+/** It may touch each of them. */
 export const touchesAll = (identity: Rights, abouts: Iterable<About | undefined>): boolean => {
   if (ofEveryKey(identity)) return true
   for (const about of abouts) if (about === undefined || !touches(identity, about)) return false
   return true
 }
+
+/** What changes somebody may touch, for a store: names of kinds as changes have them, and keys; undefined: all. */
+export type TouchScope = { readonly kinds: ReadonlyArray<string>; readonly keys: KeyScope } | undefined
+
+export const touchScope = (identity: Rights): TouchScope => {
+  if (ofEveryKey(identity)) return undefined
+  const its = kinds.filter((kind) => ofKind(identity, kind))
+  const keys = its[0] === undefined ? { names: [], prefixes: [] } : scopeOf(identity, its[0])
+  const changes = Object.keys(ofChanges).filter((kind) => its.includes(ofChanges[kind]!))
+  return { kinds: keys === undefined && its.includes("flag") ? [...changes, OF_ALL_FLAGS] : changes, keys }
+}
+
+/** As `touchesAll` says of `aboutOf`. */
+export const inTouchScope = (
+  scope: TouchScope,
+  { kind, key }: { readonly kind: string; readonly key: string }
+): boolean => scope === undefined || (scope.kinds.includes(kind) && inKeyScope(scope.keys, key))

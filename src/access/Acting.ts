@@ -19,7 +19,7 @@ export interface Asker {
 }
 
 /**
- * By the key itself if it is still good, by another of the principal's where it ended by itself, as after a rotation. `on`: what it is about; left out, what is
+ * By the key itself if it is still good, by another of the principal's where it ended by itself, as after a rotation. `abouts`: what it is about; left out, what is
  * done asks for its keys. Asks the store. Fails
  * `Unauthenticated`, `Forbidden`, `DatabaseUnavailable`, `Timeout`.
  */
@@ -31,7 +31,7 @@ export const makeActing = Effect.gen(function* () {
     { name, keyId }: Asker,
     permission: Permission,
     environment: string,
-    on: Act["on"] = "some"
+    abouts: ReadonlyArray<Act["on"]> = ["some"]
   ): Effect.fn.Return<Identity, HeraldError> {
     if (keyId === system.keyId) return system
     const theirs = (yield* store.list).filter((key) => key.name === name)
@@ -42,9 +42,11 @@ export const makeActing = Effect.gen(function* () {
     const good = theirs.filter((key) => isGood(key, now)).map(identityOf)
     const acting =
       good.find((one) => one.keyId === keyId) ??
-      good.find((one) => decide(one, { permission, environment, on }, now).may) ??
+      good.find((one) => abouts.every((on) => decide(one, { permission, environment, on }, now).may)) ??
       good[0]
     if (acting === undefined) return yield* failure("Unauthenticated", `${name} has no API key any more that is good`)
-    return yield* Effect.provideService(requirePermission(permission, environment, on), CurrentIdentity, acting)
+    for (const on of abouts)
+      yield* Effect.provideService(requirePermission(permission, environment, on), CurrentIdentity, acting)
+    return acting
   })
 })

@@ -7,10 +7,17 @@
  *   XE3  What is compared is written down with the start, and never changes: variants, shares, metrics, which of them decides, how sure is sure.
  *   XE4  An environment runs `RUNNING` experiments at once and has `EXPERIMENTS` names; each has `ARMS` variants and `METRICS` metrics at most.
  */
+import type { About } from "../access/Decision.ts"
 import type { Wish } from "../commits/Release.ts"
 import { type Kind, OVERHEAD } from "../propagation/Kind.ts"
 import type { Change } from "../propagation/Revision.ts"
 import type { Results } from "./Results.ts"
+
+/** What somebody has to be allowed to touch, all of it, to see an experiment on a flag or to begin one. */
+export const aboutsOfFlag = (flag: string): ReadonlyArray<About> => [
+  { kind: "experiment", key: flag },
+  { kind: "flag", key: flag }
+]
 
 /** Of one environment at once. */
 export const RUNNING = 200
@@ -185,6 +192,7 @@ export const experimentKind: Kind<Experiment> = {
   fromLane: (said) => (isRow(said) ? asExperiment(said) : undefined),
   word: "experiment",
   /** What was concluded says the message of the revision. */
+  touches: ({ flag }) => aboutsOfFlag(flag),
   told: ({ version, state, definition, digest }) => ({
     service: "",
     version,

@@ -2,6 +2,7 @@
  * Port: reads experiments from the store, and sums up what was reported of them; `Commits` writes them. Fails `DatabaseUnavailable` or `Timeout`.
  */
 import { Context, type Effect } from "effect"
+import type { KeyScope } from "../access/KeyScope.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Experiment, State } from "./Experiment.ts"
 import type { Asked, Summed } from "./Sums.ts"
@@ -26,6 +27,8 @@ export class ExperimentStore extends Context.Service<
         readonly after: string
         readonly state: State | undefined
         readonly flag: string | undefined
+        /** Only those on flags in it; left out: all. */
+        readonly scope?: KeyScope
       }
     ) => Effect.Effect<ReadonlyArray<Experiment>, HeraldError>
     /** Newest first, versions below `before`: one page (PB1) of at most `limit`. */

@@ -5,9 +5,14 @@
  *   XG2  Results are summed up in the database, one experiment at a time, and kept for five seconds, or ten times as long as that took: whoever
  *        watches costs it no more than one who looks.
  *   XG3  What was shown when an experiment was stopped is kept with it, as long as it is.
+ *   XG4  An experiment is there for whoever may touch experiments on its flag, and the flag.
  */
 import { Context, Effect, Layer } from "effect"
+import { touchesAll } from "../access/About.ts"
 import { requirePermission } from "../access/Access.ts"
+import type { Identity } from "../access/Identity.ts"
+import { ofEveryKey, scopeOf } from "../access/KeyScope.ts"
+import { requireEach } from "../access/RequireEach.ts"
 import { makeCommitting } from "../commits/Committing.ts"
 import type { Committed } from "../commits/Release.ts"
 import type { CommitOptions } from "../commits/Request.ts"
@@ -18,7 +23,7 @@ import { targetProblem } from "../keys/Target.ts"
 import type { Change } from "../propagation/Revision.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { nearby } from "../text/Nearest.ts"
-import { designOf, type Experiment, NAME, type State } from "./Experiment.ts"
+import { aboutsOfFlag, designOf, type Experiment, NAME, type State } from "./Experiment.ts"
 import { ExperimentStore } from "./ExperimentStore.ts"
 import { ExperimentView } from "./ExperimentView.ts"
 import { type ExperimentsOptions, makeReckoning } from "./Reckoning.ts"
@@ -96,7 +101,7 @@ const make = Effect.fnUntraced(function* (options: ExperimentsOptions) {
     environment: string,
     key: string
   ) {
-    const identity = yield* requirePermission(permission, environment)
+    const identity = yield* requirePermission(permission, environment, { kind: "experiment" })
     const problem = targetProblem(environment, key)
     if (problem !== undefined) return yield* problem
     if (key.length > NAME)
@@ -107,12 +112,16 @@ const make = Effect.fnUntraced(function* (options: ExperimentsOptions) {
     return identity
   })
 
-  const found = Effect.fnUntraced(function* (environment: string, key: string) {
+  /** XG4 */
+  const found = Effect.fnUntraced(function* (identity: Identity, environment: string, key: string) {
+    const sees = ({ flag }: Pick<Experiment, "flag">) => touchesAll(identity, aboutsOfFlag(flag))
     const it = yield* store.find(environment, key)
-    if (it !== undefined) return it
+    if (it !== undefined && sees(it)) return it
     const [near] = nearby(
       key,
-      Array.from(view.running(environment), (one) => one.key)
+      Array.from(view.running(environment))
+        .filter(sees)
+        .map((one) => one.key)
     )
     return yield* failure(
       "NotFound",
@@ -127,8 +136,16 @@ const make = Effect.fnUntraced(function* (options: ExperimentsOptions) {
     start: Effect.fn("Experiments.start")(function* (wanted, options) {
       const { environment, key } = wanted
       const identity = yield* permit("config.write", environment, key)
+      yield* requireEach("config.write", environment, aboutsOfFlag(wanted.flag)) // XG4
       const problem = targetProblem(environment, wanted.flag) ?? wantedProblem(wanted)
       if (problem !== undefined) return yield* problem
+      const taken = ofEveryKey(identity) ? undefined : yield* store.find(environment, key)
+      if (taken !== undefined && !touchesAll(identity, aboutsOfFlag(taken.flag)))
+        return yield* failure(
+          "Forbidden",
+          `the name ${key} is that of an experiment on a flag which ${identity.name} may not change; take another`,
+          { details: { rule: "keys", environment, key } }
+        )
       const salt = `${key}.${crypto.randomUUID().slice(0, 8)}:`
       let warnings: ReadonlyArray<string> = []
       const committed = yield* commit<Change>({
@@ -156,7 +173,7 @@ const make = Effect.fnUntraced(function* (options: ExperimentsOptions) {
         request: { kind: "experiment", environment, stop: key, winner, serve },
         check: () =>
           Effect.gen(function* () {
-            const experiment = yield* found(environment, key)
+            const experiment = yield* found(identity, environment, key)
             const { arms } = designOf(experiment)
             if (winner !== undefined && !arms.some(({ variant }) => variant === winner))
               return yield* failure(
@@ -179,25 +196,24 @@ const make = Effect.fnUntraced(function* (options: ExperimentsOptions) {
     }),
 
     get: Effect.fn("Experiments.get")(function* (environment, key) {
-      yield* permit("config.read", environment, key)
-      return yield* found(environment, key)
+      return yield* found(yield* permit("config.read", environment, key), environment, key)
     }),
 
     list: Effect.fn("Experiments.list")(function* (environment, options) {
-      yield* requirePermission("config.read", environment)
-      return yield* store.list(environment, options)
+      yield* requirePermission("config.read", environment, { kind: "experiment" })
+      const scope = scopeOf(yield* requirePermission("config.read", environment, { kind: "flag" }), "flag")
+      return yield* store.list(environment, { ...options, scope })
     }),
 
     history: Effect.fn("Experiments.history")(function* (environment, key, options) {
-      yield* permit("config.read", environment, key)
+      const identity = yield* permit("config.read", environment, key)
       const its = yield* store.history(environment, key, options)
-      if (its.length === 0) yield* found(environment, key)
-      return its
+      if (its.length === 0 || !ofEveryKey(identity)) yield* found(identity, environment, key)
+      return its.filter(({ flag }) => touchesAll(identity, aboutsOfFlag(flag))) // its name may have been another's
     }),
 
     results: Effect.fn("Experiments.results")(function* (environment, key) {
-      yield* permit("config.read", environment, key)
-      const experiment = yield* found(environment, key)
+      const experiment = yield* found(yield* permit("config.read", environment, key), environment, key)
       const results = experiment.state === "running" ? yield* resultsFor(experiment) : experiment.results
       return { experiment, results }
     })

@@ -4,6 +4,7 @@
  *
  *   FF1  A feed tells every change of its environment and patterns after its position, in the order of the log, at least once; or it says
  *        `Reset`: its position is of another history, or behind the horizon, and everything must be read again.
+ *   FF6  Whoever may touch some keys and kinds hears of changes that are about these alone, of all that they are about.
  *   FF2  A feed keeps no changes: it reads what all read, when its reader takes it. A slow reader costs what a fast one costs.
  *   FF3  Feeds are limited in number: in all, and of a principal, which leaves room for others.
  *   FF4  A feed whose key is no longer good ends within 5 s, and all end when the node leaves; both say so.
@@ -11,12 +12,15 @@
  *        those who publish, and for clients.
  */
 import { Clock, Context, Deferred, Effect, Layer, type Scope, Semaphore, Stream } from "effect"
+import { touchesAll } from "../access/About.ts"
 import { requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
+import { ofEveryKey } from "../access/KeyScope.ts"
 import { Places } from "../access/Places.ts"
 import { makeWatching } from "../access/Watching.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { coveredBy, EVERY_KEY, MOST_PATTERNS, wrongPattern } from "../keys/Pattern.ts"
+import { Kinds } from "../propagation/Kinds.ts"
 import { isNewer, type Position, sameEpoch, samePosition } from "../propagation/Position.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Change, Revision } from "../propagation/Revision.ts"
@@ -73,6 +77,8 @@ interface Feed {
   readonly identity: Identity
   readonly environment: string
   readonly patterns: ReadonlyArray<string>
+  /** It may touch every key of every kind. */
+  readonly everything: boolean
   readonly ended: Deferred.Deferred<HeraldError>
   at: Position
   /** Something that it covers was committed since it looked. */
@@ -86,6 +92,7 @@ interface Feed {
 const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
   const propagation = yield* Propagation
   const log = yield* RevisionLog
+  const kinds = yield* Kinds
   const places = new Places([max, Math.max(1, Math.floor(max * 0.8))]) // FF3
   const clock = yield* Clock.Clock
   const feeds = new Set<Feed>()
@@ -140,7 +147,10 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
     const told: Array<Told> = []
     for (const revision of revisions) {
       const its = revision.changes.filter(
-        ({ environment, key }) => environment === feed.environment && coveredBy(feed.patterns, key)
+        (change) =>
+          change.environment === feed.environment &&
+          coveredBy(feed.patterns, change.key) &&
+          (feed.everything || touchesAll(feed.identity, kinds.touches(change))) // FF6
       )
       const at = { epoch: revision.epoch, revision: revision.revision }
       for (const [index, change] of its.entries())
@@ -202,7 +212,7 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
     })
 
   const open = Effect.fnUntraced(function* ({ environment, patterns, after }: FeedWish) {
-    const identity = yield* requirePermission("config.read", environment)
+    const identity = yield* requirePermission("config.read", environment, "some")
     const wanted = patterns.length === 0 ? [EVERY_KEY] : [...new Set(patterns)]
     if (wanted.length > MOST_PATTERNS)
       return yield* failure(
@@ -228,6 +238,7 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
       identity,
       environment,
       patterns: wanted,
+      everything: ofEveryKey(identity),
       ended: yield* Deferred.make<HeraldError>(),
       at: after ?? propagation.position(),
       news: false,

@@ -6,6 +6,8 @@
  *   KI3  What comes over a lane and is no change, or none of its kind, is refused.
  *   KI4  A change of every kind is told to other systems, under the word of its kind: events, webhooks, feeds and Redis ask for nothing else.
  */
+import { aboutOf } from "../access/About.ts"
+import type { About } from "../access/Decision.ts"
 import type { Change, Revision } from "./Revision.ts"
 
 export interface Kind<C extends Change = Change> {
@@ -21,6 +23,11 @@ export interface Kind<C extends Change = Change> {
   /** What the kind is called in other systems: `<word>_update` (or what happened, `Told.event`), `<word>.updated`, `<word>:updates:{key}`. Lower case; never changed. KI4 */
   readonly word: string
   told(change: C): Told
+  /**
+   * What somebody may have to touch to hear of a change, each of it; undefined in it: everything. Left out: the key of the change where rights know
+   * the kind, and else everything.
+   */
+  touches?(change: C): ReadonlyArray<About | undefined>
 }
 
 /** What other systems are told of a change. Nothing that is secret: whoever may read in Redis or follow a feed sees all of it. */
@@ -71,6 +78,8 @@ export interface KindsShape {
   readonly fromLane: (said: unknown) => Change | undefined
   /** Undefined: this node does not know the kind. KI2 */
   readonly told: (change: Change) => (Told & { readonly word: string }) | undefined
+  /** What a change is about: whoever may touch all of it may hear of it. */
+  readonly touches: (change: Change) => ReadonlyArray<About | undefined>
   /** The name of a change where names of all kinds are told apart; of the first kind as it always was. Of audit entries, too. */
   readonly nameOf: (change: Change) => string
 }
@@ -105,6 +114,7 @@ export const makeKinds = (first: Kind, ...others: ReadonlyArray<Kind>): KindsSha
       const kind = kinds.get(change.kind)
       return kind && { word: kind.word, ...kind.told(change) }
     },
+    touches: (change) => kinds.get(change.kind)?.touches?.(change) ?? [aboutOf(change.kind, change.key)],
     nameOf: ({ kind, environment, key }) => `${kind === first.name ? "" : `@${kind}/`}${environment}/${key}`
   }
 }

@@ -6,6 +6,7 @@
  *   RH2  What asks for a plan goes on by it: a person promotes what Herald paused, and skips no stage, or breaks the glass.
  */
 import { Clock, Effect } from "effect"
+import { touchesAll } from "../access/About.ts"
 import { requirePermission } from "../access/Access.ts"
 import { makeCommitting } from "../commits/Committing.ts"
 import { Conflict } from "../commits/Conflict.ts"
@@ -16,7 +17,7 @@ import { nameOf } from "../keys/Name.ts"
 import { requiredFor } from "../plans/Policy.ts"
 import { makeMoving } from "./Moving.ts"
 import { Policies } from "./Policies.ts"
-import { OWNER, type Rollout } from "./Rollout.ts"
+import { aboutsOfTargets, OWNER, type Rollout } from "./Rollout.ts"
 import { RolloutStore } from "./RolloutStore.ts"
 import { type Asked, askedStep } from "./Step.ts"
 import { makeTraced } from "./Traced.ts"
@@ -63,7 +64,7 @@ export const makeByHand = Effect.gen(function* () {
   const commit = yield* makeCommitting
 
   return Effect.fn("Rollouts.move")(function* (environment: string, key: string, asked: Asked, options: CommitOptions) {
-    const identity = yield* requirePermission("config.write", environment)
+    const identity = yield* requirePermission("config.write", environment, { kind: "rollout" })
     const message = messageOf(options)
     const text = `${identity.name} ${did[asked]}${message === "" ? "" : `: ${message}`}`
     const request = { kind: "rollout", environment, key, asked }
@@ -95,6 +96,7 @@ export const makeByHand = Effect.gen(function* () {
       return Effect.gen(function* () {
         const rollout = yield* store.find(environment, key)
         if (rollout === undefined) return yield* refused(unknown(environment, key))
+        if (!touchesAll(identity, aboutsOfTargets(rollout.targets))) return yield* unknown(environment, key) // XR5
         stage ??= rollout.stage
         const step =
           asked === "promote" && stage !== rollout.stage

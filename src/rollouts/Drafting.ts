@@ -6,7 +6,7 @@
  *   XR2  It is made against the version that is current, and begins only in place of that one.
  */
 import { Clock, Effect } from "effect"
-import { requirePermission } from "../access/Access.ts"
+import { requireEach } from "../access/RequireEach.ts"
 import type { Configuration } from "../configuration/Configuration.ts"
 import { Configurations } from "../configuration/Configurations.ts"
 import type { Draft } from "../configuration/Draft.ts"
@@ -30,7 +30,7 @@ import { bytesOf, textProblem } from "../values/Value.ts"
 import { inRollout } from "./Limits.ts"
 import { Policies } from "./Policies.ts"
 import { raised } from "./Raise.ts"
-import { isOver } from "./Rollout.ts"
+import { aboutsOfTargets, isOver } from "./Rollout.ts"
 import { RolloutView } from "./RolloutView.ts"
 import { targetsOf, toldOf, type Wanted } from "./Wanted.ts"
 import type { CandidateWish, StartWish } from "./Wish.ts"
@@ -77,7 +77,8 @@ export const makeDrafting = Effect.gen(function* () {
   })
 
   const permit = Effect.fnUntraced(function* ({ environment, changes, flags: drafts, again, file }: Wanted) {
-    const identity = yield* requirePermission("config.write", environment)
+    const touched = targetsOf({ changes, flags: drafts, again })
+    const identity = yield* requireEach("config.write", environment, aboutsOfTargets(touched)) // XR5
     const named =
       file === undefined
         ? undefined

@@ -3,6 +3,7 @@
  *
  *   PY3  Keys that are changed by a rollout only are changed by nothing else, at whatever door: each release is judged before it is committed, and
  *        committed only while what it was judged by is still what the environment says. Breaking the glass is kept with the release.
+ *   PY6  What an environment says of its rollouts is about all of its keys, and for whoever may change all of them.
  *   PY4  What is changed by force ends the rollout that has it, in the same commit.
  */
 import { Context, Effect, Layer, Result } from "effect"
@@ -131,6 +132,12 @@ const judging = Effect.gen(function* () {
       if (change.kind !== "configuration" || change.key !== POLICY_KEY) continue
       const { value, valueType } = change as ConfigurationWish
       const { environment } = change
+      if (!may(identity, "config.write", environment))
+        return yield* failure(
+          "Forbidden",
+          `what rollouts of ${environment} go by is for whoever may change every key of it, and ${identity.name} may change some`,
+          { details: { rule: "keys", environment, role: identity.role } }
+        ) // PY6
       const problems = value === null ? [] : problemsIn(value, valueType)
       if (problems.length > 0) return yield* policyProblem(environment, problems)
       const [before, after] = [(yield* of(environment, true)).policy, value === null ? nothing : policyIn(value)]

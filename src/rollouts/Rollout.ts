@@ -10,6 +10,8 @@
  *   RQ5  Times are of the clock of the database, and `until` is kept: an owner that takes over waits no longer and no shorter.
  */
 
+import { aboutOf } from "../access/About.ts"
+import type { About } from "../access/Decision.ts"
 import type { Plan } from "../plans/Plan.ts"
 import type { Change } from "../propagation/Revision.ts"
 import type { Counts, Reading } from "./Evidence.ts"
@@ -24,6 +26,12 @@ export const wordOf = (state: State): string => state.replace("_", " ")
 
 /** Who decides what no person does: the system's name. */
 export const OWNER = "herald"
+
+/** What somebody has to be allowed to touch, all of it, to see a rollout or to begin one: rollouts of these keys, and the keys. */
+export const aboutsOfTargets = (
+  targets: ReadonlyArray<Pick<Target, "kind" | "key">>
+): ReadonlyArray<About | undefined> =>
+  targets.flatMap(({ kind, key }) => [{ kind: "rollout" as const, key }, aboutOf(kind, key)])
 
 /** What of the log it changes. */
 export interface Target {

@@ -1,6 +1,6 @@
 /** How rollouts stand in the log and on lanes, and what other systems are told of them. Pure. */
 import { type Happened, type Kind, OVERHEAD } from "../propagation/Kind.ts"
-import { type Begun, isOver, OWNER, type Rollout, states, type Target } from "./Rollout.ts"
+import { aboutsOfTargets, type Begun, isOver, OWNER, type Rollout, states, type Target } from "./Rollout.ts"
 
 /** As rows and JSON carry it: JSON has no 64-bit integers. */
 export interface RolloutRow extends Omit<Rollout, "kind" | "revision" | "begun" | "targets"> {
@@ -141,6 +141,7 @@ export const rolloutKind: Kind<Rollout> = {
   toLane: rowOf,
   fromLane: (said) => (isRow(said) ? asRollout(said) : undefined),
   word: "rollout",
+  touches: ({ targets }) => aboutsOfTargets(targets),
   told: (rollout) => {
     const { version, state, stage, plan, targets, why, by } = rollout
     // As people count them: 0 before the first.

@@ -1,5 +1,6 @@
 /** Port: reads rollouts from the store; `Commits` writes them. Fails `DatabaseUnavailable` or `Timeout`. */
 import { Context, type Effect } from "effect"
+import type { TouchScope } from "../access/About.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Rollout, State, Target } from "./Rollout.ts"
 
@@ -21,6 +22,8 @@ export class RolloutStore extends Context.Service<
         readonly before: bigint | undefined
         readonly state: State | "active" | undefined
         readonly touching: Pick<Target, "kind" | "key"> | undefined
+        /** Only those of which each target is in it; left out: all. */
+        readonly scope?: TouchScope
       }
     ) => Effect.Effect<ReadonlyArray<Rollout>, HeraldError>
     /** Its transitions, oldest first, behind the version `after`: one page (PB1). */

@@ -2,10 +2,12 @@
  * Use cases on rollouts. Every method checks `CurrentIdentity` for the environment that it touches: who may publish there may begin, move and end one.
  *
  *   XR3  What is asked for by a file is begun once: the same again is answered with what became of it, and changes nothing.
+ *   XR5  A rollout is there for whoever may touch rollouts of its keys, and each of these keys: who may not can't begin, move or see it.
  *   XR4  Whoever waits for news of one costs a look at what changed, not a read of its instances; all who wait look together, and they are `WAITING` at
  *        most, of one principal four fifths.
  */
 import { Clock, Context, Effect, Layer } from "effect"
+import { touchesAll, touchScope } from "../access/About.ts"
 import { requirePermission } from "../access/Access.ts"
 import { Places } from "../access/Places.ts"
 import { makeCommitting } from "../commits/Committing.ts"
@@ -25,7 +27,7 @@ import type { Condition } from "./Evidence.ts"
 import { type Connected, EvidenceStore, type Sighted } from "./EvidenceStore.ts"
 import { inRollout } from "./Limits.ts"
 import { type Look, makeLooking, seenOf } from "./Looking.ts"
-import { isOver, type Rollout, type State, type Target } from "./Rollout.ts"
+import { aboutsOfTargets, isOver, type Rollout, type State, type Target } from "./Rollout.ts"
 import { RolloutStore } from "./RolloutStore.ts"
 import { RolloutView } from "./RolloutView.ts"
 import { type Reach, targetsOf, toldOf, type Wanted } from "./Wanted.ts"
@@ -131,9 +133,12 @@ const make = Effect.gen(function* () {
       : Effect.succeed<Started>({ rollout, replayed })
   }
 
+  /** XR5 */
   const find = Effect.fnUntraced(function* (environment: string, key: string) {
-    yield* requirePermission("config.read", environment)
-    return (yield* store.find(environment, key)) ?? (yield* unknown(environment, key))
+    const identity = yield* requirePermission("config.read", environment, { kind: "rollout" })
+    const found = yield* store.find(environment, key)
+    if (found !== undefined && touchesAll(identity, aboutsOfTargets(found.targets))) return found
+    return yield* unknown(environment, key)
   })
 
   const begin = Effect.fnUntraced(function* (wanted: Wanted, plan: Plan, options: CommitOptions) {
@@ -158,7 +163,14 @@ const make = Effect.gen(function* () {
   const earlier = Effect.fnUntraced(function* (wanted: Wanted) {
     const { environment, file } = wanted
     const [touching] = targetsOf(wanted)
-    const found = yield* store.list(environment, { limit: BEFORE, before: undefined, state: undefined, touching })
+    const scope = touchScope(yield* requirePermission("config.write", environment, { kind: "rollout" }))
+    const found = yield* store.list(environment, {
+      limit: BEFORE,
+      before: undefined,
+      state: undefined,
+      touching,
+      scope
+    })
     return found.find(({ plan }) => plan.file?.name === file)
   })
 
@@ -186,7 +198,7 @@ const make = Effect.gen(function* () {
 
   /** A place among those who wait, as long as the scope. XR4 */
   const waits = Effect.fnUntraced(function* (environment: string) {
-    const { name } = yield* requirePermission("config.read", environment)
+    const { name } = yield* requirePermission("config.read", environment, { kind: "rollout" })
     const place = places.take("", name)
     if (typeof place === "number")
       return yield* place === 0
@@ -251,10 +263,11 @@ const make = Effect.gen(function* () {
     }, Effect.scoped),
 
     list: Effect.fn("Rollouts.list")(function* (environment, { before, ...options }) {
-      yield* requirePermission("config.read", environment)
+      const scope = touchScope(yield* requirePermission("config.read", environment, { kind: "rollout" }))
       const problem = options.touching && targetProblem(environment, options.touching.key)
       if (problem !== undefined) return yield* problem
-      return yield* store.list(environment, { ...options, before: isId(before) ? BigInt(before.slice(1)) : undefined })
+      const behind = isId(before) ? BigInt(before.slice(1)) : undefined
+      return yield* store.list(environment, { ...options, before: behind, scope })
     }),
 
     history: Effect.fn("Rollouts.history")(function* (environment, key, options) {
@@ -263,7 +276,7 @@ const make = Effect.gen(function* () {
     }),
 
     instances: Effect.fn("Rollouts.instances")(function* (environment, key, options) {
-      yield* requirePermission("clients.read", environment)
+      yield* requirePermission("clients.read", environment, { kind: "rollout" })
       yield* find(environment, key)
       return yield* evidenceStore.instances(environment, key, options)
     }),

@@ -9,6 +9,8 @@
  *   DU4  An environment has at most `SCHEDULES` pending, with `SCHEDULES_BYTES`; a principal has `SCHEDULES_EACH`; none is further ahead than
  *        `AHEAD_MILLIS`.
  */
+import { aboutOf } from "../access/About.ts"
+import type { About } from "../access/Decision.ts"
 import type { Wish } from "../commits/Release.ts"
 import { type Kind, OVERHEAD } from "../propagation/Kind.ts"
 import type { Change } from "../propagation/Revision.ts"
@@ -28,6 +30,11 @@ export const REASON = 1_000
 /** cancelled: by someone, or as what it would change was changed; refused: as a publish is; missed: its time was over. */
 export const states = ["pending", "committed", "cancelled", "refused", "missed"] as const
 export type State = (typeof states)[number]
+
+/** What somebody has to be allowed to touch, all of it, to ask for a scheduled change, or to see it. */
+export const aboutsOfTouches = (
+  touches: Iterable<{ readonly kind: string; readonly key: string }>
+): ReadonlyArray<About | undefined> => Array.from(touches, ({ kind, key }) => aboutOf(kind, key))
 
 /** What one change is of. */
 export interface Touch {
@@ -147,6 +154,7 @@ export const scheduleKind: Kind<Schedule> = {
   fromLane: (said) => (isRow(said) ? asSchedule(said) : undefined),
   word: "schedule",
   /** The first version is that it is pending, the second and last what became of it: why, says the message of the revision. */
+  touches: ({ touches }) => aboutsOfTouches(touches),
   told: ({ state }) => ({
     service: "",
     version: state === "pending" ? 1 : 2,

@@ -1,5 +1,6 @@
 /** Port: reads scheduled changes from the store; `Commits` writes them. Fails `DatabaseUnavailable` or `Timeout`. */
 import { Context, type Effect } from "effect"
+import type { TouchScope } from "../access/About.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Expected, Schedule, State } from "./Schedule.ts"
 
@@ -57,6 +58,8 @@ export class ScheduleStore extends Context.Service<
         readonly after: bigint
         readonly state: State | undefined
         readonly touching: { readonly kind: string; readonly key: string } | undefined
+        /** Only those of which all that they change is in it; left out: all. */
+        readonly scope?: TouchScope
       }
     ) => Effect.Effect<ReadonlyArray<Schedule>, HeraldError>
   }

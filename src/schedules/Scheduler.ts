@@ -24,7 +24,7 @@ import { notice } from "../telemetry/Degraded.ts"
 import { always, saidOf } from "../telemetry/Every.ts"
 import { counter, each, gauge, histogram } from "../telemetry/Metrics.ts"
 import { draftsOf } from "./Body.ts"
-import { type EndWish, REASON, type Schedule, states } from "./Schedule.ts"
+import { aboutsOfTouches, type EndWish, REASON, type Schedule, states } from "./Schedule.ts"
 import { DUE, type DueOne, type Held, ScheduleStore } from "./ScheduleStore.ts"
 import { ScheduleView } from "./ScheduleView.ts"
 
@@ -98,8 +98,8 @@ const make = Effect.fnUntraced(function* ({ run, graceMillis }: SchedulerOptions
   })
 
   const carryOut = Effect.fnUntraced(function* ({ schedule, keyId, expected, body }: Held) {
-    const { environment, key, madeBy, message } = schedule
-    const identity = yield* actingFor({ name: madeBy, keyId }, "config.write", environment) // SY1
+    const { environment, key, madeBy, message, touches } = schedule
+    const identity = yield* actingFor({ name: madeBy, keyId }, "config.write", environment, aboutsOfTouches(touches)) // SY1
     const drafts = draftsOf(body, environment, expected)
     const done: EndWish = { kind: "schedule", environment, key, state: "committed", reason: "", graceMillis }
     yield* Effect.gen(function* () {

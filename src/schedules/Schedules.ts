@@ -2,10 +2,15 @@
  * Use cases on scheduled changes. Every method checks `CurrentIdentity` for the environment that it touches.
  *
  *   SZ1  What is asked for is checked as a publish is, and written as it was asked for; a dry run writes nothing.
+ *   SZ3  It is there for whoever may touch all that it is to change.
  *   SZ2  A scheduled change is of one environment, and of any kinds: all of it is made, or nothing.
  */
 import { Context, Effect, Layer } from "effect"
+import { touchesAll, touchScope } from "../access/About.ts"
 import { requirePermission } from "../access/Access.ts"
+import type { Identity } from "../access/Identity.ts"
+import { ofEveryKey } from "../access/KeyScope.ts"
+import { requireEach } from "../access/RequireEach.ts"
 import { makeCommitting } from "../commits/Committing.ts"
 import type { Committed } from "../commits/Release.ts"
 import type { CommitOptions } from "../commits/Request.ts"
@@ -19,7 +24,7 @@ import { excerpt } from "../text/Excerpt.ts"
 import { Digest } from "../values/Digest.ts"
 import { bytesOf } from "../values/Value.ts"
 import { bodyOf, type Drafts, draftsOf, kindsOf } from "./Body.ts"
-import { type EndWish, type NewWish, SCHEDULE_BYTES, type Schedule, type State } from "./Schedule.ts"
+import { aboutsOfTouches, type EndWish, type NewWish, SCHEDULE_BYTES, type Schedule, type State } from "./Schedule.ts"
 import { type Held, ScheduleStore } from "./ScheduleStore.ts"
 import type { When } from "./When.ts"
 
@@ -89,14 +94,19 @@ const make = Effect.gen(function* () {
     const environments = new Set(kindsOf(wanted).map(({ draft }) => draft.environment))
     const [environment, other] = environments
     if (environment === undefined) return yield* failure("NothingChanged", "nothing is to be changed then")
-    for (const one of environments) yield* requirePermission("config.write", one)
+    const touched = (one: string) =>
+      aboutsOfTouches(
+        kindsOf(wanted).flatMap(({ kind, draft }) => (draft.environment === one ? { kind, key: draft.key } : []))
+      )
+    let identity = yield* requireEach("config.write", environment, touched(environment)) // SZ3
+    for (const one of environments) identity = yield* requireEach("config.write", one, touched(one))
     if (other !== undefined) {
       return yield* failure(
         "InvalidInput",
         `a scheduled change is of one environment, not of ${environment} and ${other}; schedule one for each`
       )
     }
-    return { identity: yield* requirePermission("config.write", environment), environment }
+    return { identity, environment }
   })
 
   /** `later`: not now, so that it does not count whether a flag to be archived is evaluated now. */
@@ -146,9 +156,16 @@ const make = Effect.gen(function* () {
       `there is no scheduled change ${isId(key) ? key : excerpt(key)} in ${environment}; see herald schedule list`
     )
 
+  /** SZ3 */
+  const found = Effect.fnUntraced(function* (identity: Identity, environment: string, key: string) {
+    const held = isId(key) ? yield* store.find(environment, key) : undefined
+    if (held !== undefined && touchesAll(identity, aboutsOfTouches(held.schedule.touches))) return held
+    return yield* unknown(environment, key)
+  })
+
   const get = Effect.fn("Schedules.get")(function* (environment: string, key: string) {
-    yield* requirePermission("config.read", environment)
-    return (isId(key) ? yield* store.find(environment, key) : undefined) ?? (yield* unknown(environment, key))
+    const identity = yield* requirePermission("config.read", environment, "some")
+    return yield* found(identity, environment, key)
   })
 
   return Schedules.of({
@@ -186,15 +203,16 @@ const make = Effect.gen(function* () {
     get,
 
     list: Effect.fn("Schedules.list")(function* (environment, { after, ...options }) {
-      yield* requirePermission("config.read", environment)
+      const scope = touchScope(yield* requirePermission("config.read", environment, "some"))
       const problem = options.touching && targetProblem(environment, options.touching.key)
       if (problem !== undefined) return yield* problem
-      return yield* store.list(environment, { ...options, after: isId(after) ? BigInt(after.slice(1)) : 0n })
+      return yield* store.list(environment, { ...options, after: isId(after) ? BigInt(after.slice(1)) : 0n, scope })
     }),
 
     cancel: Effect.fn("Schedules.cancel")(function* (environment, key, options) {
-      const identity = yield* requirePermission("config.write", environment)
+      const identity = yield* requirePermission("config.write", environment, "some")
       if (!isId(key)) return yield* unknown(environment, key)
+      if (!ofEveryKey(identity)) yield* found(identity, environment, key)
       const wish: EndWish = {
         kind: "schedule",
         environment,

@@ -254,6 +254,8 @@ export const experimentsContract = (test: Test) => {
       assert.strictEqual(yield* keys({ limit: 2, after: "b" }), "cd")
       assert.strictEqual(yield* keys({ state: "stopped" }), "b")
       assert.strictEqual(yield* keys({ state: "running", flag: "c" }), "c")
+      assert.strictEqual(yield* keys({ scope: { names: ["d"], prefixes: ["a"] } }), "ad")
+      assert.strictEqual(yield* keys({ scope: { names: [], prefixes: [] } }), "")
       let found = ""
       for (
         let page = yield* store.page({ environment, key: "" });

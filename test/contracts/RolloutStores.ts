@@ -1,6 +1,7 @@
 /** What every store must do with rollouts. Run by Rollouts.test.ts, on memory and PostgreSQL. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
+import type { KeyScope } from "../../src/access/KeyScope.ts"
 import type { Commits } from "../../src/commits/Commits.ts"
 import { Conflict } from "../../src/commits/Conflict.ts"
 import type { Configuration } from "../../src/configuration/Configuration.ts"
@@ -251,5 +252,39 @@ export const rolloutsContract = (test: Test) => {
       assert.deepStrictEqual(yield* list({ state: "aborted" }), [a.key])
       assert.deepStrictEqual(yield* list({ touching: { kind: "configuration", key } }), [b.key, a.key])
       assert.deepStrictEqual(yield* list({ touching: { kind: "flag", key } }), [])
+    }))
+
+  test("XR5 rollouts are listed of which each target is in the scope", () =>
+    Effect.gen(function* () {
+      const store = yield* RolloutStore
+      const environment = fresh("env").replaceAll(".", "-")
+      const at = fresh("pay")
+      const begin = (...of: ReadonlyArray<string>) =>
+        rolled([
+          startWish(
+            of.map((key) => candidate(key, "1")),
+            { environment }
+          )
+        ])
+      const mine = yield* begin(`${at}.a`)
+      const both = yield* begin(`${at}.b`, `${at}.c`)
+      const mixed = yield* begin(`${at}.d`, fresh("other"))
+      const near = yield* begin(`${at}x`)
+      const list = (kinds: ReadonlyArray<string>, keys: KeyScope, limit = 10) =>
+        Effect.map(
+          store.list(environment, {
+            ...{ limit, before: undefined, state: undefined, touching: undefined },
+            scope: { kinds, keys }
+          }),
+          (found) => found.map((one) => one.key)
+        )
+      const below = { names: [], prefixes: [`${at}.`] }
+      assert.deepStrictEqual(yield* list(["configuration"], below), [both.key, mine.key])
+      assert.deepStrictEqual(yield* list(["configuration"], below, 1), [both.key])
+      assert.deepStrictEqual(yield* list(["configuration"], { names: [`${at}x`], prefixes: [] }), [near.key])
+      assert.deepStrictEqual(yield* list(["flag"], below), [])
+      assert.deepStrictEqual(yield* list([], undefined), [])
+      const all = [near.key, mixed.key, both.key, mine.key]
+      assert.deepStrictEqual(yield* list(["flag", "configuration"], undefined), all)
     }))
 }

@@ -165,5 +165,9 @@ export const schedulesContract = (test: Test) => {
       assert.deepStrictEqual(yield* list({ state: "pending" }), [b.key, c.key])
       assert.deepStrictEqual(yield* list({ touching: { kind: "flag", key: "x.y" } }), [b.key])
       assert.deepStrictEqual(yield* list({ state: "cancelled" }), [a.key])
+      const x = { names: [], prefixes: ["x."] }
+      assert.deepStrictEqual(yield* list({ scope: { kinds: ["flag"], keys: x } }), [b.key])
+      assert.deepStrictEqual(yield* list({ scope: { kinds: ["flag", "configuration"], keys: x } }), [b.key, c.key])
+      assert.deepStrictEqual(yield* list({ scope: { kinds: ["flag"], keys: { names: ["x"], prefixes: [] } } }), [])
     }))
 }

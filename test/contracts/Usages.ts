@@ -132,10 +132,13 @@ export const usagesContract = (test: Test) => {
         { flag: "b", asked, givenAt: undefined },
         { flag: "c", asked: undefined, givenAt: noon + 7 }
       ])
-      const names = (options: { prefix: string; after: string; limit: number }) =>
+      const names = (options: Parameters<typeof store.last>[1]) =>
         Effect.map(store.last(env, options), (all) => all.map(({ flag }) => flag))
       assert.deepStrictEqual(yield* names({ prefix: "a.", after: "", limit: 10 }), ["a.b"])
       assert.deepStrictEqual(yield* names({ prefix: "", after: "a.b", limit: 1 }), ["b"])
+      const scope = { names: ["c"], prefixes: ["a."] }
+      assert.deepStrictEqual(yield* names({ prefix: "", after: "", limit: 10, scope }), ["a.b", "c"])
+      assert.deepStrictEqual(yield* names({ prefix: "", after: "a.b", limit: 1, scope }), ["c"])
       assert.deepStrictEqual(yield* store.lastOf(env, ALL), { flag: ALL, asked: undefined, givenAt: noon })
       assert.isUndefined(yield* store.lastOf(env, "never"))
       assert.isAtMost(yield* store.since, Date.now())

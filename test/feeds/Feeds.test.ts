@@ -192,4 +192,25 @@ describe("Feeds", () => {
       assert.strictEqual(late.name, "Draining")
     }).pipe(Effect.scoped, Effect.provide(on(new Faults())))
   )
+
+  it.effect("FF6 of a pattern it tells what its reader may touch, of all kinds alike", () =>
+    Effect.gen(function* () {
+      const pay = (more: Partial<Identity> = {}): Identity => ({ ...as("pay", "viewer"), keys: ["a.*"], ...more })
+      const some = yield* follow({}, pay())
+      const less = yield* follow({ patterns: ["a.x", "b.*"] }, pay())
+      const none = yield* follow({}, pay({ kinds: ["flag"] }))
+      const first = yield* publish("a.x", "b.x", "a")
+      yield* publish("b.y")
+      yield* publish("a.y", "c")
+      const late = yield* follow({ after: first }, pay())
+      assert.deepStrictEqual(some, ["alive", "a.x@1", "a.y@3"])
+      assert.deepStrictEqual(less, ["alive", "a.x@1"])
+      assert.deepStrictEqual(none, ["alive"])
+      assert.deepStrictEqual(late, ["a.y@3"])
+      const feeds = yield* Feeds
+      const nothing = Effect.provideService(CurrentIdentity, pay({ keys: [] }))
+      const wish = { environment: "production", patterns: [], after: undefined }
+      assert.strictEqual((yield* Effect.flip(nothing(feeds.open(wish)))).name, "Forbidden")
+    }).pipe(Effect.scoped, Effect.provide(on(new Faults())))
+  )
 })

@@ -1,5 +1,6 @@
 /** ExperimentStore over a `State`, and the table that commits write: the rules of migration 0035. */
 import { Effect, Layer } from "effect"
+import { inKeyScope } from "../../../src/access/KeyScope.ts"
 import {
   type Experiment,
   type ExperimentWish,
@@ -45,7 +46,7 @@ export const layer = Layer.effect(
             experimentBytes
           )
         ),
-      list: (environment, { limit, after, state, flag }) =>
+      list: (environment, { limit, after, state, flag, scope }) =>
         Effect.sync(() =>
           pageOf(
             inOrder(
@@ -54,6 +55,7 @@ export const layer = Layer.effect(
                 .filter(
                   (one) =>
                     one.key > after &&
+                    inKeyScope(scope, one.flag) &&
                     (state === undefined || one.state === state) &&
                     (flag === undefined || one.flag === flag)
                 )

@@ -1,5 +1,6 @@
 /** RolloutStore over a `State`, and the table that commits write: the rules of migration 0032. */
 import { Clock, Effect, Layer } from "effect"
+import { inTouchScope } from "../../../src/access/About.ts"
 import { moveProblem, startProblem } from "../../../src/rollouts/Limits.ts"
 import { isOver, type Rollout, type Target } from "../../../src/rollouts/Rollout.ts"
 import { rolloutBytes } from "../../../src/rollouts/RolloutKind.ts"
@@ -57,13 +58,14 @@ export const layer = Layer.effect(
           )
         ),
       find: (environment, key) => Effect.sync(() => tables.history.get(idOf({ environment, key }))?.at(-1)),
-      list: (environment, { limit, before, state: wanted, touching }) =>
+      list: (environment, { limit, before, state: wanted, touching, scope }) =>
         Effect.sync(() => {
           const rows = [...tables.rows.values()].filter(
             (one) =>
               one.environment === environment &&
               (before === undefined || beganAt(one) < before) &&
               (wanted === undefined || one.state === wanted || (wanted === "active" && !isOver(one.state))) &&
+              one.targets.every((target) => inTouchScope(scope, target)) &&
               (touching === undefined ||
                 one.targets.some(({ kind, key }) => kind === touching.kind && key === touching.key))
           )

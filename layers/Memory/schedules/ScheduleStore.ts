@@ -1,5 +1,6 @@
 /** ScheduleStore over a `State`, and the table that commits write: the rules of migration 0026. */
 import { Clock, Effect, Layer } from "effect"
+import { inTouchScope } from "../../../src/access/About.ts"
 import type { Release } from "../../../src/commits/Release.ts"
 import type { KeptKind } from "../../../src/flags/FlagDraft.ts"
 import { dueOf, endProblem, newProblem } from "../../../src/schedules/Limits.ts"
@@ -73,13 +74,14 @@ export const layer = Layer.effect(
           }
         }),
       find: (environment, key) => Effect.sync(() => tables.rows.get(idOf({ environment, key }))),
-      list: (environment, { limit, after, state, touching }) =>
+      list: (environment, { limit, after, state, touching, scope }) =>
         Effect.sync(() => {
           const rows = [...tables.rows.values()].filter(
             ({ schedule, made }) =>
               schedule.environment === environment &&
               made > after &&
               (state === undefined || schedule.state === state) &&
+              schedule.touches.every((touch) => inTouchScope(scope, touch)) &&
               (touching === undefined || schedule.touches.some((touch) => nameOf(touch) === nameOf(touching)))
           )
           return pageOf(rows, limit, ({ schedule }) => scheduleBytes(schedule)).map(({ schedule }) => schedule)

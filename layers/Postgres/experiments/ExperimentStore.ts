@@ -39,7 +39,7 @@ export const layer = Layer.effect(
             order by environment, experiment_name limit ${PAGE}`),
           all
         ),
-      list: (environment, { limit, after, state, flag }) =>
+      list: (environment, { limit, after, state, flag, scope }) =>
         Effect.map(
           guarded("list experiments")(reads<Found>`
             select herald_experiment_json(sized.x) as stated from (
@@ -47,6 +47,8 @@ export const layer = Layer.effect(
                 select x, experiment_name as name, octet_length(definition) + octet_length(hypothesis) + octet_length(conclusion) + 8192 as bytes
                 from experiments x where environment = ${environment} and experiment_name > ${after}
                   and (${state ?? ""} = '' or state = ${state ?? ""}) and (${flag ?? ""} = '' or flag_name = ${flag ?? ""})
+                  and (${scope === undefined} or flag_name = any (${[...(scope?.names ?? [])]}::text[])
+                    or exists (select from unnest(${[...(scope?.prefixes ?? [])]}::text[]) p where starts_with(flag_name, p)))
                 order by experiment_name limit ${limit}
               ) x
             ) sized where bytes_before < ${PAGE_BYTES} order by name`),

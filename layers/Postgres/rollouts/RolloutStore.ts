@@ -5,6 +5,7 @@ import { RolloutStore } from "../../../src/rollouts/RolloutStore.ts"
 import { PAGE_BYTES } from "../../../src/values/Page.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
+import { allTouched } from "../connection/Touched.ts"
 
 interface Found {
   readonly stated: RolloutRow
@@ -38,7 +39,7 @@ export const layer = Layer.effect(
             order by version desc limit 1`),
           ([found]) => found && asRollout(found.stated)
         ),
-      list: (environment, { limit, before, state, touching }) =>
+      list: (environment, { limit, before, state, touching, scope }) =>
         Effect.map(
           guarded("list rollouts")(sql<Found>`
             select stated from (
@@ -47,6 +48,7 @@ export const layer = Layer.effect(
                 where r.environment = ${environment} and r.began < coalesce(${before === undefined ? null : String(before)}::text::bigint, 9223372036854775807)
                   and (${state ?? ""} = '' or r.state = ${state ?? ""} or (${state ?? ""} = 'active' and not herald_is_over(r.state)))
                   and (${touching === undefined} or r.stated->'targets' @> ${JSON.stringify(touching === undefined ? [] : [{ kind: touching.kind, key: touching.key }])}::text::jsonb)
+                  and ${allTouched(sql, scope, "r.stated->'targets'")}
                 order by r.began desc limit ${limit}
               ) page
             ) sized where bytes_before < ${PAGE_BYTES} order by n`),

@@ -5,6 +5,7 @@ import { DUE, type DueOne, ScheduleStore } from "../../../src/schedules/Schedule
 import { PAGE_BYTES } from "../../../src/values/Page.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
+import { allTouched } from "../connection/Touched.ts"
 
 interface DueRow {
   readonly now: number
@@ -64,7 +65,7 @@ export const layer = Layer.effect(
               body: found.body
             }
         ),
-      list: (environment, { limit, after, state, touching }) =>
+      list: (environment, { limit, after, state, touching, scope }) =>
         Effect.map(
           guarded("list scheduled changes")(sql<Found>`
             select herald_schedule_json(s) as schedule from (
@@ -73,6 +74,7 @@ export const layer = Layer.effect(
                 where environment = ${environment} and made_revision > ${String(after)}::bigint
                   and (${state ?? ""} = '' or state = ${state ?? ""})
                   and (${touching === undefined} or touches @> ${JSON.stringify(touching === undefined ? [] : [touching])}::text::jsonb)
+                  and ${allTouched(sql, scope, "touches")}
                 order by made_revision limit ${limit}
               ) s
             ) sized where bytes_before < ${PAGE_BYTES} order by made_revision`),

@@ -49,7 +49,7 @@ export const makePublish = Effect.gen(function* () {
 
   const checked = Effect.fnUntraced(function* (item: PublishRequest, until: bigint | undefined) {
     const target = targetOf(item)
-    yield* requirePermission(PERMISSION, target.environment)
+    yield* requirePermission(PERMISSION, target.environment, { kind: "config", key: target.key })
     const schema = item.schema === undefined || item.delete ? undefined : yield* schemaOf(item.schema)
     const draft = draftOf(item, schema)
     if (draft instanceof HeraldError) return yield* draft
