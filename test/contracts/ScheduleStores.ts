@@ -151,7 +151,7 @@ export const schedulesContract = (test: Test) => {
       const store = yield* ScheduleStore
       const environment = fresh("env").replaceAll(".", "-")
       const touches = [{ kind: "flag", key: "x.y", expected: null }]
-      const a = yield* schedule({ environment })
+      const a = yield* schedule({ environment, touches: [{ kind: "flag", key: "z", expected: null }] })
       const b = yield* schedule({ environment, touches })
       const c = yield* schedule({ environment, touches: [{ kind: "configuration", key: "x.y", expected: null }] })
       yield* commit([over(a)])

@@ -5,7 +5,7 @@ import { TestClock } from "effect/testing"
 import { ExperimentTables } from "../../layers/Memory/experiments/ExperimentTables.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
-import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
+import { CurrentIdentity, system } from "../../src/access/Identity.ts"
 import type { HeraldError } from "../../src/errors/HeraldError.ts"
 import * as Ending from "../../src/experiments/Ending.ts"
 import { designOf, EXPERIMENTS, type Experiment, RUNNING } from "../../src/experiments/Experiment.ts"
@@ -62,11 +62,6 @@ const begun = (more: Partial<Wanted> = {}) =>
     start(more),
     ({ committed }) => committed.revision.changes.find(({ kind }) => kind === "experiment") as Experiment
   )
-const narrowed = (keys: ReadonlyArray<string>, kinds?: Identity["kinds"]) =>
-  Effect.provideService(CurrentIdentity, {
-    ...{ name: "pay", keyId: "p", role: "publisher" as const, environments: ["*"], keys },
-    ...(kinds === undefined ? {} : { kinds })
-  })
 const stop = (key = "exp", more: { winner?: string; serve?: string } = {}) =>
   Effect.flatMap(Experiments, ({ stop }) =>
     stop(environment, key, { winner: undefined, serve: undefined, message: "done", ...more })
@@ -301,32 +296,4 @@ describe("Experiments", () => {
       })
     ).pipe(Effect.provide(node(state)))
   })
-
-  it.effect("XG4 they are begun, stopped and seen by whoever may touch experiments on the flag, and the flag", () =>
-    Effect.gen(function* () {
-      const experiments = yield* Experiments
-      const [pay, flagsAlone] = [narrowed(["pay.*"]), narrowed(["pay.*"], ["flag"])]
-      for (const key of ["pay.a", "other"]) yield* asSystem(publish(key, { enabled: true }))
-      yield* asSystem(start({ key: "theirs", flag: "other" }))
-      assert.strictEqual(yield* nameOf(pay(start({ key: "second", flag: "other" }))), "Forbidden")
-      assert.strictEqual(yield* nameOf(pay(start({ key: "theirs", flag: "pay.a" }))), "Forbidden")
-      assert.strictEqual(yield* nameOf(flagsAlone(start({ key: "mine", flag: "pay.a" }))), "Forbidden")
-      assert.strictEqual(yield* nameOf(narrowed(["pay.*"], ["experiment"])(start({ flag: "pay.a" }))), "Forbidden")
-      yield* pay(start({ key: "mine", flag: "pay.a" }))
-      const options = { limit: 10, after: "", state: undefined, flag: undefined }
-      const keys = Effect.map(experiments.list(environment, options), (all) => all.map(({ key }) => key))
-      assert.deepStrictEqual(yield* pay(keys), ["mine"])
-      assert.deepStrictEqual(yield* asSystem(keys), ["mine", "theirs"])
-      for (const asked of [
-        experiments.get(environment, "theirs"),
-        experiments.history(environment, "theirs", { limit: 1, before: undefined }),
-        experiments.results(environment, "theirs"),
-        stop("theirs")
-      ])
-        assert.strictEqual(yield* nameOf(pay(asked as Effect.Effect<unknown, HeraldError, Experiments>)), "NotFound")
-      assert.notInclude((yield* Effect.flip(pay(experiments.get(environment, "theirz")))).message, "theirs")
-      yield* pay(experiments.results(environment, "mine"))
-      yield* pay(stop("mine"))
-    }).pipe(Effect.provide(node()))
-  )
 })
