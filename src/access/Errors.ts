@@ -42,8 +42,8 @@ export const errors = {
   Forbidden: {
     code: "HRLD-3002",
     title: "Not allowed",
-    cause: "Your API key's role, environments or topics do not permit this.",
-    fix: "Ask an admin for a key that may do what the message names: with such a role, in that environment, or for that topic (`herald key create --role … --topic …`).",
+    cause: "Your role, environments, keys, kinds or topics do not permit this; `rule` says which of them.",
+    fix: "Ask an admin for a key that may do what the message names: with such a role, in that environment, for that key or that topic (`herald key create --role … --keys … --topic …`). `herald access can-i` asks without doing it, `herald access list --for` shows who may.",
     grpc: 7,
     http: 403,
     exit: 6

@@ -165,6 +165,37 @@ changes:
     assert.isTrue((await json("audit", "verify")).ok)
   })
 
+  it("DN1 a key that is narrowed to some keys does, sees and is told of these, and can-i says so before", async () => {
+    for (const key of ["narrow.db", "wide.db"]) await json("publish", key, "1", "--type", "number", "--message", "m")
+    const made = await json(
+      ...["key", "create", "narrow", "--role", "publisher", "--env", "production"],
+      ...["--keys", "narrow.*", "--kinds", "config,flag"]
+    )
+    const as = { HERALD_TOKEN: made.token }
+    const can = async (...args: ReadonlyArray<string>) => {
+      const { code, out } = await run(["access", "can-i", ...args, "--env", "production", "--output", "json"], as)
+      return [code, JSON.parse(out).rule]
+    }
+    assert.deepStrictEqual(await can("publish", "narrow.db"), [0, "keys"])
+    assert.deepStrictEqual(await can("publish", "wide.db"), [1, "keys"])
+    assert.deepStrictEqual(await can("publish", "narrow.db", "--kind", "segment"), [1, "kinds"])
+    assert.deepStrictEqual(await can("manage-keys"), [1, "role"])
+    const change = (key: string) => run(["publish", key, "2", "--type", "number", "--message", "m"], as)
+    assert.strictEqual((await change("narrow.db")).code, 0)
+    const refused = await change("wide.db")
+    assert.strictEqual(refused.code, 6)
+    assert.include(refused.err, "with the keys narrow.*")
+    const seen = JSON.parse((await run(["list", "--env", "production", "--output", "json"], as)).out)
+    assert.include(JSON.stringify(seen), "narrow.db")
+    assert.notInclude(JSON.stringify(seen), "wide.db")
+    const who = await json("access", "list", "--for", "publish", "narrow.db", "--env", "production")
+    assert.include(JSON.stringify(who), made.key.id)
+    const others = await json("access", "list", "--for", "publish", "wide.db", "--env", "production")
+    assert.notInclude(JSON.stringify(others), made.key.id)
+    assert.strictEqual(JSON.parse((await run(["access", "whoami", "--output", "json"], as)).out).keyId, made.key.id)
+    assert.isTrue((await json("audit", "verify")).ok)
+  })
+
   it("wrong input says what, why and how to fix it, with the exit code of its kind", async () => {
     await json("publish", "checked", "1", "--message", "m", "--type", "number")
     const schema = join(server.data, "schema.json")

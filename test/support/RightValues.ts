@@ -9,6 +9,8 @@ export const right: Readonly<Record<string, string>> = {
   rollout: "r1",
   experiment: "exp",
   topic: "top",
+  permission: "config.read",
+  kind: "config",
   subscription: "sub",
   route: "rou",
   repository: "github.com/acme/shop",
@@ -84,6 +86,6 @@ export const rightBodies: Readonly<Record<string, Readonly<Record<string, unknow
   "/v1/flags/{flag}/evaluate": { context: { targetingKey: "ann" } },
   "/ofrep/v1/evaluate/flags": { context: { targetingKey: "ann" } },
   "/ofrep/v1/evaluate/flags/{flag}": { context: { targetingKey: "ann" } },
-  "/v1/keys": { name: "edge", role: "viewer", environments: ["production"] },
+  "/v1/keys": { name: "edge", role: "viewer", environments: ["production"], keys: ["svc.*"], kinds: ["config"] },
   "/v1/keys/{id}/rotate": { graceMillis: 60_000 }
 }

@@ -121,7 +121,18 @@ export const AuthenticationLive = Layer.effect(
                 if (reason !== undefined) refuse(reason)
                 return problemResponse(error)
               },
-              onSuccess: (identity) => Effect.provideService(app, CurrentIdentity, identity)
+              // RF1: a use case refuses, too, when it knows what is touched.
+              onSuccess: (identity) =>
+                Effect.tap(Effect.provideService(app, CurrentIdentity, identity), ({ status }) =>
+                  status === 403
+                    ? Effect.sync(() =>
+                        refuse(
+                          "no_permission",
+                          `${identity.name} (${identity.keyId}): ${request.method} ${endpoint.path}`
+                        )
+                      )
+                    : Effect.void
+                )
             }
           )
         )

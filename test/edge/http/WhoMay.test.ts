@@ -54,6 +54,18 @@ describe("/v1/access", () => {
     }
   })
 
+  it("RF1 what a use case refuses counts as what the door refuses", async () => {
+    const { authorization } = await narrow("counted", { keys: ["counted.*"] })
+    const counted = async () => {
+      const { text } = await door.call("GET", "/metrics", { as: "nobody" })
+      return Number(/herald_refused_total\{[^}]*reason="no_permission"[^}]*\} (\d+)/.exec(text)?.[1])
+    }
+    const before = await counted()
+    for (const key of ["counted.a", "other"])
+      await door.call("GET", `/v1/config/${key}?environment=production`, { as: "nobody", headers: { authorization } })
+    assert.strictEqual((await counted()) - before, 1)
+  })
+
   it("each rule is told by its name, and what is no question is refused", async () => {
     const { authorization } = await narrow("rules", { keys: ["a"], kinds: ["config"] })
     const rule = async (query: string) => {
