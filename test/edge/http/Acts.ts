@@ -72,22 +72,18 @@ export const rows: Readonly<Record<string, Readonly<Record<string, Row | Readonl
   segments: { ...write("segment"), ids: about("segment") },
   schedules: {
     make: about("head"),
-    list: about("all"),
-    get: about("all"),
-    preview: about("all"),
-    cancel: about("all")
+    ...{ list: about("some"), get: about("some"), preview: about("some"), cancel: about("some") }
   },
   rollouts: {
     start: about("head"),
-    list: about("all"),
-    get: about("all"),
-    history: about("all"),
-    instances: about("all"),
+    ...{ list: about("keys of rollout"), get: about("keys of rollout"), history: about("keys of rollout") },
+    instances: about("keys of rollout"),
     ...{ pause: about("head"), resume: about("head"), promote: about("head"), abort: about("head") }
   },
   experiments: {
     ...{ start: about("head"), stop: about("head") },
-    ...{ list: about("all"), get: about("all"), history: about("all"), results: about("all") }
+    ...{ list: about("keys of experiment"), get: about("keys of experiment"), history: about("keys of experiment") },
+    results: about("keys of experiment")
   },
   refs: {
     replace: { about: "every flag", query: "&repository=r&branch=b" },

@@ -48,6 +48,13 @@ beforeAll(async () => {
       const done = await door.call("PUT", at, { body: value })
       assert.strictEqual(done.status, 200, done.text)
     }
+  for (const place of places) {
+    const { environment } = place
+    const changes = [{ environment, key: keyOf("config", place), value: markerOf("config", place) }]
+    const body = { at: "+8760h", evenIfChanged: true, changes }
+    const done = await door.call("POST", "/v1/schedules", { body })
+    assert.strictEqual(done.status, 200, done.text)
+  }
 })
 afterAll(() => door.dispose())
 
