@@ -1,8 +1,9 @@
 /** What changes are about, for whoever may touch some keys and kinds only. Pure. */
+import { keyIn, kindIn, nameOf } from "../keys/Name.ts"
 import { EVERY_KEY } from "../keys/Pattern.ts"
 import type { About } from "./Decision.ts"
 import { type Identity, type Kind, kinds } from "./Identity.ts"
-import { inKeyScope, type KeyScope, ofEveryKey, ofKind, scopeOf } from "./KeyScope.ts"
+import { inKeyScope, type KeyScope, ofEveryKey, ofKind, scopeOf, withinScope } from "./KeyScope.ts"
 
 /** Kinds of changes that have keys of their own, as rights know them. */
 const ofChanges: Readonly<Record<string, Kind>> = { configuration: "config", flag: "flag", segment: "segment" }
@@ -19,6 +20,12 @@ export const aboutOf = (kind: string, key: string): About | undefined => {
 
 /** Of the kind in a name of the sessions' ("": configurations); undefined: as of `aboutOf`. */
 export const kindOfName = (kind: string): Kind | undefined => aboutOf(kind === "" ? "configuration" : kind, "")?.kind
+
+/** Of a name of the sessions'. */
+export const aboutName = (name: string): About | undefined => {
+  const kind = kindOfName(kindIn(name))
+  return kind && { kind, key: keyIn(name) }
+}
 
 type Rights = Pick<Identity, "keys" | "kinds">
 
@@ -43,6 +50,26 @@ export const touchScope = (identity: Rights): TouchScope => {
   const keys = its[0] === undefined ? { names: [], prefixes: [] } : scopeOf(identity, its[0])
   const changes = Object.keys(ofChanges).filter((kind) => its.includes(ofChanges[kind]!))
   return { kinds: keys === undefined && its.includes("flag") ? [...changes, OF_ALL_FLAGS] : changes, keys }
+}
+
+/** The same for names of the sessions': the kind in them, "" for configurations, and the key behind it. */
+export const nameScope = (identity: Rights): TouchScope => {
+  const scope = touchScope(identity)
+  return scope && { ...scope, kinds: scope.kinds.map((kind) => (kind === "configuration" ? "" : kind)) }
+}
+
+/** Whether it may touch what a name of the sessions' is of. */
+export const inNameScope = (scope: TouchScope, name: string): boolean =>
+  inTouchScope(scope, { kind: kindIn(name), key: keyIn(name) })
+
+/** What of patterns that name kinds is in the scope. */
+export const withinNames = (scope: TouchScope, patterns: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (scope === undefined) return patterns
+  return Array.from(Map.groupBy(patterns, kindIn)).flatMap(([kind, its]) => {
+    if (!scope.kinds.includes(kind)) return []
+    const found = withinScope(scope.keys, its.map(keyIn))
+    return kind === "" ? found : found.map((one) => nameOf(kind, one))
+  })
 }
 
 /** As `touchesAll` says of `aboutOf`. */

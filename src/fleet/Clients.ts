@@ -3,6 +3,7 @@
  *
  *   CL1  A page is bounded in instances, keys of each and bytes; `next` and `nextKey` go on from there. It costs what it shows, however many
  *        keys there are.
+ *   CL5  Whoever may touch some keys sees the instances that subscribe to such, and of what these have and ask for that alone.
  *   CL2  A key that was rejected or can't be sent is shown on the first page of its instance, wherever it is in the order.
  *   CL3  Each key is looked at once, however many patterns cover it, and deleted ones in a bounded number; other work gets its turn between
  *        two instances.
@@ -10,6 +11,7 @@
  *        or empty, and still have a next one.
  */
 import { Context, Effect, Layer } from "effect"
+import { aboutName, nameScope, withinNames } from "../access/About.ts"
 import { requirePermission } from "../access/Access.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { coveredBy, outermost } from "../keys/Pattern.ts"
@@ -112,23 +114,25 @@ export class Clients extends Context.Service<
       const source = yield* UpdateSource
       return Clients.of({
         list: Effect.fn("Clients.list")(function* ({ limit, keys = KEYS, afterKey = "", lagging = false, ...wished }) {
-          yield* requirePermission("clients.read", wished.environment)
-          const asked = lagging ? { ...wished, connected: true } : wished
+          const scope = yield* scopeFor(wished.environment, wished.key)
+          const asked = lagging ? { ...wished, connected: true, scope } : { ...wished, scope }
           const clients: Array<Client> = []
           let [bytes, after, more, seen] = [0, asked.after, true, 0]
           while (more && bytes < PAGE && clients.length < limit && seen < SEEN) {
             const some = lagging ? TOGETHER : Math.min(TOGETHER, limit - clients.length)
             const reports = yield* store.list({ ...asked, after, limit: some + 1, keys, afterKey })
             more = reports.length > some
-            for (const report of reports.slice(0, some)) {
+            for (const whole of reports.slice(0, some)) {
               if (bytes >= PAGE || clients.length >= limit) {
                 more = true
                 break
               }
-              const client = clientOf(source, report, keys, afterKey, asked.key)
-              yield* Effect.yieldNow // CL3
+              const report = { ...whole, patterns: withinNames(scope, whole.patterns) }
               seen++
               after = cursorOf(report)
+              if (scope !== undefined && report.patterns.length === 0) continue // CL5
+              const client = clientOf(source, report, keys, afterKey, asked.key)
+              yield* Effect.yieldNow // CL3
               if (lagging && !client.keys.some(isBehind)) continue // CL4
               clients.push(client)
               bytes += sizeOf(client)
@@ -141,7 +145,8 @@ export class Clients extends Context.Service<
           return yield* store.nodes
         }),
         summary: Effect.fn("Clients.summary")(function* ({ environment, service, key, wanted, after }) {
-          yield* requirePermission("clients.read", environment)
+          const some = key === undefined ? undefined : aboutName(key)
+          yield* requirePermission("clients.read", environment, some)
           const limit = key === undefined ? COUNTED : COUNTED_OF_KEY
           const counted = yield* store.count({ environment, service, key, after, limit })
           const covered = (of: string, patterns: ReadonlyArray<string>, most: number) => {
@@ -164,6 +169,12 @@ export class Clients extends Context.Service<
     })
   )
 }
+
+/** What the caller may see of clients; undefined: everything. Fails `Forbidden`. CL5 */
+const scopeFor = Effect.fnUntraced(function* (environment: string | undefined, key: string | undefined) {
+  const on = key === undefined ? "some" : aboutName(key)
+  return nameScope(yield* requirePermission("clients.read", environment, on))
+})
 
 const clientOf = (
   source: UpdateSourceShape,

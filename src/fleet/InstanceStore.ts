@@ -3,6 +3,7 @@
  * `DatabaseReadOnly` or `Timeout`.
  */
 import { Context, type Effect } from "effect"
+import type { TouchScope } from "../access/About.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Unkeepable } from "../errors/Unkeepable.ts"
 import type { Lease } from "../leases/Leases.ts"
@@ -57,6 +58,8 @@ export interface ListOptions {
   readonly troubled?: boolean | undefined
   /** Only those that subscribe to this key; of their keys, only this one. */
   readonly key?: string | undefined
+  /** Of their keys, only those in it, as `inNameScope` says; left out: all. */
+  readonly scope?: TouchScope
 }
 
 export interface CountOptions {

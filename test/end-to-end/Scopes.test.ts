@@ -126,6 +126,11 @@ beforeAll(async () => {
     await done("POST", "/v1/schedules", { at: "+1h", message: animal, changes })
     await done("POST", `/ofrep/v1/evaluate/flags/${name}.flag`, { context: { targetingKey: animal } })
   }
+  const theirs = new StreamClient(server.http, server.token, { form: "json" })
+  calls.push(() => theirs.close())
+  await theirs.until("welcome")
+  theirs.subscribe({ serviceName: "zebra", instanceId: "z", environment: "production", keys: ["zebra.*"] })
+  await theirs.synced()
   const key = { name: "pay", role: "publisher", environments: ["production"], keys: ["payments.*"] }
   token = (await done("POST", "/v1/keys", key)).token
 })
@@ -260,7 +265,8 @@ describe("a key for payments.*", () => {
       "/v1/rollouts",
       "/v1/schedules",
       "/v1/experiments",
-      "/v1/flag-usage"
+      "/v1/flag-usage",
+      "/v1/clients"
     ])
     const bulk = await ask("POST", "/ofrep/v1/evaluate/flags", { context: { targetingKey: "a" } })
     assert.include(bulk.text, "payments.flag")

@@ -1,5 +1,6 @@
 /** InstanceStore over a `State`. */
 import { Clock, Effect, Layer } from "effect"
+import { inNameScope } from "../../../src/access/About.ts"
 import { Unkeepable } from "../../../src/errors/Unkeepable.ts"
 import { type Heard, hear, shown, unheard } from "../../../src/fleet/Facts.ts"
 import type {
@@ -94,11 +95,11 @@ const write = (state: State, { instances, deliveries, held, health }: Batch, now
 }
 
 const list = (state: State, options: ListOptions): ReadonlyArray<InstanceReport> => {
-  const { environment, service, instance, after, limit, keys, afterKey = "", key: only } = options
+  const { environment, service, instance, after, limit, keys, afterKey = "", key: only, scope } = options
   const fleet = state.tables(FleetTables)
   const facts = (row: HeldInstance): ReadonlyArray<KeyFacts> =>
     [...fleet.facts.values()]
-      .filter(({ of, key }) => of === idOf(row) && (only === undefined || key === only))
+      .filter(({ of, key }) => of === idOf(row) && (only === undefined || key === only) && inNameScope(scope, key))
       .map(({ key, registers }) => ({ key, ...shown(registers, row.emptied, state.epoch) }))
       .sort((a, b) => (a.key < b.key ? -1 : 1))
   const health = (row: HeldInstance) =>

@@ -11,6 +11,7 @@ import {
 } from "../../../src/fleet/InstanceStore.ts"
 import { guarded, refusing } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
+import { nameTouched } from "../connection/Touched.ts"
 import { asFence, millis } from "../leases/Fence.ts"
 import { count, subscribesTo } from "./Counts.ts"
 
@@ -121,8 +122,11 @@ export const layer = Layer.effect(
           Effect.mapError(refusing)
         ),
       list: Effect.fnUntraced(function* (options: ListOptions) {
-        const { environment, service, instance, after, limit, keys, afterKey = "", key, troubled } = options
-        const ofKey = key === undefined ? sql`true` : sql`k.key = ${key}`
+        const { environment, service, instance, after, limit, keys, afterKey = "", key, troubled, scope } = options
+        const ofKey = sql.and([
+          ...(key === undefined ? [sql`true`] : [sql`k.key = ${key}`]),
+          ...(scope === undefined ? [] : [nameTouched(sql, scope, "k.key")])
+        ])
         // Only conditions that are asked for, so that every plan can use the index.
         const asked = [
           ...(environment === undefined ? [] : [sql`environment = ${environment}`]),
