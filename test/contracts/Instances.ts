@@ -157,8 +157,7 @@ export const instancesContract = (test: Test) => {
       assert.deepStrictEqual(yield* seen([""], { names: ["svc.x"], prefixes: ["sv."] }), ["a svc.x 0"])
       assert.deepStrictEqual(yield* seen([""], { names: [], prefixes: ["svc.y"] }), ["a svc.y 1"])
       assert.deepStrictEqual(yield* seen(["flag"], undefined), ["a  0"])
-      const flags = { kinds: ["flag"], keys: undefined }
-      assert.deepStrictEqual(yield* asked({ troubled: true, scope: flags }), [])
+      assert.deepStrictEqual(yield* asked({ troubled: true, scope: { kinds: ["flag"], keys: undefined } }), [])
       assert.deepStrictEqual(yield* asked({ key: "svc" }), [])
       assert.deepStrictEqual(yield* asked({ connected: false, after: { ...of("b"), connected: true } }), ["c  0"])
     }))
