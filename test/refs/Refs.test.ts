@@ -32,6 +32,26 @@ describe("Refs", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.effect(
+    "AO1 a flag's places are for whoever may touch it; scans, which tell of any flag, for whoever may touch all",
+    () =>
+      Effect.gen(function* () {
+        const { replace, of, scans, remove } = yield* Refs
+        const rule = <A, E extends { readonly details?: Record<string, unknown> }>(effect: Effect.Effect<A, E>) =>
+          Effect.map(Effect.flip(effect), ({ details }) => details?.["rule"])
+        const narrow = { ...who("publisher"), keys: ["a", "b.*"], kinds: ["flag"] as const }
+        const whole = { ...who("publisher"), kinds: ["flag"] as const }
+        yield* replace("production", source, [ref]).pipe(as(whole))
+        assert.strictEqual((yield* of("production", "a", 10).pipe(as(narrow))).length, 1)
+        assert.strictEqual(yield* rule(of("production", "c", 10).pipe(as(narrow))), "keys")
+        assert.strictEqual(yield* rule(of("production", "a", 10).pipe(as({ ...narrow, kinds: ["config"] }))), "kinds")
+        for (const act of [replace("production", source, [ref]), remove("production", source), scans("production")])
+          assert.strictEqual(yield* rule(Effect.asVoid(act).pipe(as(narrow))), "keys")
+        assert.strictEqual((yield* scans("production").pipe(as(whole))).length, 1)
+        yield* remove("production", source).pipe(as(whole))
+      }).pipe(Effect.provide(layer))
+  )
+
   it.effect("RK2 what is not told anew for long is not shown any more; a scan is bounded, and holds no secret", () =>
     Effect.gen(function* () {
       const { replace, of, scans } = yield* Refs

@@ -66,6 +66,22 @@ describe("/v1/access", () => {
     assert.strictEqual((await counted()) - before, 1)
   })
 
+  it("AO1 the audit log of an environment has the entries of one's own keys, and the whole one is for nobody who is narrowed", async () => {
+    const { authorization } = await narrow("auditor", { role: "admin", keys: ["audited.*"], kinds: ["config"] })
+    for (const key of ["audited.a", "unaudited"])
+      await door.call("PUT", `/v1/config/${key}?environment=production`, { as: "admin", body: { value: 1 } })
+    const read = (query: string, by = authorization) =>
+      door.call("GET", `/v1/audit${query}`, { as: "nobody", headers: { authorization: by } })
+    const own = await read("?environment=production&limit=1")
+    assert.deepStrictEqual(
+      (own.body.entries as ReadonlyArray<{ configId: string }>).map(({ configId }) => configId),
+      ["production/audited.a"]
+    )
+    for (const query of ["", "/verify", "/export", "/key"]) assert.strictEqual((await read(query)).status, 403, query)
+    const flags = await narrow("other-auditor", { role: "admin", kinds: ["flag"] })
+    assert.strictEqual((await read("?environment=production", flags.authorization)).status, 403)
+  })
+
   it("each rule is told by its name, and what is no question is refused", async () => {
     const { authorization } = await narrow("rules", { keys: ["a"], kinds: ["config"] })
     const rule = async (query: string) => {
