@@ -221,6 +221,27 @@ describe("the check of the audit log", () => {
       undefined
     ]
   ]
+  it("AL1 the digest of an API key has its keys and kinds in it, each in its place", async () => {
+    const digests = new Set<unknown>()
+    const sets = [
+      "id = id",
+      "keys = null",
+      `keys = '["*"]'`,
+      "kinds = null",
+      "keys = kinds, kinds = keys",
+      "keys = null, topics = keys"
+    ]
+    for (const set of sets) {
+      const [row] = await session.query(`with changed as (update api_keys set ${set} where id = 'narrow' returning *)
+        select herald_key_digest(row(c.*)::api_keys) as digest from changed c`)
+      digests.add(row!["digest"])
+      await session.query(
+        "update api_keys k set keys = o.keys, kinds = o.kinds, topics = o.topics from kept_api_keys o where o.id = k.id"
+      )
+    }
+    assert.strictEqual(digests.size, sets.length)
+  })
+
   for (const [what, statements, kind, entry] of tampered) {
     it(`AL1 AL2 finds ${what}`, async () => {
       assert.deepInclude(await verify(), { problem: undefined })
