@@ -34,7 +34,7 @@ export const plansOf = Effect.fn("Apply.plansOf")(function* (
         `${environment}: of ${manifest.patterns.join(" ")} you may see only ${seen.patterns.join(" ")}, so what has no file can't be told`,
         "Sign in with rights to all that the manifest names; or leave --prune out; or export what you may see to a folder of its own."
       )
-    const found = yield* shapesOf(here, environment, manifest.patterns)
+    const found = yield* shapesOf(here, environment, seen.patterns)
     plans.push({ local, plan: planOf(shapes, found, prune ? manifest.patterns : []) })
   }
   return plans

@@ -19,16 +19,24 @@ export type Kind = "keys" | "environments" | "services" | "instances" | "context
 
 /** Flags that no value follows. */
 const alone = new Set(
-  "help h strict no-strict dry-run wait raw watch connected rejected lagging follow add yes use token-stdin".split(" ")
+  "help h strict no-strict dry-run wait raw watch connected rejected lagging follow add yes use token-stdin prune parts all force".split(
+    " "
+  )
 )
 /** What the value of a flag is. */
 const ofFlag: Readonly<Record<string, Kind>> = {
   env: "environments",
   e: "environments",
+
   service: "services",
   instance: "instances",
   key: "keys",
   context: "contexts"
+}
+/** The same, of one verb alone. */
+const ofFlagOf: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
+  promote: { from: "environments", to: "environments" },
+  compare: { with: "environments" }
 }
 /** What the first word behind a verb is. */
 const ofVerb: Readonly<Record<string, Kind>> = {
@@ -38,7 +46,7 @@ const ofVerb: Readonly<Record<string, Kind>> = {
   "key revoke": "principals",
   "key rotate": "principals",
   ...Object.fromEntries(
-    "get publish edit validate rollback delete history diff explain list"
+    "get publish edit validate rollback delete history diff explain list promote compare"
       .split(" ")
       .map((verb) => [verb, "keys" as const])
   )
@@ -76,7 +84,7 @@ export const askedOf = (words: ReadonlyArray<string>): Asked | undefined => {
       ? prefix.startsWith("-") || plain.length !== (nested.has(verb) ? 2 : 1)
         ? undefined
         : ofVerb[nested.has(verb) ? `${verb} ${second}` : verb]
-      : ofFlag[open]
+      : (ofFlagOf[verb]?.[open] ?? ofFlag[open])
   return kind === undefined ? undefined : { kind, prefix, flags }
 }
 
@@ -94,7 +102,10 @@ const lookUp = Effect.fnUntraced(function* (target: Target, { kind, prefix, flag
     return keys.filter(({ revokedAt }) => revokedAt === null).flatMap(({ id, name }) => [id, name])
   }
   const environment =
-    flags["env"] ?? flags["e"] ?? (shell.env["HERALD_ENV"] || target.environment || DEFAULT_ENVIRONMENT)
+    flags["env"] ??
+    flags["e"] ??
+    flags["from"] ??
+    (shell.env["HERALD_ENV"] || target.environment || DEFAULT_ENVIRONMENT)
   if (kind === "keys")
     return ((yield* ask("/v1/config", { environment, prefix, limit: MOST })).body as Heads).keys.map(({ key }) => key)
   const { clients } = (yield* ask("/v1/clients", {

@@ -2,8 +2,9 @@
 import type * as Completions from "effect/cli/Completions"
 
 /** Verbs whose next word is something that a server knows, such as a key. */
-const VERBS = "get publish edit validate rollback delete history diff explain list subscribe context key"
-const FLAGS = ["--env", "-e", "--service", "--instance", "--key", "--context"]
+const VERBS =
+  "get publish edit validate rollback delete history diff explain list promote compare subscribe context key"
+const FLAGS = ["--env", "-e", "--service", "--instance", "--key", "--context", "--from", "--to", "--with"]
 
 const bash = `
 # Whether a server knows the word: then COMPREPLY has what may stand there.
@@ -101,6 +102,9 @@ function __herald_live
 end
 complete -c herald -n '__fish_seen_subcommand_from ${VERBS}' -f -a '(__herald_live)'
 complete -c herald -l env -s e -x -a '(__herald_live)'
+complete -c herald -n '__fish_seen_subcommand_from promote compare' -l from -x -a '(__herald_live)'
+complete -c herald -n '__fish_seen_subcommand_from promote compare' -l to -x -a '(__herald_live)'
+complete -c herald -n '__fish_seen_subcommand_from promote compare' -l with -x -a '(__herald_live)'
 complete -c herald -l service -x -a '(__herald_live)'
 complete -c herald -l instance -x -a '(__herald_live)'
 complete -c herald -l key -x -a '(__herald_live)'
