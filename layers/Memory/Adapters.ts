@@ -5,6 +5,7 @@ import * as AuditKeys from "./access/AuditKeys.ts"
 import * as AuditLog from "./access/AuditLog.ts"
 import * as CheckpointStore from "./access/CheckpointStore.ts"
 import * as OpenTickets from "./access/OpenTickets.ts"
+import * as ApprovalStore from "./approvals/ApprovalStore.ts"
 import * as Commits from "./commits/Commits.ts"
 import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
@@ -44,6 +45,7 @@ export const adapters = Layer.mergeAll(
   AuditLog.layer,
   CheckpointStore.layer,
   OpenTickets.layer,
+  ApprovalStore.layer,
   Commits.layer,
   ConfigurationStore.layer,
   ClientAudit.layer,

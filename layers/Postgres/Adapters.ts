@@ -3,6 +3,7 @@ import { Layer } from "effect"
 import * as ApiKeyStore from "./access/ApiKeyStore.ts"
 import * as AuditKeys from "./access/AuditKeys.ts"
 import * as AuditLog from "./access/AuditLog.ts"
+import * as ApprovalStore from "./approvals/ApprovalStore.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
 import * as StatisticsStore from "./distribution/StatisticsStore.ts"
 import * as ExperimentStore from "./experiments/ExperimentStore.ts"
@@ -34,6 +35,7 @@ export const adapters = Layer.mergeAll(
   ApiKeyStore.layer,
   AuditKeys.layer,
   AuditLog.layer,
+  ApprovalStore.layer,
   ClientAudit.layer,
   StatisticsStore.layer,
   ExperimentStore.layer,

@@ -58,6 +58,8 @@ export const permissions = [
   "clients.read",
   "audit.read",
   "keys.manage",
+  /** Break the glass: do what is protected without a second person. */
+  "approvals.bypass",
   /** Make, change and delete topics. */
   "topics.manage",
   "topics.publish",
@@ -71,6 +73,7 @@ export type Permission = (typeof permissions)[number]
 export const granted: Record<Role, ReadonlySet<Permission>> = {
   admin: new Set([
     ...(["config.read", "config.write", "subscribe", "clients.read", "audit.read", "keys.manage"] as const),
+    "approvals.bypass" as const,
     ...(["topics.manage", "topics.publish", "topics.read", "topics.consume"] as const)
   ]),
   publisher: new Set([

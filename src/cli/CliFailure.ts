@@ -25,6 +25,13 @@ export class CliFailure extends Data.TaggedError("CliFailure")<{
 
 const blank = { code: "", why: "", fix: "", exit: 1, trace: "", retryable: false, retryAfter: 0 }
 
+/** All is said: the verb has nothing to add, and nothing went wrong. */
+export class Told extends CliFailure {
+  constructor() {
+    super({ ...blank, title: "", what: "", exit: 0 })
+  }
+}
+
 /** Wrong arguments: exit code 2. */
 export const usage = (what: string, fix: string): CliFailure =>
   new CliFailure({ ...blank, title: "Wrong usage", what, fix, exit: 2 })

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { DEFAULT_ENVIRONMENT } from "../keys/Environment.ts"
 import { printable } from "../text/Printable.ts"
+import { Told } from "./CliFailure.ts"
 import { signedIn } from "./Hints.ts"
 import { type Call, send } from "./Http.ts"
 import { colours, type Paint, plain, wantsColour } from "./Paint.ts"
@@ -108,7 +109,11 @@ const contextFlag = GlobalFlag.Setting("context")({
   )
 })
 
-export const globalFlags = [server, grpc, token, data, contextFlag, output] as const
+const requestFlag = GlobalFlag.Setting("request")({
+  flag: yes("request", "Ask for the change, so that somebody else approves it; nothing is done yet")
+})
+
+export const globalFlags = [server, grpc, token, data, contextFlag, output, requestFlag] as const
 export type Format = "table" | "json" | "yaml"
 
 /** OU1. Folded and block scalars change spaces at the ends of lines; texts that YAML 1.1 reads otherwise are quoted. */
@@ -178,16 +183,36 @@ export const printing = Effect.gen(function* () {
   } satisfies Printing
 })
 
+const writes = ({ method, readOnly }: Call): boolean => method !== "GET" && readOnly !== true
+const asRequest = (call: Call): Call => ({ ...call, headers: { ...call.headers, "herald-request": "yes" } })
+
+interface Waits {
+  readonly change: string
+  readonly environment: string
+}
+const waiting = Effect.fnUntraced(function* ({ emit }: Printing, waits: Waits) {
+  const [id, environment] = [printable(waits.change), printable(waits.environment)]
+  yield* emit(
+    waits,
+    (paint) =>
+      `${paint.green("requested")} ${paint.bold(id)} in ${environment}; nothing is done yet\n${paint.dim(`somebody else looks at it with herald change show ${id} --env ${environment}`)}`
+  )
+  return yield* new Told()
+})
+
 export const invocation = Effect.gen(function* () {
   const shell = yield* Shell
   const target = yield* resolve(yield* given)
+  const asks = yield* requestFlag
+  const print = yield* printing
   return {
-    ...(yield* printing),
+    ...print,
     target,
     environment: (flag) => flag ?? (shell.env["HERALD_ENV"] || target.environment || DEFAULT_ENVIRONMENT),
     call: (call) =>
-      send(target, call).pipe(
+      send(target, asks && writes(call) ? asRequest(call) : call).pipe(
         Effect.mapError((failure) => signedIn(target, failure)),
+        Effect.tap(({ status, body }) => (asks && status === 202 ? waiting(print, body as Waits) : Effect.void)),
         Effect.provideService(Shell, shell)
       )
   } satisfies Invocation

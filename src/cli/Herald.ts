@@ -8,14 +8,16 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Effect from "effect/Effect"
 import packageJson from "../../package.json" with { type: "json" }
 import { painted } from "../text/Printable.ts"
-import { CliFailure, known, render, toJson, usage } from "./CliFailure.ts"
+import { CliFailure, known, render, Told, toJson, usage } from "./CliFailure.ts"
 import { globalFlags } from "./Globals.ts"
-import { fitting, inFlags } from "./Hints.ts"
+import { asking, fitting, inFlags } from "./Hints.ts"
 import { colours, type Paint, plain, wantsColour } from "./Paint.ts"
 import { Shell } from "./Shell.ts"
 import { access } from "./verbs/access/Access.ts"
 import { audit } from "./verbs/access/Audit.ts"
 import { key } from "./verbs/access/Key.ts"
+import { changeVerb } from "./verbs/approvals/Change.ts"
+import { protectVerb } from "./verbs/approvals/Protect.ts"
 import { apply } from "./verbs/code/Apply.ts"
 import { compare } from "./verbs/code/Compare.ts"
 import { exportVerb } from "./verbs/code/Export.ts"
@@ -79,13 +81,14 @@ export const herald = Command.make("herald").pipe(
         flagVerb,
         segmentVerb,
         experimentVerb,
-        scheduleVerb
+        scheduleVerb,
+        changeVerb
       ]
     },
     { group: "Configuration as code", commands: [exportVerb, apply, promote, compare] },
     { group: "Events", commands: [topicVerb, routeVerb, subscriptionVerb, deadLettersVerb, marketVerb, demoVerb] },
     { group: "Look", commands: [status, clients, subscribe, get, list, environments, history, diff, explain] },
-    { group: "Administer", commands: [key, access, audit, context, completion(() => herald), candidates] }
+    { group: "Administer", commands: [key, access, protectVerb, audit, context, completion(() => herald), candidates] }
   ]),
   Command.withGlobalFlags(globalFlags)
 ) as Command.Command<"herald", unknown, unknown, CliFailure, Shell>
@@ -101,7 +104,7 @@ const wrongText = (error: Error): string => {
 const invalid = (event: { readonly commandPath: ReadonlyArray<string>; readonly errors: ReadonlyArray<Error> }) =>
   usage(event.errors.map(wrongText).join("\n"), `See: ${event.commandPath.join(" ")} --help`)
 
-const takesValue = new Set(globalFlags.map(({ id }) => `--${id}`).concat("-o"))
+const takesValue = new Set(globalFlags.flatMap(({ id }) => (id === "request" ? [] : [`--${id}`])).concat("-o"))
 
 /** The first word that is no flag and no flag's value. */
 const verbOf = (args: ReadonlyArray<string>): string =>
@@ -123,9 +126,15 @@ const contained = (shell: Shell["Service"]): Shell["Service"] => ({
   live: (line) => shell.live(painted(line))
 })
 
-/** `help`, `help publish`: as many tools have it. */
-const spelledOut = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
-  args[0] === "help" ? [...args.slice(1), "--help"] : args
+/** `help`, `help publish`: as many tools have it. `change request publish …` is `publish … --request`. */
+const spelledOut = (args: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (args[0] === "help") return [...args.slice(1), "--help"]
+  const [first, second, verb = "-"] = args
+  if (first !== "change" || second !== "request" || verb.startsWith("-")) return args
+  const command = args.slice(2)
+  const at = command.indexOf("--")
+  return at < 0 ? [...command, "--request"] : command.toSpliced(at, 0, "--request")
+}
 
 /** `-2h` behind `--at` would be read as `-2 -h`, which asks for help: exit code 0, and nothing done. */
 const readAsOptions = (args: ReadonlyArray<string>): string | undefined =>
@@ -149,8 +158,9 @@ export const run = (typed: ReadonlyArray<string>, given: Shell["Service"]) => {
     Effect.as(0),
     Effect.catch((error: CliFailure | CliError.CliError) => {
       if (error instanceof CliFailure) {
+        if (error instanceof Told) return Effect.succeed(0)
         const verb = verbOf(args)
-        return report(shell, inFlags(verb, args, fitting(verb, error)), args, paint)
+        return report(shell, asking(args, inFlags(verb, args, fitting(verb, error))), args, paint)
       }
       if (error._tag === "ShowHelp") return Effect.succeed(error.errors.length > 0 ? 2 : 0)
       return report(shell, usage(error.message, "See: herald --help"), args, paint)

@@ -83,6 +83,21 @@ export const inFlags = (verb: string, args: ReadonlyArray<string>, failure: CliF
   return new CliFailure({ ...failure, what: `${flag}: ${failure.what.slice(said.length)}`, fix })
 }
 
+const SECRET = /^--(token|break-glass)(=|$)/
+const quoted = (arg: string): string => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`)
+
+/** What to type so that somebody else can approve it: the same, without what is secret. `args`: as they were typed. */
+export const asking = (args: ReadonlyArray<string>, failure: CliFailure): CliFailure => {
+  if (failure.code !== catalogue.ApprovalRequired.code) return failure
+  if (args[0] === "change")
+    return new CliFailure({ ...failure, fix: "See who has approved it: herald change show <id>; others still may." })
+  const typed = args.filter(
+    (arg, at) => !SECRET.test(arg) && !(SECRET.test(args[at - 1] ?? "") && !args[at - 1]?.includes("="))
+  )
+  const fix = `Ask for it: herald change request ${typed.map(quoted).join(" ")}\nIn an emergency an admin breaks the glass: --break-glass "why".`
+  return new CliFailure({ ...failure, fix })
+}
+
 const LEFT_OUT = "With no admin's token left: `herald key recover` on the server's host."
 
 /** TA5 */

@@ -6,7 +6,7 @@
  */
 import { Effect } from "effect"
 import type { Identity } from "../access/Identity.ts"
-import type { HeraldError } from "../errors/HeraldError.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Propagation } from "../propagation/Propagation.ts"
 import type { Change } from "../propagation/Revision.ts"
 import { currentTraceparent, step } from "../telemetry/Traces.ts"
@@ -16,6 +16,7 @@ import { Commits } from "./Commits.ts"
 import { Conflict, Overtaken } from "./Conflict.ts"
 import type { Action, Committed, Idempotency, Release } from "./Release.ts"
 import { type CommitOptions, messageOf, optionsProblem } from "./Request.ts"
+import { AsRequest, Requested } from "./Requesting.ts"
 import { Rules } from "./Rules.ts"
 
 const TRIES = 8
@@ -72,19 +73,27 @@ export const makeCommitting = Effect.gen(function* () {
     const { name: actor, keyId } = identity
     const { breakGlass, force = false, idempotencyKey, until } = options
     const message = messageOf(options)
+    const waits = yield* AsRequest
     const idempotency =
       idempotencyKey === undefined
         ? undefined
-        : { owner: actor, key: idempotencyKey, digest: digestOf(canonical({ action, request, message })) }
+        : {
+            owner: actor,
+            key: idempotencyKey,
+            digest: digestOf(canonical({ action, request, message, ...(waits ? { waits } : {}) }))
+          }
     const traceparent = yield* currentTraceparent
     const attempt = (left: number): Effect.Effect<Committed<C>, HeraldError> =>
       Effect.flatMap(check(left < TRIES), ({ changes, basis: checked, conditional = false, message: said = message }) =>
-        judge({ action, changes, breakGlass, force, identity }, checked, left < TRIES).pipe(
-          Effect.flatMap(({ basis, besides }) => {
+        judge({ action, changes, message: said, breakGlass, force, identity }, checked, left < TRIES).pipe(
+          Effect.flatMap(({ basis, besides, instead }) => {
+            const release = { actor, keyId, message: said, traceparent, idempotency, until }
+            if (waits) {
+              if (instead === undefined) return failure("InvalidInput", "nothing of it can wait for a second person")
+              return commits.commit<C>({ ...release, action: "request", changes: instead as typeof changes })
+            }
             const all = besides.length === 0 ? changes : [...changes, ...(besides as typeof changes)]
-            return commits
-              .commit<C>({ action, changes: all, actor, keyId, message: said, traceparent, idempotency, basis, until })
-              .pipe(step("Commits.commit"))
+            return commits.commit<C>({ ...release, action, changes: all, basis }).pipe(step("Commits.commit"))
           }),
           Effect.catchIf(
             (error) =>
@@ -97,6 +106,7 @@ export const makeCommitting = Effect.gen(function* () {
     const committed = idempotency === undefined ? yield* made : yield* once(idempotency, made)
     yield* Effect.logDebug("committed", { revision: String(committed.revision.revision), actor })
     yield* propagation.committed(committed.revision)
+    if (waits) return yield* new Requested(committed.revision.changes[0]!)
     return committed
   })
 

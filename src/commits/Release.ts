@@ -10,7 +10,9 @@ export interface Wish<C extends Change = Change> {
   readonly makes?: C
 }
 
-export type Action = "publish" | "delete" | "rollback" | "release" | "schedule" | "cancel" | "rollout" | "experiment"
+export type Action =
+  | ("publish" | "delete" | "rollback" | "release" | "schedule" | "cancel" | "rollout" | "experiment")
+  | ("protect" | "request" | "approve" | "reject" | "withdraw" | "review")
 
 /** The same owner, key and digest get the same result again; the same owner and key with another digest fail `IdempotencyConflict`. */
 export interface Idempotency {

@@ -7,6 +7,8 @@ import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Release, Wish } from "./Release.ts"
 
 export interface Judged extends Pick<Release, "action" | "changes"> {
+  /** Why, as history is to say it. */
+  readonly message: string
   /** Why it is to be done nonetheless; undefined: nobody says that it is. */
   readonly breakGlass: string | undefined
   /** What keeps its changes to itself is to be ended with it. */
@@ -19,6 +21,8 @@ export interface Judgement {
   readonly basis: object | undefined
   /** What is committed with it. */
   readonly besides: ReadonlyArray<Wish>
+  /** What is committed in its place, as it is to wait (`AsRequest`). */
+  readonly instead?: ReadonlyArray<Wish>
 }
 
 /** `basis`: what the release was checked against. Fails where a rule is against it. `again`: what is known was outdated. */

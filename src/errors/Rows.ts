@@ -1,5 +1,6 @@
 /** The rows of every capability. Made by `npm run docs` from the files `Errors.ts` of src; imports those and nothing else. */
 import { errors as access } from "../access/Errors.ts"
+import { errors as approvals } from "../approvals/Errors.ts"
 import { errors as client } from "../client/Errors.ts"
 import { errors as configuration } from "../configuration/Errors.ts"
 import { errors as edge } from "../edge/Errors.ts"
@@ -25,6 +26,7 @@ import { errors } from "./Errors.ts"
 
 export const rows = {
   ...access,
+  ...approvals,
   ...client,
   ...configuration,
   ...edge,

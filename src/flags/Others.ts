@@ -12,7 +12,7 @@ const none: Shape = { variants: [], prerequisites: [] }
 const shapes = new WeakMap<FeatureFlag, Shape>()
 
 /** Of a stored definition; kept, as it never changes. */
-const shapeOf = (flag: FeatureFlag): Shape => {
+export const shapeOf = (flag: FeatureFlag): Shape => {
   let shape = shapes.get(flag)
   if (shape === undefined) {
     const read = readDefinition(flag.definition, ANY)

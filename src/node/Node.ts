@@ -6,6 +6,9 @@ import { type Effect, Layer, type Redacted } from "effect"
 import { Access, type AccessOptions } from "../access/Access.ts"
 import { AuditCheckpoints } from "../access/AuditCheckpoints.ts"
 import { SocketTickets } from "../access/SocketTickets.ts"
+import { Approvals } from "../approvals/Approvals.ts"
+import { approvalKind } from "../approvals/ChangeRequest.ts"
+import { protectionKind } from "../approvals/Protection.ts"
 import { configurationKind } from "../configuration/ConfigurationKind.ts"
 import { Configurations } from "../configuration/Configurations.ts"
 import { configurationUpdates } from "../configuration/ConfigurationUpdates.ts"
@@ -23,6 +26,7 @@ import { subscriptionManager } from "../edge/grpc/subscriptions/Manager.ts"
 import { topicManager } from "../edge/grpc/topics/Manager.ts"
 import { topicService } from "../edge/grpc/topics/Routes.ts"
 import { access } from "../edge/http/access/Routes.ts"
+import { approvals as approvalRoutes } from "../edge/http/approvals/Routes.ts"
 import type { Part } from "../edge/http/Contract.ts"
 import { configuration } from "../edge/http/configuration/Routes.ts"
 import { errors } from "../edge/http/errors/Routes.ts"
@@ -42,7 +46,6 @@ import { stream } from "../edge/http/stream/Routes.ts"
 import { subscriptions as subscriptionRoutes } from "../edge/http/subscriptions/Routes.ts"
 import { topics as topicRoutes } from "../edge/http/topics/Routes.ts"
 import { usage } from "../edge/http/usage/Routes.ts"
-import * as Ending from "../experiments/Ending.ts"
 import { experimentKind } from "../experiments/Experiment.ts"
 import { Experiments } from "../experiments/Experiments.ts"
 import { ExperimentView } from "../experiments/ExperimentView.ts"
@@ -71,7 +74,6 @@ import { Propagation, type PropagationOptions } from "../propagation/Propagation
 import { Views } from "../propagation/Views.ts"
 import { Refs } from "../refs/Refs.ts"
 import * as CandidatesOf from "../rollouts/CandidatesOf.ts"
-import * as Policies from "../rollouts/Policies.ts"
 import { rolloutKind } from "../rollouts/RolloutKind.ts"
 import { Rollouts } from "../rollouts/Rollouts.ts"
 import { RolloutView } from "../rollouts/RolloutView.ts"
@@ -88,6 +90,7 @@ import type { KindSource } from "../updates/UpdateSource.ts"
 import { Usage } from "../usage/Usage.ts"
 import * as Webhooks from "../webhooks/Webhooks.ts"
 import { Workers } from "../work/Workers.ts"
+import { judges } from "./Judges.ts"
 import { topicServices } from "./Topics.ts"
 
 // biome-ignore lint/suspicious/noExplicitAny: each needs what it needs
@@ -169,6 +172,8 @@ const capabilities = [
     view: ExperimentView,
     http: experimentRoutes
   },
+  { services: Approvals.layer, kind: approvalKind, http: approvalRoutes },
+  { kind: protectionKind },
   { services: Refs.layer, http: refRoutes },
   { services: ({ marketData }) => MarketData.layer(marketData), http: marketDataRoutes, grpc: marketDataStream },
   {
@@ -262,9 +267,7 @@ export const services = (options: NodeOptions) => {
   const settings: NodeSettings = { ...defaults, ...options }
   const { run, node, pepper, audit, access, sessions, propagation, usage } = settings
   return useCases(settings).pipe(
-    Layer.provideMerge(
-      Ending.rules(usage).pipe(Layer.provide(Policies.rules), Layer.provideMerge(Policies.Policies.layer))
-    ),
+    Layer.provideMerge(judges(usage)),
     Layer.provideMerge(Sessions.layer({ ...(run === undefined ? {} : { run }), node, ...sessions })),
     Layer.provideMerge(
       Layer.mergeAll(

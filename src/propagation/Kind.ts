@@ -61,7 +61,14 @@ export const happenings = [
   "promoted",
   "rolled_back",
   "aborted",
-  "completed"
+  "completed",
+  "requested",
+  "approved",
+  "applied",
+  "rejected",
+  "withdrawn",
+  "break_glass",
+  "reviewed"
 ] as const
 export type Happened = (typeof happenings)[number]
 

@@ -2,6 +2,8 @@
 import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Memory from "../../layers/Memory/Memory.ts"
+import { approvalsContract } from "./ApprovalStores.ts"
+import { approvalWaysContract } from "./ApprovalWays.ts"
 import { experimentsContract } from "./ExperimentStores.ts"
 import { experimentSumsContract } from "./ExperimentSums.ts"
 import { flagsContract } from "./FlagStores.ts"
@@ -31,6 +33,8 @@ describe("memory", () => {
   flagsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   segmentsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   refsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  approvalsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  approvalWaysContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   schedulesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   scheduleVersionsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   experimentsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))

@@ -18,6 +18,8 @@ import { Seal } from "../../src/seals/Seal.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { change, release } from "../support/Release.ts"
 import { kinds } from "../support/Twins.ts"
+import { approvalsContract } from "./ApprovalStores.ts"
+import { approvalWaysContract } from "./ApprovalWays.ts"
 import { experimentsContract } from "./ExperimentStores.ts"
 import { experimentSumsContract } from "./ExperimentSums.ts"
 import { flagsContract } from "./FlagStores.ts"
@@ -56,6 +58,8 @@ describe("PostgreSQL", () => {
   flagsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   segmentsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   refsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  approvalsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  approvalWaysContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   schedulesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   scheduleVersionsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   experimentsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))

@@ -25,7 +25,7 @@ type Services =
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
 
 /** `uses`: the segments that it names; null archives it. */
-const segment = (
+export const segment = (
   key: string,
   uses: ReadonlyArray<string> | null = [],
   changed: Partial<SegmentWish> = {}

@@ -56,6 +56,10 @@ export const rightBodies: Readonly<Record<string, Readonly<Record<string, unknow
     changes: [{ key: "svc", environment: "production", value: "1" }],
     flags: [{ flag: "flg", environment: "production", value: { enabled: true } }]
   },
+  "/v1/protections/{id}": { keys: ["payments.*"], approvals: 2, kinds: ["config"] },
+  "/v1/changes/{id}/approve": { digest: "0".repeat(64) },
+  "/v1/changes/{id}/reject": { reason: "why" },
+  "/v1/changes/{id}/review": { reason: "why" },
   "/v1/rollouts": {
     environment: "production",
     plan: { stages: "10%,100%", gates: ["unhealthy < 2%"] },

@@ -7,6 +7,8 @@ import * as Cache from "../../layers/Memory/configuration/Cache.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import * as EphemeralLog from "../../layers/Memory/topics/EphemeralLog.ts"
 import { Access } from "../../src/access/Access.ts"
+import { approvalKind } from "../../src/approvals/ChangeRequest.ts"
+import { protectionKind } from "../../src/approvals/Protection.ts"
 import { configurationKind } from "../../src/configuration/ConfigurationKind.ts"
 import { configurationUpdates } from "../../src/configuration/ConfigurationUpdates.ts"
 import { ConfigurationView } from "../../src/configuration/ConfigurationView.ts"
@@ -75,7 +77,9 @@ export const known = makeKinds(
   flagSettingsKind,
   scheduleKind,
   rolloutKind,
-  experimentKind
+  experimentKind,
+  protectionKind,
+  approvalKind
 )
 export const kinds = Layer.succeed(Kinds, known)
 

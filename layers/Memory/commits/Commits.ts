@@ -8,6 +8,7 @@ import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import type { Change, Revision } from "../../../src/propagation/Revision.ts"
 import { locksProblem } from "../../../src/rollouts/Locks.ts"
 import { AccessTables } from "../access/AccessTables.ts"
+import { ApprovalTables } from "../approvals/ApprovalTables.ts"
 import { RolloutTables } from "../rollouts/RolloutTables.ts"
 import { State } from "../State.ts"
 import { KindTables } from "./KindTables.ts"
@@ -40,9 +41,12 @@ export const layer = Layer.effect(
     const tables = state.tables(KindTables)
 
     const rollouts = state.tables(RolloutTables)
+    const approvals = state.tables(ApprovalTables)
     const problemOf = (release: Release): HeraldError | undefined => {
       const locked = locksProblem(release, rollouts.active)
       if (locked !== undefined) return locked
+      const missing = approvals.missing(state, release, clock.currentTimeMillisUnsafe())
+      if (missing !== undefined) return missing
       for (const wish of release.changes) {
         const problem = tables.of(wish.kind).problem(wish, release)
         if (problem !== undefined) return problem

@@ -15,27 +15,13 @@ import {
   scheduleBytes,
   type Touch
 } from "../../../src/schedules/Schedule.ts"
-import { DUE, type DueOne, type Held, ScheduleStore } from "../../../src/schedules/ScheduleStore.ts"
+import { DUE, type DueOne, ScheduleStore } from "../../../src/schedules/ScheduleStore.ts"
 import { pageOf } from "../../../src/values/Page.ts"
 import { KindTables } from "../commits/KindTables.ts"
 import type { At, Table } from "../commits/Table.ts"
 import { Tables } from "../flags/Tables.ts"
 import { State } from "../State.ts"
-
-interface Row extends Held {
-  readonly made: bigint
-}
-
-class ScheduleTables {
-  /** By "<environment>/<id>", in the order in which they were made. */
-  readonly rows = new Map<string, Row>()
-  /** What the log told of each, by its id and revision. */
-  readonly history = new Map<string, Schedule>()
-
-  pending(): ReadonlyArray<Row> {
-    return [...this.rows.values()].filter(({ schedule }) => schedule.state === "pending")
-  }
-}
+import { type Row, ScheduleTables } from "./ScheduleTables.ts"
 
 const idOf = ({ environment, key }: Pick<Schedule, "environment" | "key">) => `${environment}/${key}`
 const inOrder = (a: DueOne, b: DueOne) => a.dueAt - b.dueAt || (a.made < b.made ? -1 : 1)

@@ -5,9 +5,10 @@
 import { Context, Effect, Layer, Option } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { Access, requireAnywhere, requirePermission } from "../../access/Access.ts"
-import { CurrentIdentity } from "../../access/Identity.ts"
+import { CurrentIdentity, type Identity } from "../../access/Identity.ts"
 import { makeRefusals } from "../../access/Refusals.ts"
 import { ticketIn } from "../../access/Ticket.ts"
+import { AsRequest } from "../../commits/Requesting.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import { OpenFlags, type Stranger } from "../../flags/OpenFlags.ts"
 import { unmapped } from "../../net/Address.ts"
@@ -57,6 +58,9 @@ const permitted = ({ permission, where }: Need, url: string): Effect.Effect<unkn
   return anywhere ? requireAnywhere(permission) : requirePermission(permission, environment, "some")
 }
 
+/** Whoever sends it asks for a change request in place of what the route does. */
+export const REQUEST = "herald-request"
+
 const reasons: Readonly<Record<string, string>> = {
   Unauthenticated: "no_token",
   Forbidden: "no_permission",
@@ -71,6 +75,16 @@ const strangerOf = (
   host: headers["host"] ?? headers[":authority"] ?? "",
   came: (name) => headers[name] !== undefined
 })
+
+/** With whose request it is; where that says so, all that it commits waits. */
+const serving = <A, E, R>(
+  app: Effect.Effect<A, E, R>,
+  { headers }: HttpServerRequest.HttpServerRequest,
+  identity: Identity
+): Effect.Effect<A, E, R> => {
+  const served = Effect.provideService(app, CurrentIdentity, identity)
+  return headers[REQUEST] === undefined ? served : Effect.provideService(served, AsRequest, true)
+}
 
 export const AuthenticationLive = Layer.effect(
   Authentication,
@@ -123,7 +137,7 @@ export const AuthenticationLive = Layer.effect(
               },
               // RF1: a use case refuses, too, when it knows what is touched.
               onSuccess: (identity) =>
-                Effect.tap(Effect.provideService(app, CurrentIdentity, identity), ({ status }) =>
+                Effect.tap(serving(app, request, identity), ({ status }) =>
                   status === 403
                     ? Effect.sync(() =>
                         refuse(

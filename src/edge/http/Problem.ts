@@ -8,6 +8,7 @@
 import { Cause, Effect, Option, type Schema, type SchemaIssue } from "effect"
 import { HttpServerError, type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiError } from "effect/http-api"
+import { Requested } from "../../commits/Requesting.ts"
 import { catalogue } from "../../errors/Catalogue.ts"
 import { failure, HeraldError } from "../../errors/HeraldError.ts"
 import { nearby } from "../../text/Nearest.ts"
@@ -62,15 +63,25 @@ const causeOf = (cause: unknown): string => {
   return text.slice(0, 1_000)
 }
 
-export const problemResponse = (error: HeraldError): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
-  Effect.flatMap(Effect.option(Effect.currentParentSpan), (span) => {
-    const traceId = Option.isSome(span) ? span.value.traceId : undefined
-    const body = JSON.stringify(problemOf(error, traceId), (_, value) =>
-      typeof value === "bigint" ? Number(value) : value
-    )
-    const answer = HttpServerResponse.text(body, { status: error.row.http, contentType, headers: headersOf(error) })
-    return Effect.as(logged(error, traceId), answer)
+/** What waits for a second person is an answer to whoever asked that it does. */
+const waits = ({ details }: Requested) =>
+  HttpServerResponse.text(JSON.stringify(details), {
+    status: 202,
+    contentType: "application/json",
+    headers: { "cache-control": "no-store", location: `/v1/changes/${details?.["change"]}` }
   })
+
+export const problemResponse = (error: HeraldError): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+  error instanceof Requested
+    ? Effect.succeed(waits(error))
+    : Effect.flatMap(Effect.option(Effect.currentParentSpan), (span) => {
+        const traceId = Option.isSome(span) ? span.value.traceId : undefined
+        const body = JSON.stringify(problemOf(error, traceId), (_, value) =>
+          typeof value === "bigint" ? Number(value) : value
+        )
+        const answer = HttpServerResponse.text(body, { status: error.row.http, contentType, headers: headersOf(error) })
+        return Effect.as(logged(error, traceId), answer)
+      })
 
 const places = { Params: "path", Headers: "header", Query: "query", Payload: "body" } as const
 

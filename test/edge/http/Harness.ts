@@ -7,10 +7,13 @@ import { Access } from "../../../src/access/Access.ts"
 import { AuditCheckpoints } from "../../../src/access/AuditCheckpoints.ts"
 import { CurrentIdentity, type Role, system } from "../../../src/access/Identity.ts"
 import { SocketTickets } from "../../../src/access/SocketTickets.ts"
+import { Approvals } from "../../../src/approvals/Approvals.ts"
+import * as Judging from "../../../src/approvals/Judging.ts"
 import type { CommitOptions } from "../../../src/commits/Request.ts"
 import { Configurations } from "../../../src/configuration/Configurations.ts"
 import type { Draft } from "../../../src/configuration/Draft.ts"
 import { access } from "../../../src/edge/http/access/Routes.ts"
+import { approvals } from "../../../src/edge/http/approvals/Routes.ts"
 import type { Part } from "../../../src/edge/http/Contract.ts"
 import { configuration } from "../../../src/edge/http/configuration/Routes.ts"
 import { errors } from "../../../src/edge/http/errors/Routes.ts"
@@ -64,6 +67,7 @@ export const parts = [
   segments,
   experiments,
   schedules,
+  approvals,
   rollouts,
   refs,
   marketData,
@@ -139,6 +143,7 @@ export const startServices = (open: Partial<OpenFlagsOptions> = {}, burst = 100_
       ...open
     }),
     Refs.layer,
+    Approvals.layer,
     MarketData.layer({ staleMillis: 60_000, topics: ["market-data/normalized/*"] }),
     topicLayer.pipe(Layer.provide(access)),
     Layer.merge(Schedules.layer, Rollouts.layer.pipe(Layer.provide(Policies.layer))).pipe(
@@ -158,6 +163,7 @@ export const startServices = (open: Partial<OpenFlagsOptions> = {}, burst = 100_
     Layer.provide(updates),
     Layer.provideMerge(view),
     Layer.provide(Layer.succeed(ConnectedClients, { covering: () => Effect.succeed([]) })),
+    Layer.provide(Judging.rules),
     Layer.provideMerge(below(Memory.layer)),
     Layer.provide(KeyHash.layer)
   )

@@ -28,7 +28,7 @@ export const changeFlags = {
 const force = yes("force", "Although a rollout has it: that one ends, in the same commit")
 const breakGlass = optionalText(
   "break-glass",
-  "Why it is changed for everyone at once though it asks for a rollout; kept with the message",
+  "Why it is changed at once though it asks for a rollout or a second person; kept with the message",
   "why"
 )
 /** What verbs that change something at once pass by. */

@@ -1,0 +1,84 @@
+/** Reads protections and change requests in PostgreSQL, by the tables of migration 0047. */
+import { Effect, Layer } from "effect"
+import { ApprovalStore } from "../../../src/approvals/ApprovalStore.ts"
+import { asChangeRequest, type Base, type ChangeRow, type Touch } from "../../../src/approvals/ChangeRequest.ts"
+import { asProtection, type ProtectionRow } from "../../../src/approvals/Protection.ts"
+import { PAGE_BYTES } from "../../../src/values/Page.ts"
+import { guarded } from "../connection/Failure.ts"
+import { Pools } from "../connection/Pools.ts"
+
+interface Found {
+  readonly request: ChangeRow
+}
+interface Whole extends Found {
+  readonly keyId: string | null
+  readonly body: string
+  readonly approvers: ReadonlyArray<{
+    readonly name: string
+    readonly keyId: string | null
+    readonly holds: boolean
+    readonly until: number | null
+  }> | null
+  readonly before: ReadonlyArray<Touch & { readonly text: string | null }> | null
+}
+
+export const layer = Layer.effect(
+  ApprovalStore,
+  Effect.map(Pools, ({ reads, other: sql }) =>
+    ApprovalStore.of({
+      protections: (environment) =>
+        Effect.map(
+          guarded("read protections")(reads<{ readonly stated: ProtectionRow }>`
+            select herald_protection_json(p) as stated from protections p
+            where p.environment = ${environment} and not p.deleted order by p.protection_name`),
+          (rows) => rows.map(({ stated }) => asProtection(stated))
+        ),
+      bases: (environment, touches) =>
+        Effect.map(
+          guarded("read where keys are")(sql<{ readonly epoch: string; readonly bases: ReadonlyArray<Base> | null }>`
+            select e.epoch, (select jsonb_agg(jsonb_build_object('kind', t.value->>'kind', 'key', t.value->>'key',
+                'revision', herald_base(${environment}, t.value->>'kind', t.value->>'key')::text) order by t.n)
+              from jsonb_array_elements(${JSON.stringify(touches)}::text::jsonb) with ordinality t(value, n)) as bases from herald_epoch e`),
+          ([row]) => ({ epoch: row!.epoch, bases: row!.bases ?? [] })
+        ),
+      find: (environment, key) =>
+        Effect.map(
+          guarded(`read the change request ${key}`)(sql<Whole>`
+            select herald_approval_json(r) as request, r.key_id as "keyId", r.body,
+              (select jsonb_agg(jsonb_build_object('name', a.principal, 'keyId', a.key_id, 'holds', a.digest = r.digest,
+                  'until', herald_millis(a.until)) order by a.at, a.principal)
+                from change_approvals a where a.environment = r.environment and a.id = r.id) as approvers,
+              (select jsonb_agg(jsonb_build_object('kind', b->'kind', 'key', b->'key', 'text', case b->>'kind'
+                  when 'configuration' then (select h.value from configuration_history h where h.environment = r.environment
+                    and h.key = b->>'key' and h.revision = (b->>'revision')::bigint and not h.deleted)
+                  else herald_stated_at(b->>'kind', r.environment, b->>'key', (b->>'revision')::bigint)::text end))
+                from jsonb_array_elements(r.bases) b where b->>'revision' <> '0') as before
+            from change_requests r where r.environment = ${environment} and r.id = ${key}`),
+          ([found]) =>
+            found && {
+              request: asChangeRequest(found.request),
+              keyId: found.keyId ?? undefined,
+              body: found.body,
+              approvers: (found.approvers ?? []).map((one) => ({ ...one, keyId: one.keyId ?? undefined })),
+              before: Object.fromEntries(
+                (found.before ?? []).flatMap(({ kind, key, text }) => (text === null ? [] : [[`${kind}/${key}`, text]]))
+              )
+            }
+        ),
+      list: (environment, { limit, before, state }) =>
+        Effect.map(
+          guarded("list change requests")(sql<Found>`
+            select request from (
+              select request, n, sum(octet_length(request::text)) over (order by n desc) - octet_length(request::text) as bytes_before from (
+                select herald_approval_json(r) as request, r.made_revision as n from change_requests r
+                where r.environment = ${environment}
+                  and r.made_revision < coalesce(${before === undefined ? null : String(before)}::text::bigint, 9223372036854775807)
+                  and (${state ?? ""} = '' or herald_change_state(r) = ${state ?? ""})
+                order by r.made_revision desc limit ${limit}
+              ) page
+            ) sized where bytes_before < ${PAGE_BYTES} order by n desc`),
+          (rows) => rows.map(({ request }) => asChangeRequest(request))
+        )
+    })
+  )
+)

@@ -1,0 +1,49 @@
+/** Port: reads protections and change requests from the store; `Commits` writes them. Fails `DatabaseUnavailable` or `Timeout`. */
+import { Context, type Effect } from "effect"
+import type { HeraldError } from "../errors/HeraldError.ts"
+import type { Base, ChangeRequest, State, Touch } from "./ChangeRequest.ts"
+import type { Protection } from "./Protection.ts"
+
+/** Whose approval it has, with what only those need who count it. */
+export interface Approver {
+  /** The principal. */
+  readonly name: string
+  /** Public id of the API key; undefined: it had none. */
+  readonly keyId: string | undefined
+  /** Of the digest that is the request's. */
+  readonly holds: boolean
+  /** Milliseconds since 1970; null: as long as the API key may. */
+  readonly until: number | null
+}
+
+/** A request with what only those need who act on it. */
+export interface Held {
+  readonly request: ChangeRequest
+  /** Of the author's API key; undefined: it had none. */
+  readonly keyId: string | undefined
+  /** What is asked for, as JSON. */
+  readonly body: string
+  readonly approvers: ReadonlyArray<Approver>
+  /** The text of each base that was there: of a configuration its value, of any other kind JSON of it. By "<kind>/<key>". */
+  readonly before: Readonly<Record<string, string>>
+}
+
+export class ApprovalStore extends Context.Service<
+  ApprovalStore,
+  {
+    /** Those that are live, by name. */
+    readonly protections: (environment: string) => Effect.Effect<ReadonlyArray<Protection>, HeraldError>
+    /** Where these are now. */
+    readonly bases: (
+      environment: string,
+      touches: ReadonlyArray<Touch>
+    ) => Effect.Effect<{ readonly epoch: string; readonly bases: ReadonlyArray<Base> }, HeraldError>
+    /** Undefined: there is none, or it is long over. */
+    readonly find: (environment: string, key: string) => Effect.Effect<Held | undefined, HeraldError>
+    /** The newest first, one page (PB1) of at most `limit` before `before`. `state` undefined: any. */
+    readonly list: (
+      environment: string,
+      options: { readonly limit: number; readonly before: bigint | undefined; readonly state: State | undefined }
+    ) => Effect.Effect<ReadonlyArray<ChangeRequest>, HeraldError>
+  }
+>()("herald/approvals/ApprovalStore") {}

@@ -1,0 +1,252 @@
+/** Use cases on protections and change requests. Every method checks `CurrentIdentity` for what it touches. */
+import { Context, Effect, Layer } from "effect"
+import { requirePermission } from "../access/Access.ts"
+import { CurrentIdentity, type Identity } from "../access/Identity.ts"
+import { makeCommitting } from "../commits/Committing.ts"
+import type { Committed } from "../commits/Release.ts"
+import type { CommitOptions } from "../commits/Request.ts"
+import { AsRequest } from "../commits/Requesting.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { environmentProblem } from "../keys/Target.ts"
+import type { Change } from "../propagation/Revision.ts"
+import { excerpt } from "../text/Excerpt.ts"
+import { textProblem } from "../values/Value.ts"
+import { ApprovalStore, type Held } from "./ApprovalStore.ts"
+import { bodyIn } from "./Body.ts"
+import {
+  type ApplyWish,
+  type ApprovalWish,
+  type ApproveWish,
+  type ChangeRequest,
+  changeBytes,
+  isChangeId,
+  REASON,
+  type State
+} from "./ChangeRequest.ts"
+import { makePersons } from "./Persons.ts"
+import type { Protected, Protection, ProtectionWish } from "./Protection.ts"
+import { protectedProblem } from "./Wanted.ts"
+
+/** Rows that are read at a time. */
+const PAGE = 200
+
+type Options = Omit<CommitOptions, "message" | "breakGlass" | "force">
+type Done = Effect.Effect<Committed<ChangeRequest>, HeraldError>
+
+export class Approvals extends Context.Service<
+  Approvals,
+  {
+    /** Requires keys.manage. Fails `InvalidInput`, `ChangesFull`, `ApprovalRequired` where it is there already, and as `Commits.commit`. AQ7 */
+    readonly protect: (
+      environment: string,
+      key: string,
+      wanted: Protected,
+      options: CommitOptions
+    ) => Effect.Effect<Committed<Protection>, HeraldError>
+    /** As `protect`. Fails `NotFound` where there is none. */
+    readonly unprotect: (
+      environment: string,
+      key: string,
+      options: CommitOptions
+    ) => Effect.Effect<Committed<Protection>, HeraldError>
+    readonly protections: (environment: string) => Effect.Effect<ReadonlyArray<Protection>, HeraldError>
+    /** Of those that the caller may read whole, the newest first, before `before`. */
+    readonly list: (
+      environment: string,
+      options: { readonly limit: number; readonly before: string | undefined; readonly state: State | undefined }
+    ) => Effect.Effect<ReadonlyArray<ChangeRequest>, HeraldError>
+    /** Fails `NotFound`, also where the caller may not read all of it. */
+    readonly get: (environment: string, key: string) => Effect.Effect<Held, HeraldError>
+    /** `digest`: what was seen. Fails `NotFound`, `OwnChange`, `ChangeDiffers`, `ChangeVoid`, `ChangeOver`. AQ2, AQ3 */
+    readonly approve: (environment: string, key: string, digest: string, options: Options) => Done
+    /** Whoever could approve it may. */
+    readonly reject: (environment: string, key: string, reason: string, options: Options) => Done
+    /** By its author, or an admin. */
+    readonly withdraw: (environment: string, key: string, reason: string, options: Options) => Done
+    /** Fails `ApprovalRequired`, `ChangeVoid`, `ChangeOver`, and as what it asks for. AQ5 */
+    readonly apply: (environment: string, key: string, options: Options) => Effect.Effect<Committed, HeraldError>
+    /** Closes the review of what was done without. Fails `OwnChange`, `ChangeOver`. AQ8 */
+    readonly review: (environment: string, key: string, note: string, options: Options) => Done
+  }
+>()("herald/approvals/Approvals") {
+  static readonly layer = Layer.effect(
+    Approvals,
+    Effect.suspend(() => make)
+  )
+}
+
+const make = Effect.gen(function* () {
+  const store = yield* ApprovalStore
+  const { mayAll, requireAll, notOwn, counting, authorOf } = yield* makePersons
+  const committing = yield* makeCommitting
+  // Its own steps don't wait.
+  const commit: typeof committing = (asked) => Effect.provideService(committing(asked), AsRequest, false)
+
+  const unknown = (environment: string, key: string) =>
+    failure(
+      "NotFound",
+      `there is no change request ${isChangeId(key) ? key : excerpt(key)} in ${environment}; see herald change list`
+    )
+
+  const get = Effect.fn("Approvals.get")(function* (environment: string, key: string) {
+    const identity = yield* requirePermission("config.read", environment, "some")
+    const held = isChangeId(key) ? yield* store.find(environment, key) : undefined
+    if (held === undefined || !mayAll(identity, "config.read", held.request)) return yield* unknown(environment, key)
+    return held
+  })
+
+  const step = (wish: ApprovalWish, action: "approve" | "reject" | "withdraw" | "review", options: Options) =>
+    Effect.fnUntraced(function* (identity: Identity, message: string) {
+      return yield* commit<ChangeRequest>({
+        action,
+        identity,
+        options: { ...options, message },
+        request: { ...wish },
+        check: () => Effect.succeed({ changes: [wish] })
+      })
+    })
+
+  const ended = Effect.fnUntraced(function* (
+    environment: string,
+    key: string,
+    op: "reject" | "withdraw" | "review",
+    reason: string,
+    options: Options,
+    may: (held: Held) => Effect.Effect<Identity, HeraldError>
+  ) {
+    const held = yield* get(environment, key)
+    const identity = yield* may(held)
+    if (reason.length > REASON || textProblem(reason) !== undefined || (op === "review" && reason.trim() === ""))
+      return yield* failure(
+        "InvalidInput",
+        `why is said in ${op === "review" ? "1 to " : "at most "}${REASON} characters`
+      )
+    return yield* step(
+      { kind: "approval", environment, key, op, reason },
+      op,
+      options
+    )(identity, `${op === "review" ? "reviewed" : op === "reject" ? "rejected" : "withdrew"} ${key}: ${reason}`)
+  })
+
+  const committed = (wish: ProtectionWish, identity: Identity, options: CommitOptions) =>
+    committing<Protection>({
+      action: "protect",
+      identity,
+      options,
+      request: { ...wish },
+      check: () => Effect.succeed({ changes: [wish] })
+    })
+
+  const named = Effect.fnUntraced(function* (environment: string, key: string, wanted?: Protected) {
+    const identity = yield* requirePermission("keys.manage", environment)
+    const problem = environmentProblem(environment) ?? protectedProblem(key, wanted)
+    if (problem !== undefined) return yield* problem
+    return identity
+  })
+
+  return Approvals.of({
+    protect: Effect.fn("Approvals.protect")(function* (environment, key, wanted, options) {
+      const identity = yield* named(environment, key, wanted)
+      return yield* committed({ kind: "protection", environment, key, deleted: false, ...wanted }, identity, options)
+    }),
+
+    unprotect: Effect.fn("Approvals.unprotect")(function* (environment, key, options) {
+      const identity = yield* named(environment, key)
+      const held = (yield* store.protections(environment)).find((one) => one.key === key)
+      if (held === undefined) return yield* failure("NotFound", `there is no protection ${key} in ${environment}`)
+      const { patterns, kinds, approvals, roles, lasts } = held
+      const wish = { environment, key, deleted: true, patterns, kinds, approvals, roles, lasts }
+      return yield* committed({ kind: "protection", ...wish }, identity, options)
+    }),
+
+    protections: Effect.fn("Approvals.protections")(function* (environment) {
+      yield* requirePermission("config.read", environment, "some")
+      return yield* store.protections(environment)
+    }),
+
+    list: Effect.fn("Approvals.list")(function* (environment, { limit, before, state }) {
+      const identity = yield* requirePermission("config.read", environment, "some")
+      const found: Array<ChangeRequest> = []
+      let at = before !== undefined && isChangeId(before) ? BigInt(before.slice(1)) : undefined
+      let bytes = 0
+      for (;;) {
+        const page = yield* store.list(environment, { limit: PAGE, before: at, state })
+        for (const request of page) {
+          if (found.length >= limit || bytes > 1_000_000) return found
+          if (!mayAll(identity, "config.read", request)) continue
+          bytes += changeBytes(request)
+          found.push(request)
+        }
+        const last = page.at(-1)
+        if (last === undefined) return found
+        at = BigInt(last.key.slice(1))
+      }
+    }),
+
+    get,
+
+    approve: Effect.fn("Approvals.approve")(function* (environment, key, digest, options) {
+      const held = yield* get(environment, key)
+      const identity = yield* requireAll("config.write", held.request)
+      const until = yield* notOwn(held, identity)
+      const wish: ApproveWish = {
+        kind: "approval",
+        environment,
+        key,
+        op: "approve",
+        digest,
+        role: identity.role,
+        until
+      }
+      return yield* step(wish, "approve", options)(identity, `approved ${key}`)
+    }),
+
+    reject: Effect.fn("Approvals.reject")((environment, key, reason, options) =>
+      ended(environment, key, "reject", reason, options, ({ request }) => requireAll("config.write", request))
+    ),
+
+    withdraw: Effect.fn("Approvals.withdraw")((environment, key, reason, options) =>
+      ended(environment, key, "withdraw", reason, options, ({ request }) =>
+        Effect.flatMap(requireAll("config.write", request), (identity) =>
+          identity.name === request.author ? Effect.succeed(identity) : requirePermission("keys.manage", environment)
+        )
+      )
+    ),
+
+    review: Effect.fn("Approvals.review")((environment, key, note, options) =>
+      ended(environment, key, "review", note, options, (held) =>
+        Effect.flatMap(requireAll("config.write", held.request), (identity) =>
+          Effect.as(notOwn(held, identity), identity)
+        )
+      )
+    ),
+
+    apply: Effect.fn("Approvals.apply")(function* (environment, key, options) {
+      const held = yield* get(environment, key)
+      const { request, body } = held
+      const caller = yield* requireAll("config.write", request)
+      const { action, message, breakGlass, changes, basis } = bodyIn(body === "" ? NOTHING : body)
+      if (body === "")
+        return yield* failure("ChangeOver", `${key} in ${environment} was done already, without a second person`)
+      const identity = yield* authorOf(held, caller)
+      const wish: ApplyWish = {
+        ...{ kind: "approval", environment, key, op: "apply", digest: request.digest },
+        by: caller.name,
+        approvers: yield* counting(held)
+      }
+      return yield* commit<Change>({
+        action,
+        identity,
+        options: {
+          ...options,
+          message,
+          ...(breakGlass === null ? {} : { breakGlass })
+        },
+        request: { apply: key, environment },
+        check: () => Effect.succeed({ changes: [...changes, wish], basis, message })
+      }).pipe(Effect.provideService(CurrentIdentity, identity))
+    })
+  })
+})
+
+const NOTHING = '{"changes":[]}'

@@ -1,0 +1,70 @@
+/** What is said of protections and change requests. */
+import type { ErrorRows } from "../errors/Row.ts"
+
+export const errors = {
+  ApprovalRequired: {
+    code: "HRLD-3090",
+    title: "That needs a second person",
+    cause: "What it changes is protected, and no approved change request is of exactly this.",
+    fix: 'Ask for it: type the same command behind `herald change request`, or with --request. In an emergency an admin breaks the glass: --break-glass "why".',
+    grpc: 9,
+    http: 409,
+    exit: 5
+  },
+  ChangeWaits: {
+    code: "HRLD-3091",
+    title: "It waits as a change request",
+    cause: "It was asked for as a change request, so it was written down and not done.",
+    fix: "Somebody else looks at it and approves it: `herald change show <id>`, `herald change approve <id>`; then `herald change apply <id>`.",
+    grpc: 9,
+    http: 409,
+    exit: 5
+  },
+  OwnChange: {
+    code: "HRLD-3092",
+    title: "Nobody approves their own",
+    cause:
+      "It was asked for by the same principal, or this API key, or one that it comes from, was made by whoever asked for it.",
+    fix: "Let somebody else look at it, with an API key that its author has not made.",
+    grpc: 7,
+    http: 403,
+    exit: 6
+  },
+  ChangeDiffers: {
+    code: "HRLD-3093",
+    title: "That is not what was seen",
+    cause: "The digest is not that of the request, or what would be done is not what it asks for.",
+    fix: "Look at it again: `herald change show <id>`; it says the digest.",
+    grpc: 9,
+    http: 409,
+    exit: 5
+  },
+  ChangeVoid: {
+    code: "HRLD-3094",
+    title: "The change request is void",
+    cause: "What it would change was changed since it was asked for, so what was approved is not what would be done.",
+    fix: "Ask for it anew, on what is there now.",
+    grpc: 9,
+    http: 409,
+    exit: 5
+  },
+  ChangeOver: {
+    code: "HRLD-3095",
+    title: "The change request is no longer open",
+    cause: "It was applied, rejected, withdrawn, reviewed, or is expired.",
+    fix: "See what became of it: `herald change show <id>`; ask for it anew if it is still wanted.",
+    grpc: 9,
+    http: 409,
+    exit: 5
+  },
+  ChangesFull: {
+    code: "HRLD-3096",
+    title: "Too much waits for a second person",
+    cause:
+      "An environment may have 500 open change requests with 64 MiB together and 100 protections, a principal 100 requests, a request 20 approvals.",
+    fix: "Apply, reject or withdraw what nobody needs (`herald change list`, `herald change cancel <id>`).",
+    grpc: 8,
+    http: 409,
+    exit: 5
+  }
+} satisfies ErrorRows

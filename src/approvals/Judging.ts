@@ -1,0 +1,105 @@
+/**
+ * Judges releases by who has to approve them, on the rules that there are: what is to wait becomes a change request, and whoever breaks the glass leaves
+ * a review. That a second person approved is decided under the lock of the commits (AQ1).
+ */
+import { Effect, Layer } from "effect"
+import { requirePermission } from "../access/Access.ts"
+import { CurrentIdentity } from "../access/Identity.ts"
+import { AsRequest } from "../commits/Requesting.ts"
+import { type Judge, type Judged, Rules } from "../commits/Rules.ts"
+import { failure } from "../errors/HeraldError.ts"
+import { Digest } from "../values/Digest.ts"
+import { bytesOf } from "../values/Value.ts"
+import { ApprovalStore } from "./ApprovalStore.ts"
+import { bodyOf } from "./Body.ts"
+import { type ApprovalWish, CHANGE_BYTES, type GlassWish, type OpenWish, type Touch } from "./ChangeRequest.ts"
+import { LASTS, type Protection, protects } from "./Protection.ts"
+import { touchedOf, touchesOf } from "./Touched.ts"
+
+/** Protections that something touched has, as far as this is known without the store; also that of a protection itself. AQ7 */
+export const protecting = (
+  protections: ReadonlyArray<Protection>,
+  touches: ReadonlyArray<Touch>
+): ReadonlyArray<Protection> =>
+  protections.filter((one) =>
+    touches.some((touch) =>
+      touch.kind === "protection" ? touch.key === one.key : touchedOf(touch).some((touched) => protects(one, touched))
+    )
+  )
+
+const isApproval = (kind: string): boolean => kind === "approval"
+
+const judging = Effect.gen(function* () {
+  const before = yield* Rules
+  const store = yield* ApprovalStore
+  const digestOf = yield* Digest
+
+  const environmentOf = Effect.fnUntraced(function* ({ changes }: Judged) {
+    const [environment, other] = new Set(changes.map((change) => change.environment))
+    if (environment === undefined) return yield* failure("NothingChanged", "nothing is to be changed then")
+    if (other !== undefined)
+      return yield* failure(
+        "InvalidInput",
+        `a change request is of one environment, not of ${environment} and ${other}; ask for each by itself`
+      )
+    return environment
+  })
+
+  /** AQ2 */
+  const waiting = Effect.fnUntraced(function* (release: Judged, basis: object | undefined, message: string) {
+    const { action, changes, breakGlass = null } = release
+    const environment = yield* environmentOf(release)
+    const touches = touchesOf(changes)
+    const protections = protecting(yield* store.protections(environment), touches)
+    const { epoch, bases } = yield* store.bases(environment, touches)
+    const body = bodyOf({ environment, action, message, breakGlass, epoch, bases, changes, basis })
+    const bytes = bytesOf(body)
+    if (bytes > CHANGE_BYTES)
+      return yield* failure("TooLarge", `the change request has ${bytes} bytes; at most ${CHANGE_BYTES} are allowed`)
+    const wish: OpenWish = {
+      kind: "approval",
+      environment,
+      key: "",
+      op: "open",
+      action,
+      touches,
+      epoch,
+      bases,
+      body,
+      digest: digestOf(body),
+      bytes,
+      needed: protections.reduce((most, { approvals }) => Math.max(most, approvals), 1),
+      lasts: protections.reduce((least, { lasts }) => Math.min(least, lasts), protections[0]?.lasts ?? LASTS)
+    }
+    return wish
+  })
+
+  /** AQ8 */
+  const breaking = Effect.fnUntraced(function* ({ changes, identity, breakGlass }: Judged) {
+    const found: Array<GlassWish> = []
+    if (breakGlass === undefined || changes.some(({ kind }) => isApproval(kind))) return found
+    for (const environment of new Set(changes.map((change) => change.environment))) {
+      if ((yield* store.protections(environment)).length === 0) continue
+      const touches = touchesOf(changes.filter((change) => change.environment === environment))
+      yield* Effect.provideService(requirePermission("approvals.bypass", environment), CurrentIdentity, identity)
+      found.push({ kind: "approval", environment, key: "", op: "glass", touches, reason: breakGlass })
+    }
+    return found
+  })
+
+  const judge: Judge = Effect.fnUntraced(function* (release, basis, again) {
+    const judged = yield* before(release, basis, again)
+    const { changes } = release
+    if (yield* AsRequest) {
+      const all = judged.besides.length === 0 ? changes : [...changes, ...judged.besides]
+      const wish = yield* waiting({ ...release, changes: all }, basis, release.message)
+      return { ...judged, instead: [wish] }
+    }
+    const glass: ReadonlyArray<ApprovalWish> = yield* breaking(release)
+    return glass.length === 0 ? judged : { ...judged, besides: [...judged.besides, ...glass] }
+  })
+  return judge
+})
+
+/** On the rules that there are. */
+export const rules = Layer.effect(Rules, judging)

@@ -1,0 +1,144 @@
+/**
+ * Who has to approve a release, and has not: as herald_approval_missing says in SQL, under the lock. Commits in memory ask here. Pure.
+ */
+import type { Release, Wish } from "../commits/Release.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import type { RolloutWish } from "../rollouts/Wish.ts"
+import { isNew, type ScheduleWish } from "../schedules/Schedule.ts"
+import { canonical } from "../values/Canonical.ts"
+import { bodyIn } from "./Body.ts"
+import type { ApplyWish, ApprovalWish, Touch } from "./ChangeRequest.ts"
+import { approvalProblem, approversOf, type Kept, keptOf, type World } from "./Limits.ts"
+import { type Protection, protects, type Touched } from "./Protection.ts"
+
+/** Counts for any number of approvals. */
+const ANY = 6
+
+const isApproval = (wish: Wish): wish is ApprovalWish => wish.kind === "approval"
+
+/** Who has to approve a release, and has not; undefined: nothing stands in its way. AQ1 */
+export const missing = (release: Release, world: World): HeraldError | undefined => {
+  const own = release.changes.filter(isApproval)
+  if (own.some(({ op }) => op !== "apply" && op !== "glass")) return undefined
+  const asked = own.find((wish): wish is ApplyWish => wish.op === "apply")
+  const glass = own.some(({ op }) => op === "glass")
+  let held: Kept | undefined
+  if (asked !== undefined) {
+    const problem = approvalProblem(asked, release.actor, world)
+    if (problem !== undefined) return problem
+    held = keptOf(world, asked)!
+    const { environment, key, needed, action, author } = held.request
+    const same =
+      canonical(plainOf(release.changes.filter((wish) => !isApproval(wish)))) ===
+      canonical(plainOf(bodyIn(held.body).changes))
+    if (!same || release.action !== action || release.actor !== author)
+      return failure("ChangeDiffers", `what would be done is not what ${key} asks for`, {
+        details: { key, environment }
+      })
+    if (approversOf(held, world, ["admin", "publisher"]).filter((name) => asked.approvers.includes(name)).length < 1)
+      return failure("ApprovalRequired", `${key} in ${environment} has no approval that counts`, {
+        details: { change: key, environment, needed: Math.max(needed, 1), have: 0 }
+      })
+  }
+  const lack = lackOf(held, asked, world)
+  const sureOf = allowedBy(release, world)
+  for (const wish of release.changes) {
+    if (isApproval(wish)) continue
+    const { kind, key, environment } = wish
+    const protections = world.protections(environment)
+    if (glass || protections.length === 0) continue
+    const sure = sureOf(wish)
+    for (const touched of touchedBy(wish, world)) {
+      for (const one of protections) {
+        if (!protects(one, touched) || sure >= one.approvals) continue
+        const problem = lack(one, touched.kind, touched.key)
+        if (problem !== undefined) return problem
+      }
+    }
+    const its = kind === "protection" ? protections.find((one) => one.key === key) : undefined
+    const problem = its && lack(its, "protection", key) // AQ7
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
+
+const plainOf = (wishes: ReadonlyArray<Wish>) =>
+  wishes.map((wish) =>
+    Object.fromEntries(Object.entries(wish).map(([name, of]) => [name, typeof of === "bigint" ? String(of) : of]))
+  )
+
+const lackOf =
+  (held: Kept | undefined, asked: ApplyWish | undefined, world: World) =>
+  (one: Protection, kind: string, key: string | undefined): HeraldError | undefined => {
+    const have =
+      held === undefined
+        ? 0
+        : approversOf(held, world, one.roles).filter((name) => asked?.approvers.includes(name)).length
+    if (have >= one.approvals) return undefined
+    const { environment, key: protection, approvals } = one
+    return failure(
+      "ApprovalRequired",
+      `the ${kind} ${key ?? "*"} in ${environment} is protected by ${protection}: ${have} of ${approvals} approvals count`,
+      {
+        details: {
+          kind,
+          ...(key === undefined ? {} : { key }),
+          environment,
+          protection,
+          needed: approvals,
+          have,
+          ...(held === undefined ? {} : { change: held.request.key })
+        }
+      }
+    )
+  }
+
+const touchedBy = (wish: Wish, world: World): ReadonlyArray<Touched> => {
+  const { environment, key } = wish
+  if (wish.kind === "schedule") {
+    const its = wish as ScheduleWish
+    return isNew(its) ? its.touches.flatMap((touch) => world.touched(environment, touch)) : []
+  }
+  if (wish.kind !== "rollout") return world.touched(environment, wish)
+  const its = wish as RolloutWish
+  const targets = its.op === "start" ? its.candidates : (world.rollout(environment, key)?.targets ?? [])
+  return targets.flatMap((target) => [
+    { kind: "rollout" as const, key: target.key },
+    ...world.touched(environment, target)
+  ])
+}
+
+/** For how many approvals each change counts by itself. AQ6 */
+const allowedBy = (release: Release, world: World): ((wish: Wish) => number) => {
+  const origin = (environment: string, revision: bigint | undefined): number =>
+    world.requests.find(
+      ({ request }) => request.environment === environment && request.applied === String(revision ?? "none")
+    )?.counted ?? 0
+  const ofMove = (wish: RolloutWish): number => {
+    if (wish.op !== "move") return 0
+    if (wish.to === "paused" || wish.to === "rolled_back" || wish.to === "aborted") return ANY
+    const rollout = world.rollout(wish.environment, wish.key)
+    const goesOn = wish.fence !== null || (wish.stage === rollout?.stage && wish.to !== "completed")
+    return goesOn ? origin(wish.environment, rollout?.began) : 0
+  }
+  const found = new Map<string, number>()
+  const add = (environment: string, { kind, key }: Touch, sure: number) => {
+    const name = `${environment}/${kind}/${key}`
+    found.set(name, Math.max(sure, found.get(name) ?? 0))
+  }
+  for (const wish of release.changes) {
+    const { environment, key } = wish
+    if (wish.kind === "rollout" && release.action === "rollout") {
+      const its = wish as RolloutWish
+      if (its.op === "move")
+        for (const target of world.rollout(environment, key)?.targets ?? []) add(environment, target, ofMove(its))
+    } else if (wish.kind === "schedule" && (wish as ScheduleWish).state === "committed") {
+      const its = world.schedule(environment, key)
+      for (const touch of its?.touches ?? []) add(environment, touch, origin(environment, its?.made))
+    }
+  }
+  return (wish) =>
+    wish.kind === "rollout"
+      ? ofMove(wish as RolloutWish)
+      : (found.get(`${wish.environment}/${wish.kind}/${wish.key}`) ?? 0)
+}

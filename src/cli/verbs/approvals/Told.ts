@@ -1,0 +1,62 @@
+/** How change requests are told. Pure but for the library that compares lines. */
+import type { Change, WholeChange } from "../../../edge/http/approvals/Wire.ts"
+import { printable } from "../../../text/Printable.ts"
+import { contentChange } from "../../DiffView.ts"
+import type { Paint } from "../../Paint.ts"
+import { facts, time } from "../../Table.ts"
+
+type Touch = Change["touches"][number]
+
+/** "flag new-checkout", "user-service": a key goes without its kind. */
+const thing = ({ kind, key }: Touch): string => (kind === "configuration" ? key : `${kind} ${key}`.trim())
+
+/** In one line. */
+export const gist = ({ touches }: Pick<Change, "touches">): string =>
+  touches.length <= 3
+    ? touches.map(thing).join(", ")
+    : `${touches.slice(0, 2).map(thing).join(", ")} and ${touches.length - 2} more`
+
+export const painted = (state: Change["state"], paint: Paint): ((text: string) => string) =>
+  state === "open" || state === "review"
+    ? paint.yellow
+    : state === "approved" || state === "applied" || state === "reviewed"
+      ? paint.green
+      : paint.red
+
+export const whole = async (found: WholeChange, paint: Paint): Promise<string> => {
+  const { id, environment, state, digest, approvals, needed } = found
+  const lines = [
+    `${paint.bold(printable(id))} in ${printable(environment)} ${painted(state, paint)(state)}`,
+    facts(
+      [
+        ["asks for", `${found.action} of ${gist(found)}`],
+        ["made", `${time(found.madeAt)} by ${found.author}`],
+        ["message", found.message],
+        [
+          "approved",
+          needed === 0
+            ? ""
+            : `${approvals.length} of ${needed}${approvals.length === 0 ? "" : `: ${approvals.map(({ by, at }) => `${by} at ${time(at)}`).join(", ")}`}`
+        ],
+        ["waits until", found.expiresAt === null || found.endedAt !== null ? "" : time(found.expiresAt)],
+        ["over", found.endedAt === null ? "" : `${time(found.endedAt)} by ${found.endedBy}`],
+        ["revision", found.appliedRevision === null ? "" : String(found.appliedRevision)],
+        ["reason", found.reason],
+        ["digest", digest]
+      ],
+      paint
+    )
+  ]
+  for (const { kind, key, before, after } of found.changes)
+    lines.push(
+      `${paint.bold(printable(thing({ kind, key })))}${after === null ? ` ${paint.red("goes away")}` : ""}`,
+      await contentChange(before ?? "", after ?? "", paint)
+    )
+  if (state === "open")
+    lines.push(
+      paint.dim(
+        `approve it with herald change approve ${printable(id)} --env ${printable(environment)} --digest ${digest.slice(0, 16)}`
+      )
+    )
+  return lines.join("\n")
+}

@@ -1,0 +1,21 @@
+/** Says that what is asked for is to wait for a second person, at whatever door it was asked for and of whatever kind it is. */
+import { Context } from "effect"
+import { HeraldError } from "../errors/HeraldError.ts"
+import type { Change } from "../propagation/Revision.ts"
+
+/** Whether the commits that this fiber asks for are written down as change requests, and not done. */
+export const AsRequest = Context.Reference<boolean>("herald/commits/AsRequest", { defaultValue: () => false })
+
+/** A `ChangeWaits`: it was not done, and this is the request that waits in its place. */
+export class Requested extends HeraldError {
+  readonly change: Change
+  constructor(change: Change) {
+    const { key, environment } = change
+    super({
+      name: "ChangeWaits",
+      message: `it waits as the change request ${key} in ${environment}`,
+      details: { change: key, environment }
+    })
+    this.change = change
+  }
+}

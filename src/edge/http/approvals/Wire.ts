@@ -1,0 +1,196 @@
+/** Protections and change requests as JSON. */
+import { Schema } from "effect"
+import { kinds, roles } from "../../../access/Identity.ts"
+import type { Held } from "../../../approvals/ApprovalStore.ts"
+import { bodyIn } from "../../../approvals/Body.ts"
+import * as Model from "../../../approvals/ChangeRequest.ts"
+import type * as Protections from "../../../approvals/Protection.ts"
+import { nameOfTouch } from "../../../approvals/Touched.ts"
+import type { Committed, Wish } from "../../../commits/Release.ts"
+import { canonical } from "../../../values/Canonical.ts"
+import { Environment, Message, Stamp, stamp, stampOr, Whole } from "../Wire.ts"
+
+const shown = (json: Readonly<Record<string, unknown>>) =>
+  Schema.makeFilter<string>(() => undefined, { toJsonSchema: () => json })
+
+export const ProtectionName = Schema.String.check(
+  shown({ minLength: 1, maxLength: 100, pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$" })
+).annotate({ examples: ["payments"] })
+/** Given by the server when it is asked for. */
+export const ChangeId = Schema.String.check(shown({ minLength: 2, maxLength: 19, pattern: "^c[0-9]{1,18}$" })).annotate(
+  {
+    examples: ["c1042"]
+  }
+)
+export const InEnvironment = { environment: Environment }
+const Digest = Schema.String.check(shown({ pattern: "^[0-9a-f]{64}$" }))
+
+/** Left out: every kind; publishers and admins may approve; a request waits for seven days. */
+export const ProtectionBody = Schema.Struct({
+  keys: Schema.Array(Schema.String),
+  kinds: Schema.optionalKey(Schema.Array(Schema.Literals(kinds))),
+  approvals: Schema.Int,
+  roles: Schema.optionalKey(Schema.Array(Schema.Literals(roles))),
+  waitsMillis: Schema.optionalKey(Schema.Int),
+  message: Schema.optionalKey(Message)
+}).annotate({ identifier: "ProtectionBody", examples: [{ keys: ["payments.*"], approvals: 1 }] })
+
+export const Protection = Schema.Struct({
+  name: Schema.String,
+  environment: Schema.String,
+  version: Whole,
+  revision: Whole,
+  keys: Schema.Array(Schema.String),
+  kinds: Schema.NullOr(Schema.Array(Schema.String)),
+  approvals: Whole,
+  roles: Schema.Array(Schema.String),
+  waitsMillis: Whole,
+  updatedAt: Schema.Finite,
+  updatedTime: Stamp,
+  updatedBy: Schema.String,
+  message: Schema.String
+}).annotate({ identifier: "Protection" })
+export type Protection = typeof Protection.Type
+export const ProtectionList = Schema.Struct({ protections: Schema.Array(Protection) }).annotate({
+  identifier: "ProtectionList"
+})
+export type ProtectionList = typeof ProtectionList.Type
+
+export const protection = (found: Protections.Protection): Protection => ({
+  name: found.key,
+  environment: found.environment,
+  version: found.version,
+  revision: Number(found.revision),
+  keys: found.patterns,
+  kinds: found.kinds,
+  approvals: found.approvals,
+  roles: found.roles,
+  waitsMillis: found.lasts,
+  updatedAt: found.updatedAt,
+  updatedTime: stamp(found.updatedAt),
+  updatedBy: found.updatedBy,
+  message: found.message
+})
+
+const Touch = Schema.Struct({ kind: Schema.String, key: Schema.String })
+const Approval = Schema.Struct({ by: Schema.String, at: Schema.Finite, time: Stamp })
+
+export const Change = Schema.Struct({
+  id: Schema.String,
+  environment: Schema.String,
+  state: Schema.Literals(Model.states),
+  author: Schema.String,
+  action: Schema.String,
+  touches: Schema.Array(Touch),
+  digest: Schema.String,
+  bytes: Whole,
+  needed: Whole,
+  approvals: Schema.Array(Approval),
+  madeAt: Schema.Finite,
+  madeTime: Stamp,
+  expiresAt: Schema.NullOr(Schema.Finite),
+  expiresTime: Schema.NullOr(Stamp),
+  message: Schema.String,
+  revision: Whole,
+  endedAt: Schema.NullOr(Schema.Finite),
+  endedTime: Schema.NullOr(Stamp),
+  endedBy: Schema.String,
+  reason: Schema.String,
+  appliedRevision: Schema.NullOr(Whole)
+}).annotate({ identifier: "Change" })
+export type Change = typeof Change.Type
+
+/** `before` null: it was not there; `after` null: it is deleted. Of what is no text with versions they are JSON. */
+const Difference = Schema.Struct({
+  kind: Schema.String,
+  key: Schema.String,
+  before: Schema.NullOr(Schema.String),
+  after: Schema.NullOr(Schema.String)
+})
+export const WholeChange = Schema.Struct({ ...Change.fields, changes: Schema.Array(Difference) }).annotate({
+  identifier: "WholeChange"
+})
+export type WholeChange = typeof WholeChange.Type
+
+/** `next`: give it as `before` for the next page; null at the end. */
+export const ChangeList = Schema.Struct({ changes: Schema.Array(Change), next: Schema.NullOr(Schema.String) }).annotate(
+  { identifier: "ChangeList" }
+)
+export type ChangeList = typeof ChangeList.Type
+
+/** The digest that was seen. */
+export const ApproveBody = Schema.Struct({ digest: Digest }).annotate({ identifier: "ApproveBody" })
+export const ReasonBody = Schema.Struct({ reason: Message }).annotate({ identifier: "ReasonBody" })
+
+export const Applied = Schema.Struct({
+  id: Schema.String,
+  environment: Schema.String,
+  revision: Whole,
+  epoch: Schema.String,
+  replayed: Schema.Boolean,
+  changes: Schema.Array(Touch)
+}).annotate({ identifier: "AppliedChange" })
+export type Applied = typeof Applied.Type
+
+export const change = (found: Model.ChangeRequest): Change => ({
+  id: found.key,
+  environment: found.environment,
+  state: found.state,
+  author: found.author,
+  action: found.action,
+  touches: found.touches,
+  digest: found.digest,
+  bytes: found.bytes,
+  needed: found.needed,
+  approvals: found.approvals.map(({ by, at }) => ({ by, at, time: stamp(at) })),
+  madeAt: found.madeAt,
+  madeTime: stamp(found.madeAt),
+  expiresAt: found.expiresAt,
+  expiresTime: stampOr(found.expiresAt),
+  message: found.message,
+  revision: Number(found.revision),
+  endedAt: found.endedAt,
+  endedTime: stampOr(found.endedAt),
+  endedBy: found.endedBy,
+  reason: found.reason,
+  appliedRevision: found.applied === null ? null : Number(found.applied)
+})
+
+/** The text of a thing that has one, or JSON of what is asked for. */
+const textIn = (wish: Wish): string | null => {
+  const said = wish as Wish & { readonly value?: string | null; readonly definition?: string | null }
+  if (wish.kind === "configuration") return said.value ?? null
+  if (wish.kind === "flag" || wish.kind === "segment" || wish.kind === "flag_settings") return said.definition ?? null
+  return canonical(JSON.parse(JSON.stringify(wish, (_, one) => (typeof one === "bigint" ? String(one) : one))))
+}
+
+const textWas = (kind: string, text: string | undefined): string | null => {
+  if (text === undefined || kind === "configuration") return text ?? null
+  const { definition, deleted } = JSON.parse(text) as { readonly definition?: unknown; readonly deleted?: boolean }
+  if (deleted === true) return null
+  return typeof definition === "string" && kind !== "experiment" ? definition : text
+}
+
+export const whole = ({ request, body, before }: Held): WholeChange => ({
+  ...change(request),
+  changes:
+    body === ""
+      ? []
+      : bodyIn(body).changes.map((wish) => {
+          const { kind, key } = wish
+          return { kind, key, before: textWas(kind, before[nameOfTouch(wish)]), after: textIn(wish) }
+        })
+})
+
+export const applied = (
+  { revision: { revision, epoch, changes }, replayed }: Committed,
+  id: string,
+  environment: string
+): Applied => ({
+  id,
+  environment,
+  revision: Number(revision),
+  epoch,
+  replayed,
+  changes: changes.flatMap(({ kind, key }) => (kind === "approval" ? [] : [{ kind, key }]))
+})
