@@ -28,7 +28,8 @@ const NAMES = [
   "consume",
   "catchUp",
   "fanout",
-  "start"
+  "start",
+  "access"
 ]
 const LANES = ["notify", "redis", "kafka", "none"]
 const RUNGS = ["1k", "10k", "100k", "fleet"]
