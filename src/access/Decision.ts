@@ -6,12 +6,11 @@
  *   DN3  Of one key it says what `scopeOf` says, so that a list shows what may be read one by one, and nothing else.
  */
 import { isEnvironment } from "../keys/Environment.ts"
-import { isKey } from "../keys/Key.ts"
 import { EVERY_KEY } from "../keys/Pattern.ts"
 import { isTopicName } from "../keys/TopicName.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { granted, type Identity, type Kind, type Permission } from "./Identity.ts"
-import { covers, inKeyScope, isEmptyScope, ofEveryKey, ofKind, scopeOf } from "./KeyScope.ts"
+import { covers, inKeyScope, isEmptyScope, isKeyPattern, ofEveryKey, ofKind, scopeOf } from "./KeyScope.ts"
 import { coversTopic, mayTopic, type TopicPermission, topicsOf } from "./TopicRights.ts"
 
 /** In the order in which they are asked. */
@@ -99,7 +98,7 @@ const about = (on: Act["on"]): string => {
   if (on.key === EVERY_KEY) return ` for every key of the kind ${on.kind}`
   return on.key === undefined
     ? ` for keys of the kind ${on.kind}`
-    : ` for the ${on.kind} ${isKey(on.key) ? on.key : excerpt(on.key)}`
+    : ` for the ${on.kind} ${isKeyPattern(on.key) ? on.key : excerpt(on.key)}`
 }
 
 /** "config.write in the environment production for the config payments.db" */

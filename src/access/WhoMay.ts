@@ -1,7 +1,7 @@
 /** Answers who may what, as the doors decide it: for whoever asks about themselves, and for admins about all API keys. */
 import { Clock, Effect } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import { wrongKey } from "../keys/Key.ts"
+import { keyRule } from "../keys/Key.ts"
 import { environmentProblem } from "../keys/Target.ts"
 import { wrongTopicName } from "../keys/TopicName.ts"
 import { excerpt } from "../text/Excerpt.ts"
@@ -9,6 +9,7 @@ import { isGood, requireSignedIn } from "./Access.ts"
 import type { ApiKey } from "./ApiKeyStore.ts"
 import { type Act, type Decision, decide } from "./Decision.ts"
 import { granted, type Identity, identityOf, type Permission } from "./Identity.ts"
+import { isKeyPattern, keyPatternRule } from "./KeyScope.ts"
 import { topicsOf } from "./TopicRights.ts"
 
 export interface Self {
@@ -29,15 +30,15 @@ const asked = ({ environment, on, topic }: Act): Effect.Effect<void, HeraldError
   const problem = environment === undefined ? undefined : environmentProblem(environment)
   if (problem !== undefined) return Effect.fail(problem)
   const key = typeof on === "object" ? on.key : undefined
-  const wrong = key === undefined ? undefined : wrongKey(key)
-  if (wrong !== undefined) return Effect.fail(failure("InvalidKey", `${excerpt(key ?? "")} ${wrong}`))
+  if (key !== undefined && !isKeyPattern(key))
+    return Effect.fail(failure("InvalidKey", `${excerpt(key)} is not ${keyPatternRule}: a key has ${keyRule}`))
   const wrongTopic = topic === undefined ? undefined : wrongTopicName(topic)
   return wrongTopic === undefined
     ? Effect.void
     : Effect.fail(failure("InvalidInput", `topic: ${excerpt(topic ?? "")} ${wrongTopic}`))
 }
 
-/** What the caller would be told, without doing it. Fails `Unauthenticated`, `InvalidInput`. */
+/** What the caller would be told, without doing it; of a pattern, whether they may with each of its keys. Fails `Unauthenticated`, `InvalidInput`. */
 export const canI = Effect.fn("Access.canI")(function* (act: Act): Effect.fn.Return<Decision, HeraldError> {
   const identity = yield* requireSignedIn
   yield* asked(act)

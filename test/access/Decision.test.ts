@@ -178,6 +178,23 @@ describe("what an identity may", () => {
     runs
   )
 
+  it.prop(
+    "DN3 all of a pattern is allowed exactly where the whole pattern is granted",
+    [Patterns, one(["*", "payments.*", "payments.db.*", "payments", "o.*", "p.*"])],
+    ([keys, pattern]) => {
+      const act = {
+        permission: "config.read",
+        environment: "production",
+        on: { kind: "config", key: pattern }
+      } as const
+      assert.strictEqual(
+        decide(who({ keys }), act, NOW).may,
+        keys.some((its) => covers(its, pattern))
+      )
+    },
+    runs
+  )
+
   it("KO2 a pattern covers another where each key of that is one of its own", () => {
     for (const [outer, inner] of [
       ["*", "a.*"],

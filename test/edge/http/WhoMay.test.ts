@@ -97,12 +97,13 @@ describe("/v1/access", () => {
         await rule("permission=config.read&environment=production"),
         await rule("permission=config.read&environment=staging&key=a"),
         await rule("permission=config.read&key=a"),
+        await rule("permission=config.read&environment=production&key=a.*"),
         await rule("permission=keys.manage"),
         await rule("permission=topics.publish&topic=orders")
       ],
       [
         ...["true keys", "false keys", "true keys", "false kinds", "false kinds"],
-        ...["false environment", "false environment", "false role", "false topics"]
+        ...["false environment", "false environment", "false keys", "false role", "false topics"]
       ]
     )
     for (const query of [
@@ -112,7 +113,7 @@ describe("/v1/access", () => {
       "permission=topics.read&topic=a%20b"
     ])
       assert.strictEqual((await asked(authorization, query)).code, "HRLD-1001", query)
-    assert.match((await asked(authorization, "permission=config.read&key=a%20b")).detail, /is not a key/)
+    assert.match((await asked(authorization, "permission=config.read&key=a%20b")).detail, /is not a key, a key and/)
     for (const body of [{ keys: [] }, { keys: ["a*"] }, { kinds: ["x"] }, { kinds: ["config", "config"] }])
       assert.strictEqual(
         (

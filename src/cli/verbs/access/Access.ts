@@ -76,7 +76,7 @@ const canI = Command.make(
   {
     deed: Argument.String("do").pipe(Argument.withDescription(`What: ${named.join(", ")}`)),
     key: Argument.String("key").pipe(
-      Argument.withDescription("With which key; all of them unless given"),
+      Argument.withDescription("With which key, or all of a pattern: payments.*; all of them unless given"),
       Argument.optional,
       Argument.map(Option.getOrUndefined)
     ),
@@ -110,6 +110,7 @@ const canI = Command.make(
   Command.withShortDescription("Say whether you may do something"),
   Command.withExamples([
     { command: "herald access can-i publish payments.db --env production", description: "A key" },
+    { command: "herald access can-i subscribe 'payments.*'", description: "All of a pattern" },
     { command: "herald access can-i delete checkout --kind flag", description: "A flag" },
     { command: "herald access can-i publish --topic orders/eu", description: "Events" },
     { command: "herald access can-i read --everywhere --output json", description: "Every key, everywhere" }
@@ -153,7 +154,7 @@ const who = Command.make(
   {
     for: optionalText("for", `Only who can do this: ${named.join(", ")}`, "do"),
     key: Argument.String("key").pipe(
-      Argument.withDescription("With which key, for --for; all of them unless given"),
+      Argument.withDescription("With which key, or all of a pattern, for --for; all of them unless given"),
       Argument.optional,
       Argument.map(Option.getOrUndefined)
     ),

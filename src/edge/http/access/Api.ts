@@ -4,7 +4,7 @@ import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/ht
 import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Needs, need, signedIn } from "../Needs.ts"
-import { Environment, Id, Key, Limit, problems, TopicName } from "../Wire.ts"
+import { Environment, Id, KeyPattern, Limit, problems, TopicName } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
 const { get, post } = HttpApiEndpoint
@@ -49,7 +49,7 @@ export class KeysGroup extends HttpApiGroup.make("keys")
 const ofAct = {
   environment: Schema.optionalKey(Environment),
   kind: Schema.optionalKey(Wire.Kind),
-  key: Schema.optionalKey(Key),
+  key: Schema.optionalKey(KeyPattern),
   topic: Schema.optionalKey(TopicName)
 }
 
@@ -67,7 +67,7 @@ export class AccessGroup extends HttpApiGroup.make("access")
       .annotateMerge(
         about(
           "Whether one may",
-          "Asked, not done. Without `environment`: in every one. `key` is of the kind `config` unless `kind` says otherwise; without both, every key of every kind."
+          "Asked, not done. Without `environment`: in every one. `key`, or all of a pattern, is of the kind `config` unless `kind` says otherwise; without both, every key of every kind."
         )
       ),
     get("grants", "/v1/access/grants", {
