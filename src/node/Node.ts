@@ -7,6 +7,7 @@ import { Access, type AccessOptions } from "../access/Access.ts"
 import { AuditCheckpoints } from "../access/AuditCheckpoints.ts"
 import { SocketTickets } from "../access/SocketTickets.ts"
 import { Approvals } from "../approvals/Approvals.ts"
+import { ApprovalView } from "../approvals/ApprovalView.ts"
 import { approvalKind } from "../approvals/ChangeRequest.ts"
 import { protectionKind } from "../approvals/Protection.ts"
 import { configurationKind } from "../configuration/ConfigurationKind.ts"
@@ -172,7 +173,7 @@ const capabilities = [
     view: ExperimentView,
     http: experimentRoutes
   },
-  { services: Approvals.layer, kind: approvalKind, http: approvalRoutes },
+  { services: Approvals.layer, kind: approvalKind, view: ApprovalView, http: approvalRoutes },
   { kind: protectionKind },
   { services: Refs.layer, http: refRoutes },
   { services: ({ marketData }) => MarketData.layer(marketData), http: marketDataRoutes, grpc: marketDataStream },
