@@ -2,7 +2,7 @@
  * The group `notification`: turns changes of critical keys into webhooks. The group only queues them, so that no receiver holds up a
  * partition; senders send what is queued.
  *
- *   WN1  Every change of a critical key, of whatever kind, and of what is about one, is queued for every receiver once, and nothing else is.
+ *   WN1  Every change of a critical key, of whatever kind, and of what is about one, and each breaking of the glass, is queued for every receiver once, and nothing else is.
  */
 import { Effect, Layer, Metric, Redacted } from "effect"
 import { runGroup } from "../consumers/Group.ts"
@@ -15,6 +15,9 @@ import { Digest } from "../values/Digest.ts"
 import { makeSender } from "./Sender.ts"
 import { importKey, isCritical, pack } from "./Webhook.ts"
 import { WebhookQueue } from "./WebhookQueue.ts"
+
+/** What was done without a second person is told of whatever it was. */
+const ALARM = "access_break_glass"
 
 export interface WebhooksOptions {
   /** This run of the process, as in the list of nodes. */
@@ -54,7 +57,9 @@ const make = Effect.fnUntraced(function* ({ run, urls, secret, previousSecret, k
     group: "notification",
     size: SIZE,
     types: "changes",
-    wanted: ({ event }) => "key" in event && [event.key, ...(event.about ?? [])].some((key) => isCritical(keys, key)), // WN1
+    wanted: ({ event }) =>
+      "key" in event &&
+      (event.event_type === ALARM || [event.key, ...(event.about ?? [])].some((key) => isCritical(keys, key))), // WN1
     effect: (events) =>
       Effect.map(queue.add(events.map(webhookOf), targets), (fresh) => {
         if (fresh > 0) for (const { wake } of senders) wake()
