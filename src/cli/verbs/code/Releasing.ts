@@ -3,6 +3,7 @@
  *
  *   JR1  The server is asked about every part of the plan before anything is written; what it refuses of one environment stops all.
  *   JR2  An environment's changes are one release, all or none. More than one release holds are refused, unless several were asked for.
+ *   JR4  With --request each environment's release is a change request of its own, and waits for a second person.
  *   JR3  Nobody is asked where nobody can answer: it takes --yes there.
  */
 import * as Effect from "effect/Effect"
@@ -10,7 +11,7 @@ import type { Released } from "../../../edge/http/configuration/ReleaseWire.ts"
 import type { Validated } from "../../../edge/http/configuration/Wire.ts"
 import { kindIn } from "../../../keys/Name.ts"
 import { RELEASE_CHANGES } from "../../../values/Limits.ts"
-import { CliFailure, usage } from "../../CliFailure.ts"
+import { CliFailure, Told, usage } from "../../CliFailure.ts"
 import { type Invocation, message, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
 import { overFlags } from "../configuration/ChangeFlags.ts"
@@ -193,16 +194,25 @@ export const carryOut = Effect.fn("Releasing.carryOut")(function* (
   }
   const released = new Map<string, ReadonlyArray<number>>()
   const done: Array<string> = []
+  let waits = false
   for (const { intent, parts } of all)
     for (const [at, part] of parts.entries()) {
       const { environment } = intent
-      const { body } = yield* post(here, intent, part, how, false).pipe(
-        Effect.mapError((failure) => refusedIn(environment, failure, done, true))
+      const body = yield* post(here, intent, part, how, false).pipe(
+        Effect.map((answer): unknown => answer.body),
+        Effect.catch((failure) =>
+          failure instanceof Told ? Effect.undefined : Effect.fail(refusedIn(environment, failure, done, true))
+        )
       )
+      // It waits for a second person, which was told already. The other environments are asked for as well. JR4
+      if (body === undefined) {
+        waits = true
+        continue
+      }
       const { revision } = body as Released
       released.set(environment, [...(released.get(environment) ?? []), revision])
       done.push(`${environment} as revision ${revision}`)
       if (parts.length > 1) yield* shell.progress(`${environment}: ${at + 1} of ${parts.length} releases`)
     }
-  yield* emit(released)
+  if (!waits) yield* emit(released)
 })

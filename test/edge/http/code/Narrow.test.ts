@@ -78,4 +78,29 @@ describe("somebody who may touch some keys and kinds", () => {
     assert.match(compared.said, /only what you may see is compared/)
     assert.notInclude(compared.printed, "other")
   })
+
+  it("JR4 ask for a change that somebody else approves, one for each environment", async () => {
+    const protect = (environment: string) =>
+      folder.server.call("PUT", `/v1/protections/pay?environment=${environment}`, {
+        body: { keys: ["guarded.*"], approvals: 1 }
+      })
+    for (const environment of ["one", "two"]) {
+      const { status, text } = await protect(environment)
+      assert.strictEqual(status, 200, text)
+      folder.put(environment, { "guarded.a.number": "1" })
+    }
+    const args = ["--env", "one"]
+    const refused = await apply("publisher", ...args)
+    assert.deepStrictEqual([refused.exit === 0, /herald change request apply/.test(refused.said)], [false, true], refused.said)
+    assert.match(refused.said, /nothing was changed/)
+    folder.clear("production")
+    const asked = await apply("publisher", "--request")
+    assert.strictEqual(asked.exit, 0, asked.said + asked.printed)
+    for (const environment of ["one", "two"]) {
+      const { body } = await folder.server.call("GET", `/v1/changes?environment=${environment}`)
+      assert.strictEqual(body.changes.length, 1, environment)
+      const config = await folder.server.call("GET", `/v1/config/guarded.a?environment=${environment}`)
+      assert.strictEqual(config.status, 404)
+    }
+  })
 })
