@@ -18,7 +18,7 @@ describe("docs/threat-model.md", () => {
       if (named.length === 0) return [`${entry}: names no test`]
       return named.flatMap(([, ids = "", file = ""]) => {
         if (!existsSync(new URL(file, root))) return [`${entry}: there is no ${file}`]
-        const titles = [...read(file).matchAll(/\bit[\w.]*\(\s*["`]([^"`]*)/g)].map(([, title]) => title!)
+        const titles = [...read(file).matchAll(/\(\s*["`]([A-Z]{1,3}\d+[^"`]*)/g)].map(([, title]) => title!)
         return ids
           .split(", ")
           .filter((id) => id !== "" && !titles.some((title) => new RegExp(`\\b${id}\\b`).test(title)))
