@@ -132,6 +132,11 @@ export const rows: Readonly<Record<string, Readonly<Record<string, Row | Readonl
     ...{ create: about("head"), list: about("head"), get: about("head"), update: about("head") },
     ...{ delete: about("head"), stats: about("head"), test: about("topic") }
   },
+  protections: { protect: about("all"), list: about("some"), unprotect: about("all") },
+  changes: {
+    ...{ list: about("some"), get: about("some"), approve: about("some"), reject: about("some") },
+    ...{ apply: about("some"), review: about("some"), withdraw: about("some") }
+  },
   stream: { ticket: about("head") },
   keys: { create: about("all"), list: about("all"), rotate: about("all"), revoke: about("all") },
   access: { whoami: about("head"), canI: { about: "head", query: "&permission=config.read" }, grants: about("all") },
