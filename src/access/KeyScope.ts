@@ -79,14 +79,43 @@ export const stretchesOf = (scope: KeyScope, prefix: string): ReadonlyArray<Stre
   )
 }
 
-/** What of a pattern's keys is in the scope, as patterns of which none covers another: both are sets of beginnings, so this is one, too. */
+/**
+ * What of a pattern's keys is in the scope, as patterns of which none covers another: both are sets of beginnings, so this is one, too. It costs what
+ * it gives and a search for each pattern.
+ */
 export const withinScope = (scope: KeyScope, patterns: ReadonlyArray<string>): ReadonlyArray<string> => {
   if (scope === undefined) return patterns
-  const its = [...scope.names, ...scope.prefixes.map((prefix) => `${prefix}*`)]
-  const found = patterns.flatMap((pattern) =>
-    its.flatMap((mine) => (covers(mine, pattern) ? pattern : covers(pattern, mine) ? mine : []))
-  )
-  return outermost([...new Set(found)])
+  const its = patternsOf(scope)
+  const found = new Set<string>()
+  for (const pattern of patterns) {
+    const from = firstFrom(its, startOf(pattern))
+    // What covers it is the last one before it, or begins as it does: else that would cover the ones in between, too.
+    if ([its[from - 1], its[from]].some((mine) => mine !== undefined && covers(mine, pattern))) found.add(pattern)
+    else for (let at = from; at < its.length && covers(pattern, its[at]!); at++) found.add(its[at]!)
+  }
+  return outermost([...found])
+}
+
+/** In the order of their keys; none covers another. */
+const patternsOf = (scope: Exclude<KeyScope, undefined>): ReadonlyArray<string> => {
+  let its = ordered.get(scope)
+  if (its === undefined)
+    ordered.set(scope, (its = outermost([...scope.names, ...scope.prefixes.map((prefix) => `${prefix}*`)])))
+  return its
+}
+const ordered = new WeakMap<Exclude<KeyScope, undefined>, ReadonlyArray<string>>()
+
+const startOf = (pattern: string): string => prefixOf(pattern) ?? pattern
+
+/** The place of the first that does not begin before `start`. */
+const firstFrom = (patterns: ReadonlyArray<string>, start: string): number => {
+  let [low, high] = [0, patterns.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (startOf(patterns[middle]!) < start) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 /** Each key of `inner` is one of `outer`. */

@@ -1,6 +1,8 @@
 /** Flags and segments, for whoever may touch some of them. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { Access } from "../../src/access/Access.ts"
 import { CurrentIdentity, type Identity, system } from "../../src/access/Identity.ts"
@@ -13,6 +15,7 @@ import { Flags } from "../../src/flags/Flags.ts"
 import { FlagUses } from "../../src/flags/FlagUses.ts"
 import { FlagView } from "../../src/flags/FlagView.ts"
 import { Named } from "../../src/flags/Named.ts"
+import { Reports } from "../../src/flags/Reports.ts"
 import { callerOf } from "../../src/usage/Caller.ts"
 import { toggle } from "../support/Definitions.ts"
 import { below, propagation } from "../support/Twins.ts"
@@ -20,11 +23,10 @@ import { waitUntil } from "../support/waitUntil.ts"
 
 const access = Layer.mock(Access, { stillValid: () => Effect.succeed(true) })
 const layer = Layer.suspend(() =>
-  Layer.mergeAll(Flags.layer, FlagUses.layer, FlagStreams.layer({ streams: 20 })).pipe(
-    Layer.provide(access),
-    Layer.provideMerge(propagation()),
-    Layer.provideMerge(below(Memory.layer))
-  )
+  Layer.mergeAll(
+    ...([Flags.layer, FlagUses.layer, FlagStreams.layer({ streams: 20 })] as const),
+    Reports.layer({ pepper: "p" }).pipe(Layer.provide(KeyHash.layer))
+  ).pipe(Layer.provide(access), Layer.provideMerge(propagation()), Layer.provideMerge(below(Memory.layer)))
 )
 const as =
   (identity: Identity) =>
@@ -181,6 +183,7 @@ describe("flags for whoever may touch some of them", () => {
         const digests = yield* Effect.forEach([["pay.*"], ["pay.a", "pay.b"], ["none"], ["nil"], ["*"]], digestAs)
         assert.strictEqual(new Set(digests).size, 5)
         assert.strictEqual(yield* digestAs(["pay.*", "pay.a"]), digests[0])
+        assert.strictEqual((yield* pay(flags.document(environment, caller))).json, (yield* document).json)
       }).pipe(Effect.provide(layer))
   )
 
@@ -197,7 +200,27 @@ describe("flags for whoever may touch some of them", () => {
       assert.strictEqual((yield* pay(uses.last(environment, { ...page, limit: 1 }))).next, "pay.a")
       assert.strictEqual(yield* refusal(pay(uses.of(environment, "other", 1))), "Forbidden keys")
       yield* pay(uses.of(environment, "pay.a", 1))
-      assert.deepStrictEqual((yield* pay(uses.stale(environment, { days: 1, after: "" }))).stale, [])
+      yield* TestClock.adjust("2 seconds")
+      const { stale, next } = yield* pay(uses.stale(environment, { days: 0, after: "" }))
+      assert.deepStrictEqual([stale.map(({ flag }) => flag), next], [["pay.a", "pay.b"], undefined])
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("FU6 reports of these count, and of others as of flags that are not there", () =>
+    Effect.gen(function* () {
+      const { report } = yield* Reports
+      yield* begun
+      const said = (flag: string) =>
+        ({ flag, variant: "off", version: 1, reason: "STATIC", errorCode: "", count: 1, lastAt: 0 }) as const
+      const evaluations = ["pay.a", "other", "nowhere"].map(said)
+      const batch = { environment, batchId: "batch-000001", sdk: "node", evaluations, exposures: [], tracks: [] }
+      const { accepted, refused } = yield* pay(report(batch))
+      assert.strictEqual(accepted, 1)
+      assert.deepStrictEqual(
+        refused.map(({ problem }) => problem.replaceAll('"', "")),
+        ["there is no flag other", "there is no flag nowhere"]
+      )
+      assert.strictEqual(yield* refusal(as(values)(report(batch))), "Forbidden kinds")
     }).pipe(Effect.provide(layer))
   )
 

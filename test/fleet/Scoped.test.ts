@@ -10,11 +10,12 @@ import { layerOn, report } from "./Reports.ts"
 const other = { ...report, instance: "other", patterns: ["zoo.*"], keys: [] }
 const flags = { ...report, instance: "flags", patterns: ["@flag/*", "shop"], keys: [] }
 /** As the stores do: CL5 in test/contracts/Instances.ts */
-const layer = layerOn(({ scope }: ListOptions) =>
-  Effect.succeed(
+const layer = layerOn(({ scope }: ListOptions) => {
+  assert.isDefined(scope, "nothing is read but what may be seen")
+  return Effect.succeed(
     [report, other, flags].map((one) => ({ ...one, keys: one.keys.filter(({ key }) => inNameScope(scope, key)) }))
   )
-)
+})
 const as = (more: Partial<Identity>) =>
   Effect.provideService(CurrentIdentity, {
     ...{ name: "pay", keyId: "p", role: "viewer" as const, environments: ["production"] },

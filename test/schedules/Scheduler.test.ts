@@ -129,6 +129,28 @@ describe("Scheduler", () => {
       }).pipe(asSystem, Effect.provide(node()))
   )
 
+  it.effect("A7 SY1 of a principal's keys that one acts which may touch what is to be changed", () =>
+    Effect.gen(function* () {
+      const { createKey } = yield* Access
+      const make = (keys: ReadonlyArray<string>, expiresAt: number | null) =>
+        Effect.map(
+          createKey({ name: "pay", role: "publisher", environments: ["production"], keys, expiresAt, add: true }),
+          ({ key: { id, ...more } }): Identity => ({ ...more, keyId: id })
+        ).pipe(asSystem)
+      const [gone] = [yield* make(["pay.*"], 30_000), yield* make(["other"], null), yield* make(["other.*"], null)]
+      const made = yield* schedule("+1m", { flags: [flagDraft("pay.a", half)] }).pipe(as(gone))
+      const left = yield* schedule("+2m", { flags: [flagDraft("pay.b", half)] }).pipe(as(gone))
+      const last = yield* make(["pay.a"], null)
+      yield* pass(61_000, 610)
+      assert.strictEqual((yield* becameOf(made)).state, "committed")
+      yield* pass(61_000, 610)
+      const refused = yield* becameOf(left)
+      assert.strictEqual(refused.state, "refused")
+      assert.include(refused.reason, "pay.b")
+      assert.deepStrictEqual(last.keys, ["pay.a"])
+    }).pipe(asSystem, Effect.provide(node()))
+  )
+
   it.effect("SY3 what is refused as a publish would be says why, in the log too", () =>
     Effect.gen(function* () {
       yield* publishFlag("base", half)
