@@ -131,6 +131,11 @@ export const approvalsContract = (test: Test) => {
       const wishes = [change("k", "5", { environment })]
       const stale = yield* opening(environment, wishes)
       const request = yield* open(ann, environment, wishes)
+      assert.strictEqual(
+        yield* outcome(apply(request, wishes, ann)),
+        "ApprovalRequired",
+        "of what nobody protects, too"
+      )
       yield* approve(request, bob)
       assert.strictEqual(yield* stateOf(request), "approved")
       yield* commit([change("k", "2", { environment })])
@@ -155,6 +160,7 @@ export const approvalsContract = (test: Test) => {
       assert.strictEqual(yield* outcome(apply(request, wishes, ann)), "ApprovalRequired", "of another environment")
       const cid = yield* person("cid", { role: "admin" })
       yield* approve(request, cid)
+      yield* person("cid", { name: cid.name, role: "admin" })
       yield* keys.revoke(cid.id, "tester")
       assert.strictEqual(yield* outcome(apply(request, wishes, ann)), "ApprovalRequired", "revoked")
       const dan = yield* person("dan", { role: "admin" })
