@@ -74,11 +74,6 @@ export const rows: Readonly<Record<string, Readonly<Record<string, Row | Readonl
     make: about("head"),
     ...{ list: about("some"), get: about("some"), preview: about("some"), cancel: about("some") }
   },
-  protections: { protect: about("all"), list: about("some"), unprotect: about("all") },
-  changes: {
-    ...{ list: about("some"), get: about("some"), approve: about("some"), reject: about("some") },
-    ...{ apply: about("some"), review: about("some"), withdraw: about("some") }
-  },
   rollouts: {
     start: about("head"),
     ...{ list: about("keys of rollout"), get: about("keys of rollout"), history: about("keys of rollout") },
