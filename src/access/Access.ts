@@ -12,16 +12,17 @@ import { Clock, Context, Effect, Layer, Redacted } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { environmentProblem } from "../keys/Target.ts"
 import { waitFor } from "../telemetry/WaitFor.ts"
-import { type ApiKey, ApiKeyStore } from "./ApiKeyStore.ts"
-import { type AtOnce, makeAtOnce } from "./AtOnce.ts"
+import { type ApiKey, ApiKeyStore, isGood } from "./ApiKeyStore.ts"
+import type { AtOnce } from "./AtOnce.ts"
+import { type Exchange, type Exchanged, makeAuthenticating } from "./Authenticating.ts"
 import type { Act } from "./Decision.ts"
-import { CurrentIdentity, type Identity, identityOf, mayAnywhere, type Permission, system } from "./Identity.ts"
+import { CurrentIdentity, type Identity, mayAnywhere, type Permission, system } from "./Identity.ts"
+import type { JwtOptions } from "./Jwts.ts"
 import { KeyHash } from "./KeyHash.ts"
 import { makeKnownKeys } from "./KnownKeys.ts"
 import { checkKey, type KeyOptions } from "./NewKey.ts"
-import { RateLimits } from "./RateLimits.ts"
 import { refusalOf, wideningOf } from "./Refusal.ts"
-import * as Ticket from "./Ticket.ts"
+import type { Shown } from "./Shown.ts"
 import * as Token from "./Token.ts"
 
 export interface AccessOptions {
@@ -30,6 +31,10 @@ export interface AccessOptions {
   /** Requests of one principal: so many a second, and `burst` at once. */
   readonly ratePerSecond: number
   readonly burst: number
+  /** Whether many share an address, such as a proxy's; left out, none is. */
+  readonly shared?: (address: string) => boolean
+  /** What tokens of an issuer give; left out, nothing. */
+  readonly jwt?: JwtOptions
 }
 
 export type { KeyOptions } from "./NewKey.ts"
@@ -38,10 +43,10 @@ export class Access extends Context.Service<
   Access,
   {
     /**
-     * Takes `Bearer <token>` or a bare token. `cost`: how many requests this one counts as; 1 when left out. Fails `Unauthenticated`,
-     * `RateLimited` (details.retryAfterMillis), `DatabaseUnavailable` for a key that only the database may know.
+     * By whatever is shown. `cost`: how many requests this one counts as; 1 when left out. Fails `Unauthenticated`, `NoGrant`, `RateLimited`
+     * (details.retryAfterMillis), `IssuerUnavailable`, `DatabaseUnavailable` for a key that only the database may know.
      */
-    readonly authenticate: (token: string | undefined, cost?: number) => Effect.Effect<Identity, HeraldError>
+    readonly authenticate: (shown: Shown, cost?: number) => Effect.Effect<Identity, HeraldError>
     readonly atOnce: Effect.Effect<AtOnce>
     /** What opens streams of an environment's flags in the token's place. TI1 */
     readonly ticketFor: (identity: Identity, environment: string) => Effect.Effect<string>
@@ -49,8 +54,15 @@ export class Access extends Context.Service<
     readonly byTicket: (ticket: string, environment: string, cost?: number) => Effect.Effect<Identity, HeraldError>
     /** Counts what an open call asks for as `cost` requests. Fails `RateLimited` (details.retryAfterMillis). A4 */
     readonly spend: (identity: Identity, cost: number) => Effect.Effect<void, HeraldError>
-    /** Whether the identity's key is still good: for open streams. Never fails, as a database that is away revokes nothing. */
+    /** Whether what the identity showed is still good: for open streams. Never fails, as a database that is away revokes nothing. A8 */
     readonly stillValid: (identity: Identity) => Effect.Effect<boolean>
+    /**
+     * A token of at most an hour with what `CurrentIdentity` may, or less; it is kept nowhere. Fails `Unauthenticated`, `InvalidInput`, `Forbidden`
+     * when it is to do more. A9
+     */
+    readonly exchange: (wanted: Exchange) => Effect.Effect<Exchanged, HeraldError>
+    /** Who acts for somebody who showed a token of the issuer, when that has ended; undefined: nobody any more. A7 in Acting.ts */
+    readonly later: (name: string, keyId: string) => Effect.Effect<Identity | undefined>
     /**
      * Requires keys.manage. Returns the token, which is kept nowhere. Fails `InvalidInput`, `PrincipalExists`, `OutcomeUnknown` (it may have
      * been made), `DatabaseUnavailable`, `DatabaseReadOnly`, `Timeout`.
@@ -118,97 +130,24 @@ export const requireAnywhere = (permission: Permission): Effect.Effect<Identity,
   })
 
 const REFRESH = "1 second" // half of A3's bound
-const unauthenticated = (message: string) => Effect.fail(failure("Unauthenticated", message))
-const limited = (message: string, wait: number) =>
-  Effect.fail(failure("RateLimited", message, { details: { retryAfterMillis: wait } }))
-export const isGood = (key: ApiKey, now: number) =>
-  key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now)
-
 const make = Effect.fnUntraced(function* (options: AccessOptions) {
   const store = yield* ApiKeyStore
   const crypto = yield* KeyHash
   const clock = yield* Clock.Clock
   const keys = yield* makeKnownKeys({ refreshEvery: REFRESH })
   const pepper = typeof options.pepper === "string" ? options.pepper : Redacted.value(options.pepper)
-  const rates = new RateLimits({ perSecond: options.ratePerSecond, burst: options.burst })
-  const failures = new RateLimits({ perSecond: 1, burst: 10 })
+  const { ratePerSecond, burst, shared = () => false, jwt = { rules: [], nameClaim: undefined } } = options
+  const authenticating = yield* makeAuthenticating({ pepper, ratePerSecond, burst, shared, jwt }, keys)
+  const { authenticate, atOnce, ticketFor, byTicket, spend, stillValid, later } = authenticating
 
-  /** A4 */
-  const tooOften = (name: string, now: number, cost: number): HeraldError | undefined => {
-    const wait = rates.take(name, now, cost)
-    return wait === 0
-      ? undefined
-      : failure(
-          "RateLimited",
-          `${name} makes more than ${options.ratePerSecond} requests a second; large bodies and costly reads count as many`,
-          { details: { retryAfterMillis: wait } }
-        )
-  }
-
-  const authenticate = Effect.fnUntraced(function* (header: string | undefined, cost = 1) {
-    const token = Token.fromHeader(header)
-    if (token === "") return yield* unauthenticated("the request has no token") // A1
-    const parts = Token.parse(token)
-    if (parts === undefined) {
-      return yield* unauthenticated("that is not a token of Herald: they look like hrld_<id>_<secret>")
-    }
-    const key = yield* keys.find(parts.id)
-    const now = clock.currentTimeMillisUnsafe()
-    // A2: the hash is made even when there is nothing to compare it with, so that time tells nothing.
-    const matches = crypto.equal(crypto.hash(pepper, parts.secret), key?.hash ?? "")
-    if (key === undefined || !matches) {
-      const wait = failures.take(parts.id, now)
-      if (wait > 0) return yield* limited(`too many wrong tokens with the id ${parts.id}`, wait)
-      return yield* unauthenticated("the token is unknown")
-    }
-    if (!isGood(key, now)) {
-      return yield* unauthenticated(
-        `the API key ${key.name} (${key.id}) ${key.revokedAt === null ? "expired" : "was revoked"}`
-      )
-    }
-    const refusal = tooOften(key.name, now, cost)
-    if (refusal !== undefined) return yield* refusal
-    return identityOf(key)
+  const exchange = Effect.fn("Access.exchange")(function* (wanted: Exchange) {
+    const identity = yield* CurrentIdentity
+    if (identity === undefined) return yield* failure("Unauthenticated", "nobody is signed in for this request")
+    const made = yield* authenticating.exchange(identity, wanted)
+    const { name, keyId, until } = made.identity
+    yield* Effect.logInfo("a service token was made", { principal: name, keyId, until })
+    return made
   })
-
-  const marks: Ticket.Marks = { hash: (text) => crypto.hash(pepper, text), equal: crypto.equal }
-
-  const ticketFor = ({ keyId }: Identity, environment: string) =>
-    Effect.sync(() => Ticket.make(keyId, environment, clock.currentTimeMillisUnsafe(), marks))
-
-  const byTicket = Effect.fnUntraced(function* (ticket: string, environment: string, cost = 1) {
-    const now = clock.currentTimeMillisUnsafe()
-    const id = Ticket.keyOf(ticket, environment, now, marks)
-    const key = id === undefined ? undefined : yield* keys.find(id)
-    if (key === undefined || !isGood(key, now))
-      return yield* unauthenticated("the ticket is not, or no longer, good: ask for all flags again, which gives one")
-    const refusal = tooOften(key.name, now, cost)
-    if (refusal !== undefined) return yield* refusal
-    return Ticket.holder(identityOf(key), environment)
-  })
-
-  const atOnce = makeAtOnce({
-    known: (id) => {
-      const key = keys.known(id)
-      return key !== undefined && isGood(key, clock.currentTimeMillisUnsafe()) ? key : undefined
-    },
-    marks: { ...marks, digest: crypto.digest },
-    charge: ({ name }, cost) => rates.take(name, clock.currentTimeMillisUnsafe(), cost) === 0
-  })
-
-  const spend = (identity: Identity, cost: number) =>
-    Effect.suspend(() => {
-      const refusal = tooOften(identity.name, clock.currentTimeMillisUnsafe(), cost)
-      return refusal === undefined ? Effect.void : Effect.fail(refusal)
-    })
-
-  const stillValid = (identity: Identity) =>
-    identity.keyId === system.keyId
-      ? Effect.succeed(true)
-      : keys.find(identity.keyId).pipe(
-          Effect.map((key) => key !== undefined && isGood(key, clock.currentTimeMillisUnsafe())),
-          Effect.orElseSucceed(() => true)
-        )
 
   const minted = ({ add: _, ...wanted }: KeyOptions, createdBy: string) => {
     const id = crypto.random(Token.ID_BYTES)
@@ -282,6 +221,8 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     byTicket,
     spend,
     stillValid,
+    exchange,
+    later,
     createKey,
     rotateKey,
     listKeys: Effect.andThen(requirePermission("keys.manage", undefined), store.list),

@@ -1,14 +1,26 @@
 /**
  * Decides who acts when something is done that was asked for before.
  *
- *   A7  It is done in its principal's name only while that has a good key that may, and never once the key that asked for it was revoked.
+ *   A7  It is done in its principal's name only while that has a good key that may, and never once the key that asked for it was revoked. For whom an issuer
+ *       named it is done while the rule that let them in is one of the settings', by what that gives then. Who showed a certificate alone asks for nothing later.
  */
 import { Clock, Effect } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import { isGood, requirePermission } from "./Access.ts"
-import { ApiKeyStore } from "./ApiKeyStore.ts"
+import { Access, requirePermission } from "./Access.ts"
+import { ApiKeyStore, isGood } from "./ApiKeyStore.ts"
+import { isCertificateId } from "./Certificates.ts"
 import { type Act, decide } from "./Decision.ts"
 import { CurrentIdentity, type Identity, identityOf, type Permission, system } from "./Identity.ts"
+import { isOfIssuer } from "./Jwts.ts"
+
+/** Fails `Forbidden` for who could not act when nobody asks. A7 */
+export const requireLasting = ({ name, keyId }: Identity): Effect.Effect<void, HeraldError> =>
+  isCertificateId(keyId)
+    ? failure(
+        "Forbidden",
+        `${name} showed a certificate, which says nothing once it is not shown: ask for what is to be done later with an API key or a token of the issuer`
+      )
+    : Effect.void
 
 /** Who asked. */
 export interface Asker {
@@ -25,6 +37,7 @@ export interface Asker {
  */
 export const makeActing = Effect.gen(function* () {
   const store = yield* ApiKeyStore
+  const { later } = yield* Access
   const clock = yield* Clock.Clock
 
   return Effect.fnUntraced(function* (
@@ -34,6 +47,15 @@ export const makeActing = Effect.gen(function* () {
     abouts: ReadonlyArray<Act["on"]> = ["some"]
   ): Effect.fn.Return<Identity, HeraldError> {
     if (keyId === system.keyId) return system
+    if (keyId !== undefined && isOfIssuer(keyId)) {
+      const subject = yield* later(name, keyId)
+      if (subject === undefined)
+        return yield* failure(
+          "Unauthenticated",
+          `the rule of HERALD_OIDC_ROLES by which ${name} asked is no longer there`
+        )
+      return yield* Effect.provideService(requirePermission(permission, environment, on), CurrentIdentity, subject)
+    }
     const theirs = (yield* store.list).filter((key) => key.name === name)
     if (theirs.some(({ id, revokedAt }) => id === keyId && revokedAt !== null)) {
       return yield* failure("Unauthenticated", `the API key ${name} (${keyId}) was revoked`)

@@ -28,6 +28,10 @@ export interface ApiKey {
   readonly revokedAt: number | null
 }
 
+/** `now`: milliseconds since 1970. */
+export const isGood = (key: ApiKey, now: number): boolean =>
+  key.revokedAt === null && (key.expiresAt === null || key.expiresAt > now)
+
 export class ApiKeyStore extends Context.Service<
   ApiKeyStore,
   {

@@ -1,13 +1,14 @@
 /** Lets in whom a node knows already, for requests that are not worth a fiber. A2–A4 in Access.ts. */
 import type { ApiKey } from "./ApiKeyStore.ts"
 import { type Identity, identityOf } from "./Identity.ts"
+import type { Shown } from "./Shown.ts"
 import type { Marks } from "./Ticket.ts"
 import * as Token from "./Token.ts"
 
 /** For what can't wait for a fiber. */
 export interface AtOnce {
   /** Whom `authenticate` would find, before it counts; undefined where only that can say who it is, or why nobody. */
-  readonly recognise: (token: string | undefined) => Identity | undefined
+  readonly recognise: (shown: Shown) => Identity | undefined
   /** Counts `cost` requests. False: that is over the identity's rate, nothing was counted, and `authenticate` would say so. A4 */
   readonly charge: (identity: Identity, cost: number) => boolean
 }
@@ -17,13 +18,13 @@ export interface AtOnceOptions {
   readonly known: (id: string) => ApiKey | undefined
   /** `digest`: without the pepper, for what is remembered in memory. */
   readonly marks: Marks & { readonly digest: (secret: string) => string }
-  readonly charge: AtOnce["charge"]
 }
 
 /** Secrets whose digests are remembered. */
 const RIGHT = 1_000
 
-export const makeAtOnce = ({ known, marks, charge }: AtOnceOptions): AtOnce => {
+/** Whose token of an API key it is. */
+export const makeAtOnce = ({ known, marks }: AtOnceOptions): ((token: string) => Identity | undefined) => {
   /** Hashes of keys by the digest of a secret that was right: to make the hash again costs more than the rest of a small request. */
   const right = new Map<string, string>()
   const wasRight = (secret: string, { hash }: ApiKey): boolean => right.get(marks.digest(secret)) === hash
@@ -34,14 +35,11 @@ export const makeAtOnce = ({ known, marks, charge }: AtOnceOptions): AtOnce => {
     right.set(marks.digest(secret), hash)
     return true
   }
-  return {
-    recognise: (header) => {
-      const parts = Token.parse(Token.fromHeader(header))
-      const key = parts && known(parts.id)
-      if (parts === undefined || key === undefined) return undefined
-      if (!wasRight(parts.secret, key) && !isRight(parts.secret, key)) return undefined
-      return identityOf(key)
-    },
-    charge
+  return (token) => {
+    const parts = Token.parse(token)
+    const key = parts && known(parts.id)
+    if (parts === undefined || key === undefined) return undefined
+    if (!wasRight(parts.secret, key) && !isRight(parts.secret, key)) return undefined
+    return identityOf(key)
   }
 }

@@ -56,5 +56,42 @@ export const errors = {
     grpc: 8,
     http: 429,
     exit: 7
+  },
+  CredentialEnded: {
+    code: "HRLD-3076",
+    title: "What was shown has ended",
+    cause: "This stream was opened with a token or a certificate for a time, which is over.",
+    fix: "Come back with a new one: the SDK asks its `token` function again by itself; `herald login` and `herald key exchange` give one.",
+    grpc: 14,
+    http: 401,
+    exit: 6
+  },
+  IssuerUnavailable: {
+    code: "HRLD-3077",
+    title: "The issuer of tokens does not answer",
+    cause:
+      "The keys that check this token's signature are not known, and the issuer of HERALD_OIDC_ISSUER can't be asked for them.",
+    fix: "Try again. If it stays: `curl $HERALD_OIDC_ISSUER/.well-known/openid-configuration` from the server's host; an issuer in a private network has to be in HERALD_OIDC_NEAR.",
+    grpc: 14,
+    http: 503,
+    exit: 7
+  },
+  NoGrant: {
+    code: "HRLD-3078",
+    title: "You are known, but may nothing here",
+    cause: "Your token is right, and no rule of HERALD_OIDC_ROLES fits what it claims of you.",
+    fix: "Have your issuer put you into a group that a rule names, or ask whoever runs the server for a rule: docs/access.md.",
+    grpc: 7,
+    http: 403,
+    exit: 6
+  },
+  LoginUnavailable: {
+    code: "HRLD-3079",
+    title: "This server signs nobody in by a browser",
+    cause: "It trusts no issuer (HERALD_OIDC_ISSUER), or has no client for `herald login` (HERALD_OIDC_CLIENT).",
+    fix: "Use an API key (`herald key create`), or have the settings made: docs/access.md.",
+    grpc: 9,
+    http: 404,
+    exit: 4
   }
 } satisfies ErrorRows

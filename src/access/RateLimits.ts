@@ -44,6 +44,15 @@ export class RateLimits {
     return Math.max(1, Math.ceil(((wanted - bucket.tokens) * 1_000) / perSecond))
   }
 
+  /** The milliseconds until one more could be taken: 0, there is one now. */
+  wait(name: string, now: number): number {
+    const bucket = this.#buckets.get(name)
+    if (bucket === undefined) return 0
+    const { perSecond, burst } = this.#limit
+    const tokens = Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.at) * perSecond) / 1_000)
+    return tokens >= 1 ? 0 : Math.max(1, Math.ceil(((1 - tokens) * 1_000) / perSecond))
+  }
+
   get size(): number {
     return this.#buckets.size
   }

@@ -23,6 +23,9 @@ const hourOf = (now: number): number => Math.floor(now / HOUR)
 const markOf = (keyId: string, environment: string, hour: number, { hash }: Marks): string =>
   hash(`ticket for flags ${keyId} ${hour} ${environment}`).slice(0, 32)
 
+/** When one that is made now ends at the latest. Milliseconds since 1970. TI1 */
+export const endOf = (now: number): number => (hourOf(now) + 2) * HOUR
+
 /** `now`: milliseconds since 1970. TI2 */
 export const make = (keyId: string, environment: string, now: number, marks: Marks): string => {
   const hour = hourOf(now)

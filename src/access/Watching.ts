@@ -1,4 +1,4 @@
-/** Ends what stays open once its API key is no longer good. A3 in Access.ts */
+/** Ends what stays open once what it was opened with is no longer good. A3 in Access.ts, A8 in Authenticating.ts */
 import { Effect } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Access } from "./Access.ts"
@@ -8,11 +8,16 @@ interface Open {
   readonly identity: Identity
 }
 
-/** What whoever has such a key is told. */
-export const keyRevoked = ({ keyId }: Identity): HeraldError =>
-  failure("KeyRevoked", `the API key ${keyId} is no longer good`)
+/** What whoever has such a key is told. What ends by itself is followed by another, so its client comes back. */
+export const keyRevoked = ({ name, keyId, until }: Identity): HeraldError =>
+  until === undefined
+    ? failure("KeyRevoked", `the API key ${keyId} is no longer good`)
+    : failure("CredentialEnded", `what ${name} showed has ended: come back with a new token`)
 
-/** Asks for each key once, however much is open by it. `end`: perhaps of what is over by now. */
+/** What was shown: several tokens of one key may be open, each with an end of its own. */
+export const shownBy = ({ keyId, until }: Identity): string => (until === undefined ? keyId : `${keyId} ${until}`)
+
+/** Asks once for each of what was shown, however much is open by it. `end`: perhaps of what is over by now. */
 export type Watching = <A extends Open>(
   open: Iterable<A>,
   end: (one: A, error: HeraldError) => void
@@ -24,7 +29,7 @@ export const makeWatching = Effect.map(
     (open, end) =>
       Effect.suspend(() =>
         Effect.forEach(
-          Map.groupBy(open, ({ identity }) => identity.keyId).values(),
+          Map.groupBy(open, ({ identity }) => shownBy(identity)).values(),
           Effect.fnUntraced(function* (its) {
             const { identity } = its[0]!
             if (yield* stillValid(identity)) return

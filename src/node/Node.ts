@@ -5,6 +5,7 @@
 import { type Effect, Layer, type Redacted } from "effect"
 import { Access, type AccessOptions } from "../access/Access.ts"
 import { AuditCheckpoints } from "../access/AuditCheckpoints.ts"
+import { rulesOf } from "../access/ClaimRules.ts"
 import { SocketTickets } from "../access/SocketTickets.ts"
 import { Approvals } from "../approvals/Approvals.ts"
 import { ApprovalView } from "../approvals/ApprovalView.ts"
@@ -266,7 +267,8 @@ const useCases = (settings: NodeSettings) =>
 /** Every service of a node, from the top down: each stands on those below it. */
 export const services = (options: NodeOptions) => {
   const settings: NodeSettings = { ...defaults, ...options }
-  const { run, node, pepper, audit, access, sessions, propagation, usage } = settings
+  const { run, node, pepper, audit, access, oidc, sessions, propagation, usage } = settings
+  const { shared } = settings.strangers ?? nobody
   return useCases(settings).pipe(
     Layer.provideMerge(judges(usage)),
     Layer.provideMerge(Sessions.layer({ ...(run === undefined ? {} : { run }), node, ...sessions })),
@@ -275,7 +277,12 @@ export const services = (options: NodeOptions) => {
         sources,
         Bookkeeping.layer(),
         Usage.layer(settings.usage),
-        Access.layer({ pepper, ...access }),
+        Access.layer({
+          pepper,
+          ...access,
+          shared,
+          jwt: { rules: rulesOf(oidc?.roles ?? []), nameClaim: oidc?.nameClaim }
+        }),
         AuditCheckpoints.layer({ pepper, ...audit })
       )
     ),

@@ -7,6 +7,7 @@ import { DataFolder } from "../../layers/Files/DataFolder.ts"
 import { exempting } from "../../layers/Sockets/Gate.ts"
 import * as Loop from "../../layers/Telemetry/Loop.ts"
 import { Access } from "../access/Access.ts"
+import { readRules } from "../access/ClaimRules.ts"
 import { failure } from "../errors/HeraldError.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import { addressesOf, doors } from "./Doors.ts"
@@ -47,11 +48,18 @@ const withAuditKey = Effect.fnUntraced(function* (settings: Settings) {
   )
 })
 
+/** Fails `SettingsInvalid`. */
+const checkRules = ({ oidc }: Settings) => {
+  const rules = readRules(oidc?.roles ?? [])
+  return typeof rules === "string" ? failure("SettingsInvalid", `HERALD_OIDC_ROLES: ${rules}`) : Effect.void
+}
+
 /** Serves until it is interrupted. Fails `SettingsInvalid`, `DatabaseUnavailable`. */
 export const run = Effect.fnUntraced(function* (given: Settings, version: string) {
   const folder = yield* DataFolder
   yield* requireSecrecy(given)
   const settings = yield* withAuditKey(given)
+  yield* checkRules(settings)
   const context = yield* Layer.build(nodeOf(settings, settings.pepper ?? (yield* folder.pepper)))
   // Before a door is open, so that whoever is told that the server is ready finds the token. A5
   const token = yield* Effect.provideContext(

@@ -31,8 +31,19 @@ const checkpoints = Layer.unwrap(Effect.map(DataFolder, ({ path }) => Checkpoint
 const kafkaLog = ({ kafka, node }: Pick<Settings, "kafka" | "node">) =>
   kafka === undefined ? Layer.empty : KafkaLog.layer({ ...kafka, node })
 
+/** Of tokens of the issuer that is trusted; its library is read where there is one. */
+const verifier = ({ oidc }: Pick<Settings, "oidc">) =>
+  oidc === undefined
+    ? Layer.empty
+    : Layer.unwrap(
+        Effect.map(
+          Effect.promise(() => import("../../layers/Jose/access/TokenVerifier.ts")),
+          ({ layer }) => layer({ ...oidc, near: oidc.near ?? [] })
+        )
+      )
+
 export const stores = (
-  settings: Pick<Settings, "database" | "cache" | "node" | "rollouts" | "topics" | "kafka">,
+  settings: Pick<Settings, "database" | "cache" | "node" | "rollouts" | "topics" | "kafka" | "oidc">,
   run: string
 ) =>
   Layer.mergeAll(
@@ -45,5 +56,6 @@ export const stores = (
     Digest.layer,
     Threads.layer(),
     Probe.layer({ near: settings.rollouts.near ?? [] }),
+    verifier(settings),
     KeyHash.layer
   )

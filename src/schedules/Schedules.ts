@@ -8,6 +8,7 @@
 import { Context, Effect, Layer } from "effect"
 import { touchesAll, touchScope } from "../access/About.ts"
 import { requirePermission } from "../access/Access.ts"
+import { requireLasting } from "../access/Acting.ts"
 import type { Identity } from "../access/Identity.ts"
 import { ofEveryKey } from "../access/KeyScope.ts"
 import { requireEach } from "../access/RequireEach.ts"
@@ -106,6 +107,7 @@ const make = Effect.gen(function* () {
         `a scheduled change is of one environment, not of ${environment} and ${other}; schedule one for each`
       )
     }
+    yield* requireLasting(identity) // SY1
     return { identity, environment }
   })
 

@@ -16,6 +16,7 @@ export type EndingName =
       | "ClientUnresponsive"
       | "SessionCrashed"
       | "KeyRevoked"
+      | "CredentialEnded"
       | "ServerFull"
       | "TooManySubscriptions"
     >
@@ -47,6 +48,7 @@ export const endings: Record<
   ClientUnresponsive: { reconnect: "backoff", state: "timed_out" },
   SessionCrashed: { reconnect: "backoff", state: "disconnected" },
   KeyRevoked: { reconnect: "no", state: "disconnected" },
+  CredentialEnded: { reconnect: "now", state: "disconnected" },
   ServerFull: { reconnect: "backoff", state: "disconnected" },
   TooManySubscriptions: { reconnect: "backoff", state: "disconnected" }
 }

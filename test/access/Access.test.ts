@@ -66,15 +66,15 @@ describe("Access", () => {
         const wrong = token.replace(/.$/, (last) => (last === "0" ? "1" : "0"))
 
         for (let n = 0; n < 2; n++) {
-          assert.deepStrictEqual(recognise(`Bearer ${token}`), whom)
-          assert.isUndefined(recognise(`Bearer ${wrong}`))
+          assert.deepStrictEqual(recognise({ token: `Bearer ${token}` }), whom)
+          assert.isUndefined(recognise({ token: `Bearer ${wrong}` }))
         }
         for (const other of [undefined, "", "Bearer x", `hrld_${"a".repeat(16)}_${"b".repeat(64)}`])
-          assert.isUndefined(recognise(other))
+          assert.isUndefined(recognise({ token: other }))
         assert.isTrue(charge(whom, 1_000))
         assert.isFalse(charge(whom, 1))
         yield* access.revokeKey(key.id).pipe(asAdmin)
-        assert.isUndefined(recognise(`Bearer ${token}`))
+        assert.isUndefined(recognise({ token: `Bearer ${token}` }))
       }).pipe(Effect.provide(start().layer))
   )
 
@@ -90,7 +90,7 @@ describe("Access", () => {
         const whom = { keyId: key.id, name, role: "publisher", environments: ["production"], ...more } as const
 
         assert.deepStrictEqual(yield* authenticate(token), whom)
-        assert.deepStrictEqual(recognise(`Bearer ${token}`), whom)
+        assert.deepStrictEqual(recognise({ token: `Bearer ${token}` }), whom)
       }
     }).pipe(Effect.provide(start().layer))
   )

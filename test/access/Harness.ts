@@ -17,5 +17,5 @@ export const asAdmin = Effect.provideService(CurrentIdentity, system)
 export const create = (role: Role, environments = ["*"], expiresAt: number | null = null, name = "robot") =>
   Effect.flatMap(Access, (access) => access.createKey({ add: true, name, role, environments, expiresAt })).pipe(asAdmin)
 export const authenticate = (token: string | undefined) =>
-  Effect.flatMap(Access, (access) => access.authenticate(token))
+  Effect.flatMap(Access, (access) => access.authenticate({ token }))
 export const nameOf = (token: string | undefined) => Effect.map(Effect.flip(authenticate(token)), (error) => error.name)

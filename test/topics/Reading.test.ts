@@ -83,7 +83,7 @@ describe("reading", () => {
       yield* (yield* Topics).create({ name: "t" }, { message: "" })
       const wanted = { name: "eve", role: "viewer", environments: ["*"], expiresAt: null } as const
       const { token, key } = yield* access.createKey(wanted)
-      const identity = yield* access.authenticate(token)
+      const identity = yield* access.authenticate({ token })
       const wait = reading.read({ ...all, topic: "t", from: "latest", wait: 30_000 })
       const waiting = yield* Effect.forkChild(Effect.provideService(wait, CurrentIdentity, identity), {
         startImmediately: true

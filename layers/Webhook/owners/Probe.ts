@@ -1,10 +1,8 @@
 /** Asks over HTTP, at an address that was checked: Pinned.ts. */
-import type { IncomingMessage } from "node:http"
 import { Effect, Layer, Option, Semaphore } from "effect"
-import { formatAddress } from "../../../src/net/Address.ts"
 import type { Answer } from "../../../src/owners/External.ts"
 import { Probe } from "../../../src/owners/Probe.ts"
-import { ask, type Limits, READ } from "../Pinned.ts"
+import { addressOf, ask, kept, type Limits } from "../../Sockets/Pinned.ts"
 
 export interface ProbeOptions extends Pick<Limits, "resolve"> {
   /** `host:port` of those that may be on this machine or in its network, and are asked by http, too. PU1 */
@@ -14,29 +12,6 @@ export interface ProbeOptions extends Pick<Limits, "resolve"> {
 /** PU3 */
 const AT_ONCE = 256
 const FULL: Answer = { kind: "unreachable", why: `${AT_ONCE} gates are being asked by this node already` }
-
-/** Keeps the answer's body, and no more of it than that. PU2 */
-const kept = (response: IncomingMessage, resume: (answer: Answer) => void) => {
-  const chunks: Array<Buffer> = []
-  let seen = 0
-  response.on("data", (chunk: Buffer) => {
-    seen += chunk.length
-    chunks.push(chunk)
-    if (seen <= READ) return
-    response.destroy()
-    resume({ kind: "unreachable", why: `the answer is longer than ${READ / 1_024} KiB` })
-  })
-  response.on("end", () => {
-    if (!response.complete || seen > READ) return
-    resume({ kind: "answered", status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") })
-  })
-}
-
-const addressOf = ({ protocol, hostname, port }: URL): string =>
-  formatAddress({
-    host: hostname.replace(/^\[|\]$/g, ""),
-    port: Number(port === "" ? (protocol === "https:" ? 443 : 80) : port)
-  })
 
 export const layer = ({ near, resolve }: ProbeOptions) => {
   const listed = new Set(near.map((one) => one.toLowerCase()))

@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http"
 import { Layer } from "effect"
 import type { Reply } from "../../../src/webhooks/Webhook.ts"
 import { WebhookPost } from "../../../src/webhooks/WebhookPost.ts"
-import { ask, type Limits, READ } from "../Pinned.ts"
+import { ask, type Limits, READ } from "../../Sockets/Pinned.ts"
 import { retryAfterOf } from "./RetryAfter.ts"
 
 /** Drops the answer's body, and the connection when it is long. WP2 */

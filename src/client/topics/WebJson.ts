@@ -226,18 +226,16 @@ const statuses: Readonly<Record<number, number>> = {
   ...{ 400: 3, 401: 16, 403: 7, 404: 5, 408: 4, 409: 9, 410: 9, 412: 9, 413: 3, 416: 11, 422: 3, 429: 8 },
   ...{ 500: 13, 501: 12, 503: 14, 504: 4 }
 }
-/** ABORTED: a conflict that another try ends. ReceiptLost, as HTTP has no status for that. */
-const ABORTED = 10
-const aborted: ReadonlySet<string | undefined> = new Set(["HRLD-2083"])
-const statusOf = (status: number, code: string | undefined): number =>
-  aborted.has(code) ? ABORTED : (statuses[status] ?? 2)
+const UNAVAILABLE = 14
+/** What HTTP has no status for. ReceiptLost: ABORTED, a conflict that another try ends. CredentialEnded: another try asks for a new token. */
+const others: Readonly<Record<string, number>> = { "HRLD-2083": 10, "HRLD-3076": UNAVAILABLE }
+const statusOf = (status: number, code: string | undefined): number => others[code ?? ""] ?? statuses[status] ?? 2
 
 export const endedOf = ({ status, code, detail, details }: SaidProblem): Ended => ({
   ...{ status: statusOf(status, code), message: detail, code, hopeless: false },
   reconnectAfterMillis: details?.retryAfterMillis
 })
 
-const UNAVAILABLE = 14
 const REASON = /^(HRLD-\d{4}): (.*)$/s
 
 /** Why a socket was closed. */

@@ -198,7 +198,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
   ) {
     const token = tokenOf(call)
     const stranger = token === undefined && nobody !== undefined ? yield* nobody(call) : undefined
-    const identity = stranger ?? (yield* access.authenticate(token))
+    const identity = stranger ?? (yield* access.authenticate({ token, address: unmapped(call.peer.address) }))
     if (!mayAnywhere(identity, permission))
       return yield* failure("Forbidden", `${identity.name} is a ${identity.role} and ${without}`)
     return identity
@@ -206,7 +206,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
 
   /** Who is let in without waiting; undefined: it has to be asked, or to be said why not. */
   const atOnce = ({ permission }: Service, call: ServerCall): Identity | undefined => {
-    const identity = recognise(tokenOf(call))
+    const identity = recognise({ token: tokenOf(call) })
     return identity !== undefined && mayAnywhere(identity, permission) && charge(identity, 1) ? identity : undefined
   }
 

@@ -67,11 +67,14 @@ const reasons: Readonly<Record<string, string>> = {
   RateLimited: "rate"
 }
 
+const addressOf = (request: HttpServerRequest.HttpServerRequest): string =>
+  unmapped(Option.getOrElse(request.remoteAddress, () => "unknown"))
+
 const strangerOf = (
   request: HttpServerRequest.HttpServerRequest,
   headers: HttpServerRequest.HttpServerRequest["headers"]
 ): Stranger => ({
-  address: unmapped(Option.getOrElse(request.remoteAddress, () => "unknown")),
+  address: addressOf(request),
   host: headers["host"] ?? headers[":authority"] ?? "",
   came: (name) => headers[name] !== undefined
 })
@@ -106,7 +109,7 @@ export const AuthenticationLive = Layer.effect(
         const stranger = yield* openFlags.admit(strangerOf(request, headers), cost)
         if (stranger !== undefined) return stranger
       }
-      return yield* access.authenticate(token, cost)
+      return yield* access.authenticate({ token, address: addressOf(request) }, cost)
     })
 
     const admitted = Effect.fnUntraced(function* (

@@ -64,7 +64,8 @@ export const makeSignIn = Effect.fnUntraced(function* ({ form, tokenIn, otherwis
         token = `Bearer ${found}`
         other = otherwise?.(found)
       }
-      const identity = yield* Effect.tapError(other ?? access.authenticate(token), ({ name }) =>
+      const shown = access.authenticate({ token, address: socket.address })
+      const identity = yield* Effect.tapError(other ?? shown, ({ name }) =>
         Effect.sync(() => name === "Unauthenticated" && socket.wrongToken())
       )
       const full = socket.signedIn(identity.name)

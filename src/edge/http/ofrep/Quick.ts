@@ -40,7 +40,7 @@ export const quick = Effect.gen(function* () {
     if (method !== "POST" || !url.startsWith(Wire.SINGLE)) return undefined
     const flag = url.slice(Wire.SINGLE.length)
     if (!PLAIN.test(flag)) return undefined
-    const identity = recognise(tokenInHeaders(said))
+    const identity = recognise({ token: tokenInHeaders(said) })
     if (identity === undefined) return undefined
     const found = environmentOfFlags(said["flagd-selector"], identity.environments)
     if (Result.isFailure(found)) return undefined

@@ -1,5 +1,5 @@
 /**
- * Decides which addresses webhooks may go to.
+ * Decides to which addresses this server may go on behalf of others: webhooks, probes, issuers of tokens.
  *
  *   WA1  Only addresses that are routed across the Internet: not this machine, private or providers' networks, or a detour through IPv6.
  *        https://www.iana.org/assignments/iana-ipv4-special-registry, https://www.iana.org/assignments/iana-ipv6-special-registry

@@ -11,7 +11,8 @@ import { type IncomingMessage, request as overHttp } from "node:http"
 import { request as overHttps } from "node:https"
 import { isIP, type LookupFunction } from "node:net"
 import { Duration, Effect } from "effect"
-import { isPublic } from "./webhooks/Addresses.ts"
+import { formatAddress } from "../../src/net/Address.ts"
+import { isPublic } from "./Addresses.ts"
 
 export interface Asked {
   readonly method: "GET" | "POST"
@@ -73,6 +74,36 @@ const send = <A>(
 
 /** Without the brackets of an IPv6 address. */
 const nameOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, "")
+
+/** `host:port` of a URL, as settings name those who may be near. */
+export const addressOf = (url: URL): string =>
+  formatAddress({
+    host: nameOf(url),
+    port: Number(url.port === "" ? (url.protocol === "https:" ? 443 : 80) : url.port)
+  })
+
+export interface Kept {
+  readonly kind: "answered"
+  readonly status: number
+  readonly body: string
+}
+
+/** Keeps the answer's body, and no more of it than `READ`. WP2 */
+export const kept = (response: IncomingMessage, resume: (answer: Kept | Unanswered) => void): void => {
+  const chunks: Array<Buffer> = []
+  let seen = 0
+  response.on("data", (chunk: Buffer) => {
+    seen += chunk.length
+    chunks.push(chunk)
+    if (seen <= READ) return
+    response.destroy()
+    resume({ kind: "unreachable", why: `the answer is longer than ${READ / 1_024} KiB` })
+  })
+  response.on("end", () => {
+    if (!response.complete || seen > READ) return
+    resume({ kind: "answered", status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString("utf8") })
+  })
+}
 
 /** `take`: what is made of the answer, once its head is there. */
 export const ask = <A>(

@@ -1,0 +1,248 @@
+/**
+ * Finds out who calls by what is shown, in whatever form: an API key (`hrld_…`), a service token (`hrst_…`), a JWT (three parts with dots), or, where no
+ * token came, a client certificate.
+ *
+ *   A8  What ends at a time, or with what it came from, opens nothing from then on, and what it opened ends within 5 s.
+ *   A9  Nobody makes of what they have a token that may more, or that lasts longer.
+ */
+import { Clock, Effect } from "effect"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { isGood } from "./ApiKeyStore.ts"
+import { makeAtOnce } from "./AtOnce.ts"
+import { Certificates, isCertificateId } from "./Certificates.ts"
+import { type Grant, isWithin } from "./Decision.ts"
+import { grantOf, grantProblem } from "./Grant.ts"
+import { type Identity, identityOf, system } from "./Identity.ts"
+import { isOfIssuer, type JwtOptions, makeJwts } from "./Jwts.ts"
+import { KeyHash } from "./KeyHash.ts"
+import type { KnownKeys } from "./KnownKeys.ts"
+import { RateLimits } from "./RateLimits.ts"
+import { LONGEST_LIFE, LONGEST_TOKEN, SERVICE_TOKEN, seal, unseal } from "./ServiceToken.ts"
+import { isJwt, type Shown } from "./Shown.ts"
+import * as Ticket from "./Ticket.ts"
+import * as Token from "./Token.ts"
+
+export interface AuthenticatingOptions {
+  readonly pepper: string
+  readonly ratePerSecond: number
+  readonly burst: number
+  /** Whether many share an address, such as a proxy's. */
+  readonly shared: (address: string) => boolean
+  readonly jwt: JwtOptions
+}
+
+/** What a service token should be that somebody wants. */
+export interface Exchange {
+  /** Milliseconds; at most an hour, and what is left of what was shown. */
+  readonly life: number
+  /** What it may; what is left out, as what was shown. */
+  readonly grant: Partial<Grant>
+}
+
+export interface Exchanged {
+  readonly token: string
+  readonly identity: Identity
+}
+
+const own = (wanted: Partial<Grant>, name: string): Partial<Grant> => ({ [name]: wanted[name as keyof Grant] })
+
+const unauthenticated = (message: string) => Effect.fail(failure("Unauthenticated", message))
+const limited = (message: string, wait: number) =>
+  Effect.fail(failure("RateLimited", message, { details: { retryAfterMillis: wait } }))
+
+export const makeAuthenticating = Effect.fnUntraced(function* (options: AuthenticatingOptions, keys: KnownKeys) {
+  const crypto = yield* KeyHash
+  const clock = yield* Clock.Clock
+  const certificates = yield* Certificates
+  const jwts = yield* makeJwts(options.jwt, crypto.digest)
+  const rates = new RateLimits({ perSecond: options.ratePerSecond, burst: options.burst })
+  const failures = new RateLimits({ perSecond: 1, burst: 10 })
+  const now = () => clock.currentTimeMillisUnsafe()
+
+  const marksFor = (pepper: string): Ticket.Marks => ({
+    hash: (text) => crypto.hash(pepper, text),
+    equal: crypto.equal
+  })
+  const marks = marksFor(options.pepper)
+  /** JZ1 */
+  const ofTokens = marksFor(marks.hash("service tokens"))
+  const ofTickets = marksFor(marks.hash("tickets of who has no API key"))
+
+  /** A4 */
+  const tooOften = (name: string, cost: number): HeraldError | undefined => {
+    const wait = rates.take(name, now(), cost)
+    return wait === 0
+      ? undefined
+      : failure(
+          "RateLimited",
+          `${name} makes more than ${options.ratePerSecond} requests a second; large bodies and costly reads count as many`,
+          { details: { retryAfterMillis: wait } }
+        )
+  }
+
+  const byKey = Effect.fnUntraced(function* (token: string) {
+    const parts = Token.parse(token)
+    if (parts === undefined)
+      return yield* unauthenticated(
+        "that is not a token of Herald: they look like hrld_<id>_<secret>, or hrst_… for a while"
+      )
+    const key = yield* keys.find(parts.id)
+    // A2: the hash is made even when there is nothing to compare it with, so that time tells nothing.
+    const matches = crypto.equal(marks.hash(parts.secret), key?.hash ?? "")
+    if (key === undefined || !matches) {
+      const wait = failures.take(parts.id, now())
+      if (wait > 0) return yield* limited(`too many wrong tokens with the id ${parts.id}`, wait)
+      return yield* unauthenticated("the token is unknown")
+    }
+    if (!isGood(key, now())) {
+      return yield* unauthenticated(
+        `the API key ${key.name} (${key.id}) ${key.revokedAt === null ? "expired" : "was revoked"}`
+      )
+    }
+    return identityOf(key)
+  })
+
+  /** Whether what an identity came from is still good, as far as is known without a question; undefined: only the database can say. */
+  const knownGood = (keyId: string): boolean | undefined => {
+    if (keyId === system.keyId || isOfIssuer(keyId)) return true
+    if (isCertificateId(keyId)) return certificates.isGood(keyId)
+    const key = keys.known(keyId)
+    return key === undefined ? undefined : isGood(key, now())
+  }
+  const hasEnded = ({ until }: Identity): boolean => until !== undefined && !(now() < until)
+  const originGood = (keyId: string): Effect.Effect<boolean, HeraldError> => {
+    const known = knownGood(keyId)
+    return known === undefined
+      ? Effect.map(keys.find(keyId), (key) => key !== undefined && isGood(key, now()))
+      : Effect.succeed(known)
+  }
+
+  const byServiceToken = Effect.fnUntraced(function* (token: string) {
+    const identity = unseal(token.slice(SERVICE_TOKEN.length), ofTokens)
+    if (identity === undefined) return yield* unauthenticated("that is no service token of this Herald")
+    if (hasEnded(identity)) return yield* unauthenticated(`the service token of ${identity.name} has ended`)
+    if (!(yield* originGood(identity.keyId)))
+      return yield* unauthenticated(`what the service token of ${identity.name} came from is no longer good`)
+    return identity
+  })
+
+  const byCertificate = ({ certificate }: Shown) => {
+    const identity = certificate && certificates.identify(certificate)
+    if (identity !== undefined) return Effect.succeed(identity)
+    return unauthenticated(
+      certificate === undefined
+        ? "the request has no token" // A1
+        : "the request has no token, and no rule of HERALD_TLS_IDENTITIES names its client certificate"
+    )
+  }
+
+  const addressOf = ({ address }: Shown): string | undefined =>
+    address === undefined || options.shared(address) ? undefined : address
+
+  const identified = (shown: Shown): Effect.Effect<Identity, HeraldError> => {
+    const token = Token.fromHeader(shown.token)
+    if (token === "") return byCertificate(shown)
+    if (token.startsWith(SERVICE_TOKEN)) return byServiceToken(token)
+    return isJwt(token) ? jwts.identify(token, addressOf(shown)) : byKey(token)
+  }
+
+  const authenticate = Effect.fnUntraced(function* (shown: Shown, cost = 1) {
+    const identity = yield* identified(shown)
+    const refusal = tooOften(identity.name, cost)
+    return refusal === undefined ? identity : yield* refusal
+  })
+
+  /** Of whoever has no API key it says itself what it opens, as there is nothing to look up. */
+  const ticketFor = (identity: Identity, environment: string) =>
+    Effect.sync(() => {
+      const { keyId, by = "key", until = Number.POSITIVE_INFINITY } = identity
+      if (by === "key") return Ticket.make(keyId, environment, now(), marks)
+      return seal(Ticket.holder(identity, environment), Math.min(until, Ticket.endOf(now())), ofTickets) // TI1, TI2
+    })
+
+  const noTicket = unauthenticated("the ticket is not, or no longer, good: ask for all flags again, which gives one")
+  const holderOf = Effect.fnUntraced(function* (ticket: string, environment: string) {
+    const id = Ticket.keyOf(ticket, environment, now(), marks)
+    if (id !== undefined) {
+      const key = yield* keys.find(id)
+      return key !== undefined && isGood(key, now()) ? Ticket.holder(identityOf(key), environment) : yield* noTicket
+    }
+    const identity = unseal(ticket, ofTickets)
+    if (identity === undefined || !identity.environments.includes(environment) || hasEnded(identity))
+      return yield* noTicket
+    return (yield* originGood(identity.keyId)) ? identity : yield* noTicket
+  })
+
+  const byTicket = Effect.fnUntraced(function* (ticket: string, environment: string, cost = 1) {
+    const identity = yield* holderOf(ticket, environment)
+    const refusal = tooOften(identity.name, cost)
+    return refusal === undefined ? identity : yield* refusal
+  })
+
+  const keysAtOnce = makeAtOnce({
+    known: (id) => {
+      const key = keys.known(id)
+      return key !== undefined && isGood(key, now()) ? key : undefined
+    },
+    marks: { ...marks, digest: crypto.digest }
+  })
+
+  /** Whom `authenticate` would find, where that is known already. */
+  const recognise = (shown: Shown): Identity | undefined => {
+    const token = Token.fromHeader(shown.token)
+    if (token === "") return shown.certificate && certificates.identify(shown.certificate)
+    if (token.startsWith(SERVICE_TOKEN)) {
+      const identity = unseal(token.slice(SERVICE_TOKEN.length), ofTokens)
+      return identity !== undefined && !hasEnded(identity) && knownGood(identity.keyId) === true ? identity : undefined
+    }
+    return isJwt(token) ? jwts.remembered(token) : keysAtOnce(token)
+  }
+
+  const spend = (identity: Identity, cost: number) =>
+    Effect.suspend(() => {
+      const refusal = tooOften(identity.name, cost)
+      return refusal === undefined ? Effect.void : Effect.fail(refusal)
+    })
+
+  const stillValid = (identity: Identity): Effect.Effect<boolean> =>
+    Effect.suspend(() =>
+      hasEnded(identity)
+        ? Effect.succeed(false) // A8
+        : Effect.orElseSucceed(originGood(identity.keyId), () => true)
+    )
+
+  /** A9 */
+  const exchange = Effect.fnUntraced(function* (
+    identity: Identity,
+    { life, grant: wanted }: Exchange
+  ): Effect.fn.Return<Exchanged, HeraldError> {
+    const grant = grantOf({ ...grantOf(identity), ...wanted })
+    const problem = life >= 1_000 && life <= LONGEST_LIFE ? grantProblem(grant) : "a token lasts 1 s to an hour"
+    if (problem !== undefined) return yield* failure("InvalidInput", problem)
+    if (!isWithin(grant, identity)) {
+      const more = Object.keys(wanted).find(
+        (name) => !isWithin({ ...grantOf(identity), ...own(wanted, name) }, identity)
+      )
+      return yield* failure(
+        "Forbidden",
+        `${more ?? "grant"}: that is more than ${identity.name} may by what was shown`,
+        {
+          details: { rule: more ?? "grant" }
+        }
+      )
+    }
+    const until = Math.min(now() + life, identity.until ?? Number.POSITIVE_INFINITY)
+    const its: Identity = { name: identity.name, keyId: identity.keyId, ...grant, by: "token", until }
+    const token = `${SERVICE_TOKEN}${seal(its, until, ofTokens)}`
+    if (token.length > LONGEST_TOKEN)
+      return yield* failure("InvalidInput", "its grant is too long for a token: name fewer keys or topics")
+    return { token, identity: its }
+  })
+
+  return {
+    authenticate,
+    atOnce: { recognise, charge: ({ name }: Identity, cost: number) => rates.take(name, now(), cost) === 0 },
+    ...{ ticketFor, byTicket, spend, stillValid, exchange },
+    later: (name: string, keyId: string) => Effect.sync(() => jwts.later(name, keyId))
+  }
+})

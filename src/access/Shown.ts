@@ -1,0 +1,16 @@
+/** What a caller shows of itself, as a door has it. */
+import type { Certificate } from "./Certificates.ts"
+
+export interface Shown {
+  /** `Bearer <token>`, or a bare token. */
+  readonly token?: string | undefined
+  /** Of the client's end of the connection, where it sent one that the door believes. */
+  readonly certificate?: Certificate | undefined
+  /** Where it calls from. */
+  readonly address?: string | undefined
+}
+
+/** Three parts with dots: a JWT (RFC 7515, compact). No API key has a dot. */
+const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/
+
+export const isJwt = (token: string): boolean => JWT.test(token)
