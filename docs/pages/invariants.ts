@@ -33,7 +33,8 @@ export interface Invariants {
 
 const ID = "[A-Z]{1,3}\\d+"
 /** What comments and pages say that looks like an id. */
-const WORDS = new Set(["C0", "V8", "UTF8", "UTF16", "SHA1", "SHA256", "SHA512", "NAT64"])
+const SIGNATURES = ["HS", "RS", "PS", "ES"].flatMap((family) => [`${family}256`, `${family}384`, `${family}512`])
+const WORDS = new Set(["C0", "V8", "UTF8", "UTF16", "SHA1", "SHA256", "SHA512", "NAT64", ...SIGNATURES])
 /** What tests, benchmarks and documents say of themselves has an id, too, but no test of its own: it is not listed. */
 const NOT_LISTED = /^(test|bench|docs)\//
 
