@@ -64,7 +64,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     equal: crypto.equal
   })
   const marks = marksFor(options.pepper)
-  /** JZ1 */
+  /** JY1 */
   const ofTokens = marksFor(marks.hash("service tokens"))
   const ofTickets = marksFor(marks.hash("tickets of who has no API key"))
 

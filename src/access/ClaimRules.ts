@@ -1,12 +1,12 @@
 /**
  * Says what whoever shows a token of an issuer may, by what the token claims of them, and what they are called. Pure.
  *
- *   JR1  The first rule that fits decides, alone. None fits: they may nothing.
- *   JR2  A claim is an own member by its whole name, or a way through own members by dots (`realm_access.roles`). It fits when it is the value, or
+ *   JU1  The first rule that fits decides, alone. None fits: they may nothing.
+ *   JU2  A claim is an own member by its whole name, or a way through own members by dots (`realm_access.roles`). It fits when it is the value, or
  *        a list that has it: of the same type, letter by letter.
- *   JR3  Their principal is `jwt:<sub>@<issuer>`: no API key has a name with a colon, and no two subjects have one name. Letters that names of API keys
+ *   JU3  Their principal is `jwt:<sub>@<issuer>`: no API key has a name with a colon, and no two subjects have one name. Letters that names of API keys
  *        can't have are percent-encoded.
- *   JR4  Another claim names them only where a setting says so, and an address (`email`) never where the issuer says that it was not verified.
+ *   JU4  Another claim names them only where a setting says so, and an address (`email`) never where the issuer says that it was not verified.
  */
 import { excerpt } from "../text/Excerpt.ts"
 import type { Grant } from "./Decision.ts"
@@ -58,7 +58,7 @@ export const rulesOf = (written: unknown): ReadonlyArray<ClaimRule> => {
 const own = (members: unknown, name: string): unknown =>
   isMembers(members) && Object.hasOwn(members, name) ? members[name] : undefined
 
-/** JR2 */
+/** JU2 */
 export const claimOf = (claims: Claims, name: string): unknown =>
   own(claims, name) ?? name.split(".").reduce<unknown>((at, part) => own(at, part), claims)
 
@@ -67,7 +67,7 @@ const fits = ({ claim, value }: ClaimRule, claims: Claims): boolean => {
   return found === value || (Array.isArray(found) && found.includes(value))
 }
 
-/** JR1 */
+/** JU1 */
 export const ruleFor = (rules: ReadonlyArray<ClaimRule>, claims: Claims): ClaimRule | undefined =>
   rules.find((rule) => fits(rule, claims))
 
@@ -86,7 +86,7 @@ export interface Named {
   readonly claims: Claims
 }
 
-/** The principal, or what is wrong. `by`: the claim that names them; undefined: `sub`. JR3, JR4 */
+/** The principal, or what is wrong. `by`: the claim that names them; undefined: `sub`. JU3, JU4 */
 export const principalOf = (
   { issuer, subject, claims }: Named,
   by: string | undefined

@@ -87,7 +87,7 @@ export const makeJwts = Effect.fnUntraced(function* (
     const named = principalOf(verified, nameClaim)
     if ("wrong" in named) return yield* failure("Unauthenticated", named.wrong)
     const { name } = named
-    const rule = ruleFor(rules, verified.claims) // JR1
+    const rule = ruleFor(rules, verified.claims) // JU1
     if (rule === undefined) {
       return yield* failure("NoGrant", `none of the ${rules.length} rules of HERALD_OIDC_ROLES fits ${name}`, {
         details: { principal: name }

@@ -1,10 +1,10 @@
 /**
  * Tokens with a short life that nobody keeps: `hrst_<what it says>.<mark>`, and tickets of whoever has no API key. Pure.
  *
- *   JZ1  What is in it was put there by a node: the mark is made with a key that comes from the nodes' pepper, and is compared before a byte of the
+ *   JY1  What is in it was put there by a node: the mark is made with a key that comes from the nodes' pepper, and is compared before a byte of the
  *        rest is read. What was made for one purpose is nothing for another.
- *   JZ2  It names the API key, subject or certificate that it came from, by whose end it ends, and a time at most an hour after it was made.
- *   JZ3  It is the same text whenever the same is asked for with the same end.
+ *   JY2  It names the API key, subject or certificate that it came from, by whose end it ends, and a time at most an hour after it was made.
+ *   JY3  It is the same text whenever the same is asked for with the same end.
  */
 import type { Grant } from "./Decision.ts"
 import { grantOf, grantProblem } from "./Grant.ts"
@@ -13,7 +13,7 @@ import type { Marks } from "./Ticket.ts"
 
 export const SERVICE_TOKEN = "hrst_"
 
-/** Milliseconds. JZ2 */
+/** Milliseconds. JY2 */
 export const LONGEST_LIFE = 3_600_000
 
 /** Characters of a token that a client can send. */
@@ -28,7 +28,7 @@ export const seal = (identity: Identity, until: number, { hash }: Pick<Marks, "h
   return `${said}.${hash(said)}`
 }
 
-/** Whose it is, whether or not its time is over. Undefined: no node made it for this purpose. JZ1 */
+/** Whose it is, whether or not its time is over. Undefined: no node made it for this purpose. JY1 */
 export const unseal = (text: string, { hash, equal }: Marks): Identity | undefined => {
   const [, said = "", mark = ""] = SEALED.exec(text) ?? []
   if (said === "" || !equal(mark, hash(said))) return undefined

@@ -17,7 +17,7 @@ const nameOf = (subject: string): string => {
 
 describe("Jwts", () => {
   it.effect(
-    "JW1, JR1, JR3 what is claimed gives what the first rule that fits says, under a name that no key has",
+    "JW1, JU1, JU3 what is claimed gives what the first rule that fits says, under a name that no key has",
     () => {
       const issuer = new Issuer()
       const admin = { claim: "groups", value: "root", grant: { role: "admin", environments: ["*"] } } as const
@@ -37,7 +37,7 @@ describe("Jwts", () => {
     }
   )
 
-  it.effect("JR1 nobody may anything whom no rule names, and is told which settings decide", () => {
+  it.effect("JU1 nobody may anything whom no rule names, and is told which settings decide", () => {
     const issuer = new Issuer()
     return Effect.gen(function* () {
       const error = yield* refusal(issuer.token("eve", HOUR, { realm_access: { roles: ["opsy"] } }))
@@ -140,7 +140,7 @@ describe("Jwts", () => {
     }).pipe(Effect.provide(startWith(issuer).layer))
   })
 
-  it("JR2 a claim is an own member by its whole name, or a way through own members", () => {
+  it("JU2 a claim is an own member by its whole name, or a way through own members", () => {
     const claims = { "a.b": 1, a: { b: 2, c: ["x"] }, "https://x/roles": ["y"] }
     const found = ["a.b", "a.c", "https://x/roles", "a.__proto__", "constructor.name", "a.c.length", "nothing"]
     assert.deepStrictEqual(
@@ -151,7 +151,7 @@ describe("Jwts", () => {
 
   const Subject = Schema.String.check(Schema.isMinLength(1), Schema.isMaxLength(12))
   it.prop(
-    "JR3 no two subjects have one name, and no name of an issuer is one of an API key",
+    "JU3 no two subjects have one name, and no name of an issuer is one of an API key",
     [Subject, Subject],
     ([a, b]) => {
       const [one, other] = [nameOf(a), nameOf(b)]
@@ -161,13 +161,13 @@ describe("Jwts", () => {
     }
   )
 
-  it("JR3 what differs by a letter that has to be written otherwise is another's, and what is too long is nobody's", () => {
+  it("JU3 what differs by a letter that has to be written otherwise is another's, and what is too long is nobody's", () => {
     const names = ["a|b", "a%7Cb", "a%257Cb", "a b", "a%20b", "ä", "a:b", "A|B"].map(nameOf)
     assert.strictEqual(new Set(names).size, names.length)
     assert.strictEqual(nameOf("x".repeat(255)), "")
   })
 
-  it("JR4 another claim names them where that is asked for, and no address that was not verified", () => {
+  it("JU4 another claim names them where that is asked for, and no address that was not verified", () => {
     const of = (claims: Record<string, unknown>, by: string) =>
       principalOf({ issuer: ISSUER, subject: "1", claims }, by)
     assert.deepStrictEqual(of({ email: "ann@x.org" }, "email"), {
@@ -178,7 +178,7 @@ describe("Jwts", () => {
     assert.property(of({}, "name"), "wrong")
   })
 
-  it("JR1 rules that can't be are refused by their number", () => {
+  it("JU1 rules that can't be are refused by their number", () => {
     const grant = { role: "viewer", environments: ["*"] }
     for (const [written, said] of [
       [{}, /has to be a list/],

@@ -30,7 +30,7 @@ const keyOf = (more: Partial<Grant & { expiresAt: number }> = {}) =>
 const started = () => startWith(new Issuer())
 
 describe("service tokens", () => {
-  it.effect("JZ1, JZ2 a key gives a token that is its key's, may less, and ends", () =>
+  it.effect("JY1, JY2 a key gives a token that is its key's, may less, and ends", () =>
     Effect.gen(function* () {
       const access = yield* Access
       const { recognise } = yield* access.atOnce
@@ -50,7 +50,7 @@ describe("service tokens", () => {
     }).pipe(Effect.provide(started().layer))
   )
 
-  it.effect("JZ2, A8 with its key's end it ends", () =>
+  it.effect("JY2, A8 with its key's end it ends", () =>
     Effect.gen(function* () {
       const access = yield* Access
       const { identity, key } = yield* keyOf()
@@ -117,7 +117,7 @@ describe("service tokens", () => {
       }).pipe(Effect.provide(started().layer))
   )
 
-  it.effect("JZ1 a token that was changed, or made with another pepper or for something else, is none", () => {
+  it.effect("JY1 a token that was changed, or made with another pepper or for something else, is none", () => {
     const issuer = new Issuer()
     const { store, layer } = startWith(issuer)
     return Effect.gen(function* () {
@@ -146,7 +146,7 @@ describe("service tokens", () => {
   })
 
   it.effect(
-    "JZ3, TI1, TI2 a ticket of whoever has no key opens what they may read, and ends with what they showed",
+    "JY3, TI1, TI2 a ticket of whoever has no key opens what they may read, and ends with what they showed",
     () => {
       const issuer = new Issuer()
       return Effect.gen(function* () {
@@ -172,7 +172,7 @@ describe("service tokens", () => {
     }
   )
 
-  it.effect("JZ2 a grant that is too long for a header is refused, not cut", () =>
+  it.effect("JY2 a grant that is too long for a header is refused, not cut", () =>
     Effect.gen(function* () {
       const { identity } = yield* keyOf()
       const keys = Array.from({ length: 100 }, (_, i) => `${"k".repeat(90)}.${i}`)
