@@ -45,14 +45,14 @@ const measureOnce = async (times: number, keys: KeyOptions["keys"]) => {
   const quick = () => {
     const now = Date.now()
     for (let n = 0; n < times; n++) {
-      const identity = recognise(bearer)
+      const identity = recognise({ token: bearer })
       if (identity !== undefined && charge(identity, 1) && decide(identity, act(n), now).may) allowed++
     }
   }
   const asked = Effect.forEach(
     Array.from({ length: times }, (_, n) => act(n)),
     ({ permission, environment, on }) =>
-      Effect.flatMap(access.authenticate(bearer), (identity) =>
+      Effect.flatMap(access.authenticate({ token: bearer }), (identity) =>
         Effect.provideService(requirePermission(permission, environment, on), CurrentIdentity, identity)
       ),
     { discard: true }

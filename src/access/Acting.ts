@@ -4,7 +4,7 @@
  *   A7  It is done in its principal's name only while that has a good key that may, and never once the key that asked for it was revoked. For whom an issuer
  *       named it is done while the rule that let them in is one of the settings', by what that gives then. Who showed a certificate alone asks for nothing later.
  */
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Option } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Access, requirePermission } from "./Access.ts"
 import { ApiKeyStore, isGood } from "./ApiKeyStore.ts"
@@ -37,7 +37,7 @@ export interface Asker {
  */
 export const makeActing = Effect.gen(function* () {
   const store = yield* ApiKeyStore
-  const { later } = yield* Access
+  const access = Option.getOrUndefined(yield* Effect.serviceOption(Access))
   const clock = yield* Clock.Clock
 
   return Effect.fnUntraced(function* (
@@ -48,13 +48,15 @@ export const makeActing = Effect.gen(function* () {
   ): Effect.fn.Return<Identity, HeraldError> {
     if (keyId === system.keyId) return system
     if (keyId !== undefined && isOfIssuer(keyId)) {
-      const subject = yield* later(name, keyId)
+      const subject = access && (yield* access.later(name, keyId))
       if (subject === undefined)
         return yield* failure(
           "Unauthenticated",
           `the rule of HERALD_OIDC_ROLES by which ${name} asked is no longer there`
         )
-      return yield* Effect.provideService(requirePermission(permission, environment, on), CurrentIdentity, subject)
+      for (const on of abouts)
+        yield* Effect.provideService(requirePermission(permission, environment, on), CurrentIdentity, subject)
+      return subject
     }
     const theirs = (yield* store.list).filter((key) => key.name === name)
     if (theirs.some(({ id, revokedAt }) => id === keyId && revokedAt !== null)) {

@@ -1,13 +1,13 @@
 /**
  * Lets in whoever shows a token of the issuer that is trusted: JWT.
  *
- *   JW1  What a token says counts after its signature, issuer, audience and times were checked, and what its bearer may is asked of the settings'
+ *   UW1  What a token says counts after its signature, issuer, audience and times were checked, and what its bearer may is asked of the settings'
  *        rules. Nothing about it is kept but in memory.
- *   JW2  A token that was right is remembered by its digest until it ends, 1,000 of them in 1 MiB at most, and for no longer than its issuer has the
+ *   UW2  A token that was right is remembered by its digest until it ends, 1,000 of them in 1 MiB at most, and for no longer than its issuer has the
  *        keys of then.
- *   JW3  Wrong tokens are limited by address, and those of whom no address is known together, before another signature is checked; so are long ones,
+ *   UW3  Wrong tokens are limited by address, and those of whom no address is known together, before another signature is checked; so are long ones,
  *        which are none. What is remembered is not limited.
- *   JW4  It is good for as long as its issuer said. Shown in the 30 s after that, as clocks differ, it is good for what is left of them.
+ *   UW4  It is good for as long as its issuer said. Shown in the 30 s after that, as clocks differ, it is good for what is left of them.
  */
 import { Clock, Effect } from "effect"
 import { Weighed } from "../bounds/Weighed.ts"
@@ -18,13 +18,13 @@ import { RateLimits } from "./RateLimits.ts"
 import { LONGEST_TOKEN } from "./ServiceToken.ts"
 import { SKEW, TokenVerifier, type VerifiedToken } from "./TokenVerifier.ts"
 
-/** JW2 */
+/** UW2 */
 const REMEMBERED = 1_000
 const REMEMBERED_BYTES = 1_048_576
 /** Of one that is remembered, beside its texts. */
 const HELD = 512
 
-/** JW3 */
+/** UW3 */
 const OF_ADDRESS = { perSecond: 1, burst: 20 }
 const OF_NOBODY = { perSecond: 50, burst: 200 }
 
@@ -45,7 +45,7 @@ export interface Jwts {
 
 interface Remembered {
   readonly identity: Identity
-  /** JW4 */
+  /** UW4 */
   readonly late: Identity
   readonly generation: number
   readonly bytes: number
@@ -66,7 +66,7 @@ export const makeJwts = Effect.fnUntraced(function* (
   const markOf = (rule: ClaimRule): string => digest(JSON.stringify(rule)).slice(0, 8)
   const byMark = new Map(rules.map((rule) => [markOf(rule), rule]))
 
-  /** JW4 */
+  /** UW4 */
   const now = () => clock.currentTimeMillisUnsafe()
   const atThisTime = ({ identity, late }: Remembered): Identity | undefined => {
     const at = now()
@@ -79,7 +79,7 @@ export const makeJwts = Effect.fnUntraced(function* (
     const found = known.get(id)
     if (found === undefined) return undefined
     const identity = found.generation === verifier?.generation() ? atThisTime(found) : undefined
-    if (identity === undefined) known.delete(id) // JW2
+    if (identity === undefined) known.delete(id) // UW2
     return identity
   }
 
@@ -100,7 +100,7 @@ export const makeJwts = Effect.fnUntraced(function* (
     })
   })
 
-  /** JW3 */
+  /** UW3 */
   const tooMany = (address: string | undefined): HeraldError | undefined => {
     const wait = address === undefined ? ofNobody.wait("", now()) : ofAddress.wait(address, now())
     return wait === 0
@@ -115,7 +115,7 @@ export const makeJwts = Effect.fnUntraced(function* (
       return yield* failure("Unauthenticated", "that is a JWT, and this server trusts no issuer (HERALD_OIDC_ISSUER)")
     const before = remembered(token)
     if (before !== undefined) return before
-    const refused = tooMany(address) // JW3
+    const refused = tooMany(address) // UW3
     if (refused !== undefined) return yield* refused
     const generation = verifier.generation()
     const checked =
@@ -129,7 +129,7 @@ export const makeJwts = Effect.fnUntraced(function* (
     const late = { ...identity, until: identity.until! + SKEW }
     const one = { identity, late, generation, bytes: HELD + 2 * JSON.stringify(identity).length }
     known.set(digest(token), one)
-    known.trim(REMEMBERED_BYTES, REMEMBERED) // JW2
+    known.trim(REMEMBERED_BYTES, REMEMBERED) // UW2
     const good = atThisTime(one)
     return good ?? (yield* failure("Unauthenticated", "the token has ended"))
   })

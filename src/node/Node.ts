@@ -3,9 +3,8 @@
  * server and for tests.
  */
 import { type Effect, Layer, type Redacted } from "effect"
-import { Access, type AccessOptions } from "../access/Access.ts"
+import type { AccessOptions } from "../access/Access.ts"
 import { AuditCheckpoints } from "../access/AuditCheckpoints.ts"
-import { rulesOf } from "../access/ClaimRules.ts"
 import { SocketTickets } from "../access/SocketTickets.ts"
 import { Approvals } from "../approvals/Approvals.ts"
 import { ApprovalView } from "../approvals/ApprovalView.ts"
@@ -92,6 +91,7 @@ import type { KindSource } from "../updates/UpdateSource.ts"
 import { Usage } from "../usage/Usage.ts"
 import * as Webhooks from "../webhooks/Webhooks.ts"
 import { Workers } from "../work/Workers.ts"
+import { accessOf } from "./AccessOf.ts"
 import { judges } from "./Judges.ts"
 import { topicServices } from "./Topics.ts"
 
@@ -267,8 +267,7 @@ const useCases = (settings: NodeSettings) =>
 /** Every service of a node, from the top down: each stands on those below it. */
 export const services = (options: NodeOptions) => {
   const settings: NodeSettings = { ...defaults, ...options }
-  const { run, node, pepper, audit, access, oidc, sessions, propagation, usage } = settings
-  const { shared } = settings.strangers ?? nobody
+  const { run, node, pepper, audit, sessions, propagation, usage } = settings
   return useCases(settings).pipe(
     Layer.provideMerge(judges(usage)),
     Layer.provideMerge(Sessions.layer({ ...(run === undefined ? {} : { run }), node, ...sessions })),
@@ -277,12 +276,7 @@ export const services = (options: NodeOptions) => {
         sources,
         Bookkeeping.layer(),
         Usage.layer(settings.usage),
-        Access.layer({
-          pepper,
-          ...access,
-          shared,
-          jwt: { rules: rulesOf(oidc?.roles ?? []), nameClaim: oidc?.nameClaim }
-        }),
+        accessOf(settings),
         AuditCheckpoints.layer({ pepper, ...audit })
       )
     ),

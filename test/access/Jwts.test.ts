@@ -17,7 +17,7 @@ const nameOf = (subject: string): string => {
 
 describe("Jwts", () => {
   it.effect(
-    "JW1, JU1, JU3 what is claimed gives what the first rule that fits says, under a name that no key has",
+    "UW1, JU1, JU3 what is claimed gives what the first rule that fits says, under a name that no key has",
     () => {
       const issuer = new Issuer()
       const admin = { claim: "groups", value: "root", grant: { role: "admin", environments: ["*"] } } as const
@@ -48,7 +48,7 @@ describe("Jwts", () => {
     }).pipe(Effect.provide(startWith(issuer).layer))
   })
 
-  it.effect("JW2 what was right is not asked for again, until its issuer has other keys", () => {
+  it.effect("UW2 what was right is not asked for again, until its issuer has other keys", () => {
     const issuer = new Issuer()
     return Effect.gen(function* () {
       const { recognise } = yield* (yield* Access).atOnce
@@ -66,7 +66,7 @@ describe("Jwts", () => {
     }).pipe(Effect.provide(startWith(issuer).layer))
   })
 
-  it.effect("JW2 of those that are remembered the oldest goes: 1,000 of them, and their bytes", () => {
+  it.effect("UW2 of those that are remembered the oldest goes: 1,000 of them, and their bytes", () => {
     const issuer = new Issuer()
     return Effect.gen(function* () {
       const { recognise } = yield* (yield* Access).atOnce
@@ -82,7 +82,7 @@ describe("Jwts", () => {
   })
 
   it.effect(
-    "JW3 after 20 wrong tokens of an address no further signature is checked for it, and for others it is",
+    "UW3 after 20 wrong tokens of an address no further signature is checked for it, and for others it is",
     () => {
       const issuer = new Issuer()
       return Effect.gen(function* () {
@@ -104,7 +104,7 @@ describe("Jwts", () => {
   )
 
   it.effect(
-    "JW3 an address that many share is not one; an issuer that is away is nobody's fault; what is too long is none",
+    "UW3 an address that many share is not one; an issuer that is away is nobody's fault; what is too long is none",
     () => {
       const issuer = new Issuer()
       return Effect.gen(function* () {
@@ -118,7 +118,7 @@ describe("Jwts", () => {
     }
   )
 
-  it.effect("JW4, A8 it is good until it ends, then for what is left of 30 s, and what it opened ends with it", () => {
+  it.effect("UW4, A8 it is good until it ends, then for what is left of 30 s, and what it opened ends with it", () => {
     const issuer = new Issuer()
     return Effect.gen(function* () {
       const { stillValid, atOnce } = yield* Access

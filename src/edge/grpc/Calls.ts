@@ -16,6 +16,7 @@ import { Access } from "../../access/Access.ts"
 import { type Identity, mayAnywhere } from "../../access/Identity.ts"
 import { Places } from "../../access/Places.ts"
 import type { Refuse } from "../../access/Refusals.ts"
+import type { Shown } from "../../access/Shown.ts"
 import { parse } from "../../access/Token.ts"
 import { catalogue } from "../../errors/Catalogue.ts"
 import { failure } from "../../errors/HeraldError.ts"
@@ -171,6 +172,12 @@ export interface CallsOptions {
   readonly arrivals: Pick<Slices, "soon">
 }
 
+const shownBy = (call: ServerCall, token: string | undefined): Shown => ({
+  token,
+  certificate: call.certificate(),
+  address: unmapped(call.peer.address)
+})
+
 /** What stands before every handler. */
 export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse, arrivals }: CallsOptions) {
   const access = yield* Access
@@ -198,7 +205,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
   ) {
     const token = tokenOf(call)
     const stranger = token === undefined && nobody !== undefined ? yield* nobody(call) : undefined
-    const identity = stranger ?? (yield* access.authenticate({ token, address: unmapped(call.peer.address) }))
+    const identity = stranger ?? (yield* access.authenticate(shownBy(call, token)))
     if (!mayAnywhere(identity, permission))
       return yield* failure("Forbidden", `${identity.name} is a ${identity.role} and ${without}`)
     return identity
@@ -206,7 +213,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
 
   /** Who is let in without waiting; undefined: it has to be asked, or to be said why not. */
   const atOnce = ({ permission }: Service, call: ServerCall): Identity | undefined => {
-    const identity = recognise({ token: tokenOf(call) })
+    const identity = recognise(shownBy(call, tokenOf(call)))
     return identity !== undefined && mayAnywhere(identity, permission) && charge(identity, 1) ? identity : undefined
   }
 

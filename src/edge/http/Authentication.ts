@@ -5,6 +5,7 @@
 import { Context, Effect, Layer, Option } from "effect"
 import { HttpServerRequest } from "effect/http"
 import { Access, requireAnywhere, requirePermission } from "../../access/Access.ts"
+import { Certificates } from "../../access/Certificates.ts"
 import { CurrentIdentity, type Identity } from "../../access/Identity.ts"
 import { makeRefusals } from "../../access/Refusals.ts"
 import { ticketIn } from "../../access/Ticket.ts"
@@ -93,6 +94,7 @@ export const AuthenticationLive = Layer.effect(
   Authentication,
   Effect.gen(function* () {
     const access = yield* Access
+    const certificates = yield* Certificates
     const openFlags = yield* OpenFlags
     const refuse = yield* makeRefusals("http")
 
@@ -109,7 +111,8 @@ export const AuthenticationLive = Layer.effect(
         const stranger = yield* openFlags.admit(strangerOf(request, headers), cost)
         if (stranger !== undefined) return stranger
       }
-      return yield* access.authenticate({ token, address: addressOf(request) }, cost)
+      const certificate = certificates.of((request.source as { readonly socket?: unknown }).socket)
+      return yield* access.authenticate({ token, certificate, address: addressOf(request) }, cost)
     })
 
     const admitted = Effect.fnUntraced(function* (
