@@ -12,6 +12,7 @@ import type { Refuse } from "../../src/access/Refusals.ts"
 import { problemOf } from "../../src/edge/http/Problem.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { addressOf } from "../Sockets/Gate.ts"
+import { certificateOf } from "../Sockets/PeerCertificate.ts"
 
 export interface OpenRequestOptions {
   readonly perSecond: number
@@ -43,8 +44,11 @@ const routed = (path: string): string => {
 const BY_COOKIE = /^\/v1\/(events|topics\/[^/]+\/stream)$/
 const COOKIE = /(?:^|;) *herald-token=/
 
-const hasToken = (path: string, { headers }: IncomingMessage): boolean =>
-  headers.authorization !== undefined || (BY_COOKIE.test(path) && COOKIE.test(headers.cookie ?? ""))
+/** A certificate that TLS checked stands in a token's place: what its bearer may do is asked like a token's. */
+const hasToken = (path: string, { headers, socket }: IncomingMessage): boolean =>
+  headers.authorization !== undefined ||
+  (BY_COOKIE.test(path) && COOKIE.test(headers.cookie ?? "")) ||
+  certificateOf(socket) !== undefined
 
 /** Where who has no API key is limited with what it may have: OK2 in src/flags/OpenFlags.ts */
 const ofFlags = (path: string): boolean => path.startsWith("/ofrep/") || path === "/v1/flagd"

@@ -16,6 +16,7 @@ import { type Identity, identityOf, system } from "./Identity.ts"
 import { isOfIssuer, type JwtOptions, makeJwts } from "./Jwts.ts"
 import { KeyHash } from "./KeyHash.ts"
 import type { KnownKeys } from "./KnownKeys.ts"
+import { Limits } from "./Limits.ts"
 import { RateLimits } from "./RateLimits.ts"
 import { LONGEST_LIFE, LONGEST_TOKEN, SERVICE_TOKEN, seal, unseal } from "./ServiceToken.ts"
 import { isJwt, type Shown } from "./Shown.ts"
@@ -55,7 +56,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
   const clock = yield* Clock.Clock
   const certificates = yield* Certificates
   const jwts = yield* makeJwts(options.jwt, crypto.digest)
-  const rates = new RateLimits({ perSecond: options.ratePerSecond, burst: options.burst })
+  const rates = (yield* Limits)("principal", { perSecond: options.ratePerSecond, burst: options.burst })
   const failures = new RateLimits({ perSecond: 1, burst: 10 })
   const now = () => clock.currentTimeMillisUnsafe()
 

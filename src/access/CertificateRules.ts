@@ -6,12 +6,9 @@
  *   XN2  The principal is `x509:` and the rule's name, or else the name that fitted: no principal of an API key has a colon.
  *   XN3  A name with control characters, spaces, dot segments or more than 200 characters fits nothing.
  */
-import { isEnvironment } from "../keys/Environment.ts"
 import type { Grant } from "./Decision.ts"
-import { kinds, roles } from "./Identity.ts"
-import { isKeyPattern, keyPatternRule } from "./KeyScope.ts"
+import { grantProblem } from "./Grant.ts"
 import { NAME } from "./Principal.ts"
-import { isTopicPattern, topicPatternRule } from "./TopicRights.ts"
 
 export interface CertificateRule {
   /** A URI, or a host name. XN1 */
@@ -21,8 +18,8 @@ export interface CertificateRule {
   readonly name?: string
 }
 
-/** Rules of a node; patterns of one list of a grant; characters of a name. */
-const [RULES, PATTERNS, CHARACTERS] = [1_000, 100, 200]
+/** Rules of a node; characters of a name. */
+const [RULES, CHARACTERS] = [1_000, 200]
 
 const URI = /^[a-z][a-z0-9+.-]*:\/\/[!-~]+$/i
 const HOST = /^(?:\*\.)?[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_-]*[a-z0-9_])?)*$/i
@@ -51,38 +48,8 @@ const fits = (san: string, kind: string, name: string): boolean => {
     : host === wanted
 }
 
-const isList = (value: unknown): value is ReadonlyArray<string> =>
-  Array.isArray(value) && value.length <= PATTERNS && value.every((one) => typeof one === "string")
-
-const lists: ReadonlyArray<readonly [name: string, is: (one: string) => boolean, rule: string]> = [
-  ["environments", (one) => one === "*" || isEnvironment(one), "a name of an environment, or * for all"],
-  ["keys", isKeyPattern, keyPatternRule],
-  ["kinds", (one) => (kinds as ReadonlyArray<string>).includes(one), `one of ${kinds.join(", ")}`],
-  ["topics", isTopicPattern, topicPatternRule]
-]
-
 const unknownIn = (value: object, names: ReadonlyArray<string>): string | undefined =>
   Object.keys(value).find((name) => !names.includes(name))
-
-/** What is wrong with what a rule gives; undefined: nothing. */
-export const grantProblem = (grant: unknown): string | undefined => {
-  if (typeof grant !== "object" || grant === null || Array.isArray(grant)) return "grant has to be an object"
-  const given = grant as Readonly<Record<string, unknown>>
-  const strange = unknownIn(given, ["role", ...lists.map(([name]) => name)])
-  if (strange !== undefined) return `grant has no ${JSON.stringify(strange)}`
-  if (!(roles as ReadonlyArray<unknown>).includes(given["role"]))
-    return `grant.role has to be one of ${roles.join(", ")}`
-  if (!isList(given["environments"]) || given["environments"].length === 0)
-    return 'grant.environments has to name 1 to 100, or ["*"] for all'
-  for (const [name, is, rule] of lists) {
-    const value = given[name]
-    if (value === undefined) continue
-    if (!isList(value)) return `grant.${name} has to be a list of at most ${PATTERNS} texts`
-    const wrong = value.find((one) => !is(one))
-    if (wrong !== undefined) return `grant.${name}: ${JSON.stringify(wrong)} is not ${rule}`
-  }
-  return undefined
-}
 
 const ruleProblem = (rule: unknown): string | undefined => {
   if (typeof rule !== "object" || rule === null) return "it has to be an object with san and grant"
@@ -93,7 +60,8 @@ const ruleProblem = (rule: unknown): string | undefined => {
     return "san has to be a URI such as spiffe://prod/payments or spiffe://prod/payments/*, or a host such as agent.example.com or *.example.com"
   if (name !== undefined && (typeof name !== "string" || !NAME.test(name)))
     return "name: 1 to 128 letters, digits, spaces and . _ @ + / - characters"
-  return grantProblem(grant)
+  const problem = grantProblem(grant)
+  return problem === undefined ? undefined : `grant: ${problem}`
 }
 
 /** Reads the setting: JSON. A text says what is wrong with it. */

@@ -44,6 +44,13 @@ export class RateLimits {
     return Math.max(1, Math.ceil(((wanted - bucket.tokens) * 1_000) / perSecond))
   }
 
+  /** Whole tokens that a bucket has. */
+  left(name: string, now: number): number {
+    const { perSecond, burst } = this.#limit
+    const { tokens, at } = this.#buckets.get(name) ?? { tokens: burst, at: now }
+    return Math.floor(Math.min(burst, tokens + (Math.max(0, now - at) * perSecond) / 1_000))
+  }
+
   /** The milliseconds until one more could be taken: 0, there is one now. */
   wait(name: string, now: number): number {
     const bucket = this.#buckets.get(name)

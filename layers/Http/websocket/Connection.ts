@@ -8,10 +8,12 @@
  */
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http"
 import type { Socket as NodeSocket } from "node:net"
+import type { Certificate } from "../../../src/access/Certificates.ts"
 import { closeFrame, frame, PING, PONG } from "../../../src/edge/websocket/Frame.ts"
 import { CLOSE, FIRST_BYTES, type Socket, type SocketListener } from "../../../src/edge/websocket/Socket.ts"
 import type { HeraldError } from "../../../src/errors/HeraldError.ts"
 import { addressOf } from "../../Sockets/Gate.ts"
+import { certificateOf } from "../../Sockets/PeerCertificate.ts"
 import type { Reader } from "../../Sockets/Unread.ts"
 import { type Heard, Parser } from "./Parser.ts"
 
@@ -41,6 +43,7 @@ export class Connection implements Socket, Reader {
   readonly address: string
   readonly isBinary: boolean
   readonly headers: IncomingHttpHeaders & Readonly<Record<string, string | undefined>>
+  readonly certificate: Certificate | undefined
   readonly #socket: NodeSocket
   readonly #parser: Parser
   readonly #door: Door
@@ -61,6 +64,7 @@ export class Connection implements Socket, Reader {
     this.#door = door
     this.address = addressOf(socket)
     this.headers = request.headers as typeof this.headers
+    this.certificate = certificateOf(socket)
     this.isBinary = door.isBinary
     this.#parser = new Parser(Math.min(FIRST_BYTES, door.largest), door.isBinary)
     socket.setTimeout(0)

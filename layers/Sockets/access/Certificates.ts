@@ -11,6 +11,7 @@ import { readFileSync, statSync } from "node:fs"
 import { Clock, Effect, Layer, Metric, type Scope } from "effect"
 import { type CertificateRule, readCertificateRules, ruleFor } from "../../../src/access/CertificateRules.ts"
 import { Certificates, type CertificatesShape, certificateId } from "../../../src/access/Certificates.ts"
+import { grantOf } from "../../../src/access/Grant.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { afterEvery } from "../../../src/telemetry/Every.ts"
 import { gauge } from "../../../src/telemetry/Metrics.ts"
@@ -135,7 +136,7 @@ const make = Effect.fnUntraced(function* (options: CertificatesOptions) {
         above.set(certificate.id, certificate.above)
       }
       return {
-        ...found.rule.grant,
+        ...grantOf(found.rule.grant),
         ...{ name: found.principal, keyId: certificateId(certificate), by: "certificate", until: certificate.notAfter }
       }
     },

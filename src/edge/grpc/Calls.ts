@@ -204,8 +204,10 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
     nobody: Served["nobody"]
   ) {
     const token = tokenOf(call)
-    const stranger = token === undefined && nobody !== undefined ? yield* nobody(call) : undefined
-    const identity = stranger ?? (yield* access.authenticate(shownBy(call, token)))
+    const shown = shownBy(call, token)
+    const isKnown = token === undefined && recognise(shown) !== undefined
+    const stranger = token === undefined && !isKnown && nobody !== undefined ? yield* nobody(call) : undefined
+    const identity = stranger ?? (yield* access.authenticate(shown))
     if (!mayAnywhere(identity, permission))
       return yield* failure("Forbidden", `${identity.name} is a ${identity.role} and ${without}`)
     return identity

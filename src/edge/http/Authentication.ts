@@ -71,6 +71,17 @@ const reasons: Readonly<Record<string, string>> = {
 const addressOf = (request: HttpServerRequest.HttpServerRequest): string =>
   unmapped(Option.getOrElse(request.remoteAddress, () => "unknown"))
 
+interface Connected {
+  readonly socket?: unknown
+  readonly stream?: { readonly session?: { readonly socket?: unknown } }
+}
+
+/** Of HTTP/2 its session's, which is the same for all of its requests. */
+const socketOf = ({ source }: HttpServerRequest.HttpServerRequest): unknown => {
+  const { stream, socket } = source as Connected
+  return stream?.session?.socket ?? socket
+}
+
 const strangerOf = (
   request: HttpServerRequest.HttpServerRequest,
   headers: HttpServerRequest.HttpServerRequest["headers"]
@@ -94,6 +105,7 @@ export const AuthenticationLive = Layer.effect(
   Authentication,
   Effect.gen(function* () {
     const access = yield* Access
+    const { recognise } = yield* access.atOnce
     const certificates = yield* Certificates
     const openFlags = yield* OpenFlags
     const refuse = yield* makeRefusals("http")
@@ -107,12 +119,14 @@ export const AuthenticationLive = Layer.effect(
       const token = tokenIn(request, headers, annotations)
       const ticket = has(annotations, ByTicket as never) ? ticketIn(token) : undefined
       if (ticket !== undefined) return yield* access.byTicket(ticket, environmentOf(request.url) ?? "", cost)
-      if (token === undefined && openFlags.open && has(annotations, Openly as never)) {
+      const certificate = token === undefined ? certificates.of(socketOf(request)) : undefined
+      const shown = { token, certificate, address: addressOf(request) }
+      const isKnown = certificate !== undefined && recognise(shown) !== undefined
+      if (token === undefined && !isKnown && openFlags.open && has(annotations, Openly as never)) {
         const stranger = yield* openFlags.admit(strangerOf(request, headers), cost)
         if (stranger !== undefined) return stranger
       }
-      const certificate = certificates.of((request.source as { readonly socket?: unknown }).socket)
-      return yield* access.authenticate({ token, certificate, address: addressOf(request) }, cost)
+      return yield* access.authenticate(shown, cost)
     })
 
     const admitted = Effect.fnUntraced(function* (

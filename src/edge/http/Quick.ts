@@ -15,6 +15,9 @@ import { makeCounting } from "./Measure.ts"
 
 /** The head of a request. Names of headers in lower case. */
 export interface Head {
+  /** What it came by. */
+  readonly socket?: unknown
+
   readonly method: string
   readonly url: string
   readonly headers: Readonly<Record<string, string | undefined>>

@@ -2,7 +2,7 @@
  * Says who is at the other end of a socket. A browser can send no header with a WebSocket, and a URL is no place for a token, so it may come in the first
  * message.
  *
- *   YI1  Nobody is served who has not shown a token: in the header `authorization`, or as `{"type":"hello","token":"…"}`, the first message, within 5 s.
+ *   YI1  Nobody is served who has not shown a token, or a certificate that stands for somebody: in the header `authorization`, or as `{"type":"hello","token":"…"}`, the first message, within 5 s.
  *   YI2  A socket whose API key is no longer good ends within 5 s; one that is refused is closed with the code of the error, and its token is in no answer.
  */
 import { Effect, Result, Schema } from "effect"
@@ -49,14 +49,20 @@ export interface Signed {
 /** `next`: the next message of the socket; undefined: it is over. */
 export const makeSignIn = Effect.fnUntraced(function* ({ form, tokenIn, otherwise }: Greeting = usual) {
   const access = yield* Access
+  const { recognise } = yield* access.atOnce
   const refuse = yield* makeRefusals("http")
   const signed = new Set<Signed>()
+
+  /** Its certificate says who it is. A browser's user may have one, too, and its page says a token: pages name their origin. */
+  const isKnown = ({ certificate, headers }: Socket): boolean =>
+    certificate !== undefined && headers["origin"] === undefined && recognise({ certificate }) !== undefined
 
   const signIn = Effect.fnUntraced(
     function* (socket: Socket, next: Effect.Effect<Buffer | undefined>) {
       let token = socket.headers["authorization"]
       let other: Effect.Effect<Identity, HeraldError> | undefined
-      if (token === undefined) {
+      const { certificate } = socket
+      if (token === undefined && !isKnown(socket)) {
         const first = yield* Effect.timeoutOrElse(next, { duration: FIRST, orElse: () => Effect.fail(unsaid(form)) })
         if (first === undefined) return undefined
         const found = first.length > FIRST_BYTES ? undefined : tokenIn(first)
@@ -64,7 +70,7 @@ export const makeSignIn = Effect.fnUntraced(function* ({ form, tokenIn, otherwis
         token = `Bearer ${found}`
         other = otherwise?.(found)
       }
-      const shown = access.authenticate({ token, address: socket.address })
+      const shown = access.authenticate({ token, certificate, address: socket.address })
       const identity = yield* Effect.tapError(other ?? shown, ({ name }) =>
         Effect.sync(() => name === "Unauthenticated" && socket.wrongToken())
       )

@@ -10,6 +10,7 @@
  *        anything else is done for it. Who sends no `Origin` is no page.
  */
 import { Context } from "effect"
+import type { Certificate } from "../../access/Certificates.ts"
 import type { HeraldError } from "../../errors/HeraldError.ts"
 
 /** Bytes of a message of whom nobody knows yet: a token, and what is around it. YS3 */
@@ -31,6 +32,8 @@ export interface Socket {
   readonly isBinary: boolean
   /** Headers of the request that opened it. Names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>
+  /** What its client's certificate says of it, where TLS checked one. */
+  readonly certificate: Certificate | undefined
   /** Who is there: from now on messages may be as large as the route says. An error: all that this principal may have are taken. YS3 */
   readonly signedIn: (principal: string) => HeraldError | undefined
   /** The token that was shown is none. YS3 */

@@ -9,6 +9,7 @@ import { Batch, LIVE, type Told } from "../../../src/fanout/Batch.ts"
 import { frameOf } from "../../../src/topics/Message.ts"
 
 class Fake implements Socket {
+  readonly certificate = undefined
   readonly address = "unknown"
   readonly isBinary = false
   readonly headers = {}

@@ -1,6 +1,7 @@
 /** The short way for the evaluation of one flag. QK1 in ../Quick.ts; what it does is what `single` of Routes.ts does. */
 import { Clock, Effect, Result } from "effect"
 import { Access } from "../../../access/Access.ts"
+import { Certificates } from "../../../access/Certificates.ts"
 import { decide } from "../../../access/Decision.ts"
 import { isMembers } from "../../../evaluation/Json.ts"
 import { evaluation } from "../../../evaluation/Ofrep.ts"
@@ -36,11 +37,12 @@ export const quick = Effect.gen(function* () {
   const need = needOf(endpoint)!
   const headers = { ...headersOfJson, ...securing, ...origins.answering(undefined) }
 
-  const route: QuickRoute = ({ method, url, headers: said }) => {
+  const certificates = yield* Certificates
+  const route: QuickRoute = ({ method, url, headers: said, socket }) => {
     if (method !== "POST" || !url.startsWith(Wire.SINGLE)) return undefined
     const flag = url.slice(Wire.SINGLE.length)
     if (!PLAIN.test(flag)) return undefined
-    const identity = recognise({ token: tokenInHeaders(said) })
+    const identity = recognise({ token: tokenInHeaders(said), certificate: certificates.of(socket) })
     if (identity === undefined) return undefined
     const found = environmentOfFlags(said["flagd-selector"], identity.environments)
     if (Result.isFailure(found)) return undefined

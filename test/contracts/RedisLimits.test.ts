@@ -1,0 +1,121 @@
+/** Limits over nodes in a real Redis, one and a Redis Cluster, by the user that docs/redis.md shows; frozen, killed and back. */
+import { readFileSync } from "node:fs"
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Context, Effect, Layer, Redacted } from "effect"
+import { afterAll, beforeAll } from "vitest"
+import * as RedisLimits from "../../layers/Redis/access/Limits.ts"
+import { Client, type RedisOptions } from "../../layers/Redis/connection/Client.ts"
+import { aheadOf } from "../../layers/Redis/connection/ClockAhead.ts"
+import { Limits, type Rates } from "../../src/access/Limits.ts"
+import { type Started, startCluster, startRedis } from "../support/Redis.ts"
+import { waitUntil } from "../support/waitUntil.ts"
+
+const page = readFileSync(new URL("../../docs/redis.md", import.meta.url), "utf8")
+/** Slow, so that what comes back while a test runs is little. */
+const limit = { perSecond: 1, burst: 1_000 }
+
+/** As many as it gives without a pause for longer than a lot takes to come. */
+const drain = async (rates: Rates, name: string): Promise<number> => {
+  let taken = 0
+  for (let quiet = 0; quiet < 5; ) {
+    if (rates.take(name, Date.now()) === 0) {
+      taken++
+      quiet = 0
+      if (taken % 20 === 0) await new Promise(setImmediate)
+    } else {
+      quiet++
+      await new Promise((resolve) => setTimeout(resolve, 25))
+    }
+  }
+  return taken
+}
+
+for (const [mode, start] of [
+  ["single", startRedis],
+  ["cluster", startCluster]
+] as const satisfies ReadonlyArray<readonly [RedisOptions["mode"], () => Promise<Started>]>)
+  describe(`limits in Redis, ${mode}`, () => {
+    let redis: Started
+    beforeAll(async () => {
+      redis = await start()
+      await admit()
+    })
+    afterAll(() => redis?.[Symbol.asyncDispose]())
+    /** The user is in memory alone, and gone with a server that was killed. */
+    const admit = async () => {
+      const rules = /^user herald (.+)$/m.exec(page)![1]!.replace("<password>", "p").split(" ")
+      if (mode === "single") await redis.nodes[0]!.ask((one) => one.acl("SETUSER", "herald", ...rules))
+    }
+
+    const node = (ahead = 0, timeout = 200) => {
+      const url = Redacted.make(mode === "cluster" ? redis.url : redis.url.replaceAll("redis://", "redis://herald:p@"))
+      const client = Client.layer({ url, mode, sentinelName: "mymaster", timeout })
+      const clock = Effect.clockWith((here) => Effect.succeed(aheadOf(here, () => ahead)))
+      return Effect.gen(function* () {
+        const built = yield* Layer.build(RedisLimits.layer.pipe(Layer.provide(Layer.fresh(client))))
+        return Context.get(built, Limits)("principal", limit)
+      }).pipe(Effect.provideServiceEffect(Clock.Clock, clock))
+    }
+
+    it.live("LO1 EC1 two nodes together give what one bucket has, and names are nobody's to read", () =>
+      Effect.gen(function* () {
+        const nodes = [yield* node(), yield* node()]
+        const taken = yield* Effect.promise(() => Promise.all(nodes.map((one) => drain(one, "ann"))))
+        const all = taken.reduce((sum, one) => sum + one, 0)
+        assert.isAtLeast(all, limit.burst * 0.9)
+        assert.isAtMost(all, limit.burst + 2 * 50 + 20)
+        assert.isAtLeast(nodes[0]!.take("ann", Date.now()), 1)
+        assert.strictEqual(nodes[0]!.take("ben", Date.now()), 0)
+        const names = yield* Effect.promise(async () =>
+          (await Promise.all(redis.nodes.map((one) => one.ask((client) => client.keys("*")).catch(() => [])))).flat()
+        )
+        assert.isTrue(names.some((name) => name.startsWith("limits:{principal:")))
+        assert.isFalse(names.some((name) => name.includes("ann")))
+      }).pipe(Effect.scoped)
+    )
+
+    it.live("EC2 a node whose clock is an hour ahead neither fills the bucket nor keeps it from being filled", () =>
+      Effect.gen(function* () {
+        const [ahead, here] = [yield* node(3_600_000), yield* node()]
+        const first = yield* Effect.promise(() => drain(ahead, "cat"))
+        const second = yield* Effect.promise(() => drain(here, "cat"))
+        assert.isAtMost(first + second, limit.burst + 120)
+        assert.isAtLeast(first + second, limit.burst * 0.9)
+        yield* Effect.promise(() =>
+          waitUntil("the bucket to be filled on", () => here.take("cat", Date.now()) === 0 || undefined)
+        )
+      }).pipe(Effect.scoped)
+    )
+
+    if (mode === "single")
+      it.live(
+        "LO4 EC3 LJ1 frozen, killed: each node goes by its own share at once, and by that of all when it is back",
+        () =>
+          Effect.gen(function* () {
+            const nodes = [yield* node(0, 50), yield* node(0, 50)]
+            const [server] = redis.nodes
+            for (const how of ["frozen", "killed"] as const) {
+              if (how === "frozen") yield* Effect.promise(() => server!.signal("SIGSTOP"))
+              else yield* Effect.promise(() => server!.kill())
+              const begun = performance.now()
+              for (const one of nodes) assert.isAtLeast(one.take(`dan ${how}`, Date.now()), 0)
+              assert.isBelow(performance.now() - begun, 40) // LJ1
+              const taken = yield* Effect.promise(() => Promise.all(nodes.map((one) => drain(one, `eve ${how}`))))
+              for (const one of taken) {
+                assert.isAtLeast(one, limit.burst / 8) // those of the tests before are counted for a while
+                assert.isAtMost(one, limit.burst + 60) // before they counted each other it would be all of it
+              }
+              if (how === "frozen") yield* Effect.promise(() => server!.signal("SIGCONT"))
+              else yield* Effect.promise(() => server!.start().then(admit))
+              let i = 0
+              yield* Effect.promise(() =>
+                waitUntil("one node to know what the other took", async () => {
+                  const name = `back ${how} ${i++}`
+                  if ((await drain(nodes[0]!, name)) < limit.burst * 0.9) return undefined
+                  return (await drain(nodes[1]!, name)) < limit.burst / 4 || undefined
+                })
+              )
+            }
+          }).pipe(Effect.scoped)
+      )
+  })
