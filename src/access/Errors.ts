@@ -84,14 +84,5 @@ export const errors = {
     grpc: 7,
     http: 403,
     exit: 6
-  },
-  LoginUnavailable: {
-    code: "HRLD-3079",
-    title: "This server signs nobody in by a browser",
-    cause: "It trusts no issuer (HERALD_OIDC_ISSUER), or has no client for `herald login` (HERALD_OIDC_CLIENT).",
-    fix: "Use an API key (`herald key create`), or have the settings made: docs/access.md.",
-    grpc: 9,
-    http: 404,
-    exit: 4
   }
 } satisfies ErrorRows

@@ -26,10 +26,6 @@ export const settings = {
     /** The claim that names a principal. Absent: `sub`. */
     nameClaim: unset("oidc.nameClaim", "HERALD_OIDC_NAME_CLAIM", text),
     /** `host:port` of an issuer that is on this machine or in its network, and may be asked by http, too. */
-    near: unset("oidc.near", "HERALD_OIDC_NEAR", hosts),
-    /** The client by which `herald login` signs people in. Absent: it doesn't. */
-    client: unset("oidc.client", "HERALD_OIDC_CLIENT", text),
-    /** What `herald login` asks for. */
-    scope: setting("oidc.scope", "HERALD_OIDC_SCOPE", text, "openid offline_access")
+    near: unset("oidc.near", "HERALD_OIDC_NEAR", hosts)
   })
 }

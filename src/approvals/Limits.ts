@@ -1,5 +1,5 @@
 /**
- * Why a change request, or what it asks for, is not done. Commits in memory ask here; the functions of migration 0047 say the same in SQL, under the
+ * Why a change request, or what it asks for, is not done. Commits in memory ask here; the functions of migration 0045 say the same in SQL, under the
  * lock. Pure.
  */
 import type { Role } from "../access/Identity.ts"

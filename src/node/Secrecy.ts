@@ -38,6 +38,6 @@ export const requireSecrecy = ({ http, grpc, tls }: Secured): Effect.Effect<void
   const [setting, host] = reached
   return failure(
     "SettingsInvalid",
-    `${setting} is ${host}, which other machines reach, and there is no TLS: whoever listens in between would have every token. Set TLS_CERT and TLS_KEY, for which herald certs dev makes a pair to try, or HERALD_INSECURE=yes where a proxy or the network keeps it secret`
+    `${setting} is ${host}, which other machines reach, and there is no TLS: whoever listens in between would have every token. Set TLS_CERT and TLS_KEY (docs/security.md says how to make a pair to try) or HERALD_INSECURE=yes where a proxy or the network keeps it secret`
   )
 }

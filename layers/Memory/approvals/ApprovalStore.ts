@@ -1,4 +1,4 @@
-/** ApprovalStore over a `State`, and the tables that commits write: the rules of migration 0047. */
+/** ApprovalStore over a `State`, and the tables that commits write: the rules of migration 0045. */
 import { Clock, Effect, Layer } from "effect"
 import { ApprovalStore } from "../../../src/approvals/ApprovalStore.ts"
 import { type ApprovalWish, changeBytes, type Touch } from "../../../src/approvals/ChangeRequest.ts"

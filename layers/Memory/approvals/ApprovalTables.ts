@@ -1,4 +1,4 @@
-/** What a `State` has of protections and change requests: the counterpart of the tables of migration 0047. */
+/** What a `State` has of protections and change requests: the counterpart of the tables of migration 0045. */
 import { createHash } from "node:crypto"
 import type { ChangeRequest, Touch } from "../../../src/approvals/ChangeRequest.ts"
 import { type Kept, stateOf, voidOf, type World } from "../../../src/approvals/Limits.ts"

@@ -1,4 +1,4 @@
-/** Reads protections and change requests in PostgreSQL, by the tables of migration 0047. */
+/** Reads protections and change requests in PostgreSQL, by the tables of migration 0045. */
 import { Effect, Layer } from "effect"
 import { ApprovalStore } from "../../../src/approvals/ApprovalStore.ts"
 import { asChangeRequest, type Base, type ChangeRow, type Touch } from "../../../src/approvals/ChangeRequest.ts"

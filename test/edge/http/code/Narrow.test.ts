@@ -91,7 +91,11 @@ describe("somebody who may touch some keys and kinds", () => {
     }
     const args = ["--env", "one"]
     const refused = await apply("publisher", ...args)
-    assert.deepStrictEqual([refused.exit === 0, /herald change request apply/.test(refused.said)], [false, true], refused.said)
+    assert.deepStrictEqual(
+      [refused.exit === 0, /herald change request apply/.test(refused.said)],
+      [false, true],
+      refused.said
+    )
     assert.match(refused.said, /nothing was changed/)
     folder.clear("production")
     const asked = await apply("publisher", "--request")
