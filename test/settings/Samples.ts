@@ -97,8 +97,6 @@ export const samples: Readonly<Record<string, string>> = {
   "oidc.roles": '[{"claim":"groups","value":"ops","grant":{"role":"viewer","environments":["*"]}}]',
   "oidc.nameClaim": "email",
   "oidc.near": "keycloak:8080",
-  "oidc.client": "herald-cli",
-  "oidc.scope": "openid",
   "log.format": "json",
   "log.level": "debug",
   "statsd.host": "statsd",
