@@ -103,6 +103,7 @@ export default defineConfig({
           maxWorkers: "100%",
           // What the installed package exports is compiled; here it is what it is compiled from.
           alias: {
+            "herald/client/web": here("src/client/Web.ts"),
             "herald/client": here("src/client/HeraldClient.ts"),
             "herald/openfeature": here("src/openfeature/HeraldProvider.ts"),
             "herald/testing": here("src/testing.ts")

@@ -6,12 +6,14 @@
  *   CO3  A server that says nothing for `silenceMillis` is given up.
  *   CO4  After a refusal that trying again can't change the state is `failed`: tries come near the cap, and the held values serve on.
  *   CO5  A delay that the server asks for (drain) is honoured, up to 10 minutes.
+ *   CO7  Where the platform tells that the network is gone, the stream is given up at once, and opened at once when it is back.
  *   CO6  Nothing is sent between the messages of a hello, and nothing while the stream is full.
  */
 import type { ConfigUpdate, SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { SubscribeRequest as Request, UpdateKind } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import { Backoff, type BackoffOptions } from "./Backoff.ts"
 import type { Clock } from "./Clock.ts"
+import { onNetwork } from "./Platform.ts"
 import type { Ended, Stream, Transport } from "./Transport.ts"
 
 export type State = "connecting" | "live" | "stale" | "failed" | "closed"
@@ -62,8 +64,17 @@ export class Connection {
   #cancelRetry = () => {}
   #cancelHeartbeat = () => {}
   #cancelWatchdog = () => {}
+  readonly #network: typeof onNetwork
+  #deafen: (() => void) | undefined
 
-  constructor(transport: Transport, clock: Clock, options: ConnectionOptions, events: ConnectionEvents) {
+  constructor(
+    transport: Transport,
+    clock: Clock,
+    options: ConnectionOptions,
+    events: ConnectionEvents,
+    network: typeof onNetwork = onNetwork
+  ) {
+    this.#network = network
     this.#transport = transport
     this.#clock = clock
     this.#options = options
@@ -78,6 +89,10 @@ export class Connection {
   /** Opens a stream, in place of the present one. */
   open(): void {
     if (this.#state === "closed") return
+    this.#deafen ??= this.#network({
+      lost: () => this.restart("the machine has no network"),
+      back: () => this.#state !== "live" && this.open()
+    }) // CO7
     this.#leave()
     if (this.#state === "live") this.#become("stale", undefined) // CO2
     if (this.#isClosed()) return
@@ -131,6 +146,7 @@ export class Connection {
 
   async close(): Promise<void> {
     if (this.#state === "closed") return
+    this.#deafen?.()
     const stream = this.#stream
     this.#stream = undefined
     this.#leave()

@@ -1,5 +1,5 @@
 /**
- * The Herald SDK for Node and Deno: configuration that follows the server and survives it. See docs/sdk.md.
+ * The Herald SDK for Node, Deno and browsers: configuration that follows the server and survives it. See docs/sdk.md.
  *
  *   SDK1  Order of sources: live > disk (last known good) > bootstrap > default.
  *   SDK2  While the server is gone every value that was good is still served, marked stale; strict keys throw `StaleError`.
@@ -14,10 +14,10 @@ import { type Checkup, checkup } from "./Checkup.ts"
 import { ClosedError, MissingKeyError, StaleError } from "./ClientError.ts"
 import { ClientFlags } from "./ClientFlags.ts"
 import { Connection, type State } from "./Connection.ts"
+import { dial } from "./Dial.ts"
 import type { Entry, Version } from "./Entry.ts"
 import { Feed } from "./Feed.ts"
 import { gaveUp } from "./GaveUp.ts"
-import { GrpcTransport } from "./GrpcTransport.ts"
 import { type HealthStatus, healthReport } from "./Health.ts"
 import { type HookLimits, HookSet, Running } from "./Hooks.ts"
 import { Lanes } from "./Lanes.ts"
@@ -71,7 +71,7 @@ export class HeraldClient implements AsyncDisposable {
 
   private constructor(checked: Checked, bootstrap: ReadonlyMap<string, unknown>, surroundings: Surroundings) {
     const { addresses: address, connectTimeoutMillis: tokenMillis } = checked
-    const transport = surroundings.transport ?? new GrpcTransport({ ...checked, address, tokenMillis })
+    const transport = surroundings.transport ?? dial({ ...checked.dialling, address, tokenMillis })
     const { clock = systemClock, checkFlag } = surroundings
     this.#checked = checked
     this.#transport = transport

@@ -59,10 +59,24 @@ export const named = (
 /** The rule for names of files, folders and hosts. */
 export const anyText = (longest: number) => (text: string) => (text === "" ? "is missing" : wrongText(text, longest))
 
+/** Of the HTTP door, which speaks WebSockets. */
+const URL_OF_HTTP = /^(https?|wss?):\/\//
+
+const urlOf = (one: string): string => {
+  const url = URL.canParse(one) ? new URL(one) : undefined
+  if (url === undefined || url.search !== "" || url.hash !== "" || url.username !== "" || url.password !== "")
+    return refuse(`address ${shown(one)} is no URL such as https://herald.example.com.`)
+  return one.replace(/\/+$/, "")
+}
+
 export const addressesOf = (given: unknown): ReadonlyArray<string> => {
   const all: ReadonlyArray<unknown> = Array.isArray(given) ? given : [given]
   if (all.length === 0) refuse("address is empty. Give the host:port of at least one node.")
+  const ofHttp = all.filter((one) => typeof one === "string" && URL_OF_HTTP.test(one))
+  if (ofHttp.length > 0 && ofHttp.length < all.length)
+    refuse("address has host:port beside URLs. Give one kind: host:port for gRPC, https://host for a WebSocket.")
   return all.map((one) => {
+    if (typeof one === "string" && ofHttp.length > 0) return urlOf(one)
     if (typeof one !== "string")
       return refuse(`address is ${one === undefined ? "missing" : shown(one)}. Write host:port.`)
     const parsed = parseAddress(one)

@@ -54,7 +54,11 @@ export const instanceName = (): string => `${hostname()}-${process.pid}-${unique
 /** 12 random hex digits, for names that nobody else has. */
 export const unique = (): string => randomBytes(6).toString("hex")
 
-export const joinPath = join
+export const joinPath = (...names: ReadonlyArray<string>): string => join(...names)
+
+/** Tells when the machine has no network any more, and when it has one again; nothing, where nobody says. Call what it returns to hear no more. */
+export const onNetwork = (_told: { readonly lost: () => unknown; readonly back: () => unknown }): (() => void) => ignore
+const ignore = () => {}
 
 const absent = (error: unknown): undefined => {
   if ((error as { code?: string }).code === "ENOENT") return undefined

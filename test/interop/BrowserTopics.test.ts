@@ -1,16 +1,12 @@
 /** A page in a real browser publishes to a topic and reads it over a WebSocket, over kill -9 of the server. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { readFileSync } from "node:fs"
 import { createServer, type Server as Pages } from "node:http"
-import { join, relative, resolve } from "node:path"
-import { fileURLToPath } from "node:url"
-import { rolldown } from "rolldown"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { newFolder } from "../support/folder.ts"
 import { installed } from "../support/installed.ts"
 import { type Server, startServer } from "../support/Server.ts"
 import { waitUntil } from "../support/waitUntil.ts"
-import { guest } from "./Tools.ts"
+import { bundled } from "./Page.ts"
 
 interface Said {
   readonly live?: boolean
@@ -20,39 +16,15 @@ interface Said {
   readonly event?: { readonly n: number; readonly by: string }
 }
 
-const root = fileURLToPath(new URL("../..", import.meta.url))
 const folder = newFolder()
 const said: Array<Said> = []
 let browser: ChildProcess | undefined
 let pages: Pages | undefined
 let server: Server
 
-/** What the package tells bundlers to take in the place of files that are of Node, said of this tree's sources. */
-const instead = () => {
-  const { browser } = JSON.parse(readFileSync(join(root, "packages/client/package.json"), "utf8"))
-  const sourceOf = (file: string) => join(root, file.replace("./dist/", "").replace(/\.js$/, ".ts"))
-  return new Map(Object.entries(browser as Record<string, string>).map(([from, to]) => [sourceOf(from), sourceOf(to)]))
-}
-const bundled = async () => {
-  const taken = instead()
-  const bundle = await rolldown({
-    input: guest("flags-node", "topics.ts"),
-    platform: "browser",
-    plugins: [
-      {
-        name: "browser field",
-        resolveId: (id, from) =>
-          id.startsWith(".") && from !== undefined ? taken.get(resolve(from, "..", id)) : undefined
-      }
-    ]
-  })
-  const [{ code, moduleIds }] = (await bundle.generate({ format: "esm" })).output
-  return { code, modules: moduleIds.map((id) => relative(root, id)) }
-}
-
 beforeAll(async () => {
   installed("chromium", ["chromium"])
-  const { code, modules } = await bundled()
+  const { code, modules } = await bundled("topics.ts")
   assert.isEmpty(modules.filter((module) => module.startsWith("node_modules") || module.startsWith("proto")))
   server = await startServer({})
   const made = await server.call("POST", "/v1/topics", { name: "page" })

@@ -127,7 +127,7 @@ describe("what an application says of topics", () => {
   const made: ReadonlyArray<readonly [unknown, RegExp]> = [
     [{ adress: "a:1" }, /adress is no option. They are address/],
     [{ address: "127.0.0.1" }, /has no port/],
-    [{ address: ["a:1", "https://b"] }, /is a URL/],
+    [{ address: ["a:1", "https://b"] }, /one kind/],
     [{ address: "a:1", reconnect: { base: 1 } }, /reconnect.base is no option/],
     [{ address: "a:1", openMillis: 0 }, /openMillis is 0/],
     [{ address: "a:1", logger: console }, /logger is a object/],
