@@ -167,11 +167,11 @@ describe("the packages", () => {
     assert.strictEqual(await service.run([process.execPath, "loaded.js"]), "true []\n")
   })
 
-  it("PK3 the client takes at most 3 MB of disk beside grpc-js", () => {
+  it("PK3 the client takes at most 3.2 MB of disk beside grpc-js", () => {
     const folders = ["@herald", "json-logic-engine"].map((name) => service.at("node_modules", name))
     const bytes = folders.flatMap(filesOf).reduce((sum, file) => sum + lstatSync(file).blocks * 512, 0)
 
-    assert.isBelow(bytes, 3_000_000)
+    assert.isBelow(bytes, 3_200_000)
   })
 })
 
