@@ -54,13 +54,10 @@ import { Feeds } from "../feeds/Feeds.ts"
 import { flagKind } from "../flags/FeatureFlag.ts"
 import { flagSettingsKind } from "../flags/FlagSettings.ts"
 import { FlagSettingsView } from "../flags/FlagSettingsView.ts"
-import { FlagStreams } from "../flags/FlagStreams.ts"
 import { Flags } from "../flags/Flags.ts"
 import { flagUpdates } from "../flags/FlagUpdates.ts"
 import { FlagUses } from "../flags/FlagUses.ts"
 import { FlagView } from "../flags/FlagView.ts"
-import { OpenFlags } from "../flags/OpenFlags.ts"
-import { Refetches } from "../flags/Refetches.ts"
 import { Reports } from "../flags/Reports.ts"
 import { segmentKind } from "../flags/Segment.ts"
 import { SegmentView } from "../flags/SegmentView.ts"
@@ -92,6 +89,7 @@ import { Usage } from "../usage/Usage.ts"
 import * as Webhooks from "../webhooks/Webhooks.ts"
 import { Workers } from "../work/Workers.ts"
 import { accessOf } from "./AccessOf.ts"
+import { flagServices, type Strangers } from "./Flags.ts"
 import { judges } from "./Judges.ts"
 import { topicServices } from "./Topics.ts"
 
@@ -115,8 +113,6 @@ interface Capability {
   readonly grpc?: Service
 }
 
-const nobody: NonNullable<Given["strangers"]> = { nearby: [], shared: () => false }
-
 /** The first stays the first: changes that name no kind are of its kind. */
 const capabilities = [
   {
@@ -128,21 +124,7 @@ const capabilities = [
     grpc: publishing
   },
   {
-    services: ({ flags, http: { origins }, strangers: { nearby, shared } = nobody }) => {
-      const { anonymous = nearby } = flags
-      const open = {
-        ...flags,
-        origins: [...flags.origins, ...origins],
-        anonymous,
-        near: flags.anonymous === undefined,
-        shared
-      }
-      return Layer.mergeAll(
-        Flags.layer,
-        OpenFlags.layer(open),
-        Refetches.layer.pipe(Layer.provideMerge(FlagStreams.layer(flags)))
-      )
-    },
+    services: flagServices,
     kind: flagKind,
     view: FlagView,
     source: flagUpdates,
@@ -234,12 +216,7 @@ const sources = Sources.layer(...added("source")).pipe(Layer.provideMerge(Candid
 /** What every node is given. */
 interface Given {
   /** Who calls without an API key; left out, nobody does but where FLAGS_ANONYMOUS says so. */
-  readonly strangers?: {
-    /** Environments whose flags programs of this machine read, unless FLAGS_ANONYMOUS says otherwise. OK3 */
-    readonly nearby: ReadonlyArray<string>
-    /** Whether many share an address, such as a proxy's. OK2 */
-    readonly shared: (address: string) => boolean
-  }
+  readonly strangers?: Strangers
   /** This life of this process, as the other nodes know it; one of its own when left out. */
   readonly run?: string
   readonly node: string
