@@ -819,7 +819,10 @@ begin
 
     problem := case when any_rollouts then herald_rollout_locks(release) end;
     -- A second person: before anything else is told of what is asked for.
-    if problem is null and (any_protected or any_strange) then problem := herald_approval_missing(release); end if;
+    -- What a change touches is looked for only where something is protected: it is a walk through all that stands on it.
+    if problem is null and (any_protected or (any_strange and jsonb_path_exists(release, '$.changes[*] ? (@.kind == "approval")'))) then
+      problem := herald_approval_missing(release);
+    end if;
     if problem is not null then
       results := results || (problem || '{"ok": false}')::text;
       continue;

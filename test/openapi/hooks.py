@@ -52,6 +52,8 @@ UNSAYABLE = [
     "has a control character in it",  # of a list of ids
     "is no UTF-8",
     "nothing is to be changed then",
+    "must be a whole number from 0 to",  # an ETag in If-Match may be any
+    "is not a key, a key and .* for all below it",  # patterns of keys
     "is no name: 1 to 64 printable characters",  # empty, where evaluations are told
 ]
 

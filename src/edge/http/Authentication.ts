@@ -13,6 +13,7 @@ import { AsRequest } from "../../commits/Requesting.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import { OpenFlags, type Stranger } from "../../flags/OpenFlags.ts"
 import { unmapped } from "../../net/Address.ts"
+import { isOfPage } from "../Page.ts"
 import { Authentication } from "./Contract.ts"
 import { wasCounted } from "./Gathered.ts"
 import { costOf, type Need, needOf } from "./Needs.ts"
@@ -119,7 +120,8 @@ export const AuthenticationLive = Layer.effect(
       const token = tokenIn(request, headers, annotations)
       const ticket = has(annotations, ByTicket as never) ? ticketIn(token) : undefined
       if (ticket !== undefined) return yield* access.byTicket(ticket, environmentOf(request.url) ?? "", cost)
-      const certificate = token === undefined ? certificates.of(socketOf(request)) : undefined
+      const isCertain = token === undefined && !isOfPage(headers) // BP1
+      const certificate = isCertain ? certificates.of(socketOf(request)) : undefined
       const shown = { token, certificate, address: addressOf(request) }
       const isKnown = certificate !== undefined && recognise(shown) !== undefined
       if (token === undefined && !isKnown && openFlags.open && has(annotations, Openly as never)) {

@@ -12,6 +12,7 @@ import { makeRefusals } from "../../access/Refusals.ts"
 import { makeWatching } from "../../access/Watching.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import { afterEvery } from "../../telemetry/Every.ts"
+import { isOfPage } from "../Page.ts"
 import { FIRST_BYTES, type Socket } from "./Socket.ts"
 
 /** YI1 */
@@ -53,16 +54,17 @@ export const makeSignIn = Effect.fnUntraced(function* ({ form, tokenIn, otherwis
   const refuse = yield* makeRefusals("http")
   const signed = new Set<Signed>()
 
-  /** Its certificate says who it is. A browser's user may have one, too, and its page says a token: pages name their origin. */
+  /** Its certificate says who it is. BP1 */
   const isKnown = ({ certificate, headers }: Socket): boolean =>
-    certificate !== undefined && headers["origin"] === undefined && recognise({ certificate }) !== undefined
+    certificate !== undefined && !isOfPage(headers) && recognise({ certificate }) !== undefined
 
   const signIn = Effect.fnUntraced(
     function* (socket: Socket, next: Effect.Effect<Buffer | undefined>) {
       let token = socket.headers["authorization"]
       let other: Effect.Effect<Identity, HeraldError> | undefined
-      const { certificate } = socket
-      if (token === undefined && !isKnown(socket)) {
+      // Where a token is said, it decides, also an empty one.
+      const certificate = token === undefined && isKnown(socket) ? socket.certificate : undefined
+      if (token === undefined && certificate === undefined) {
         const first = yield* Effect.timeoutOrElse(next, { duration: FIRST, orElse: () => Effect.fail(unsaid(form)) })
         if (first === undefined) return undefined
         const found = first.length > FIRST_BYTES ? undefined : tokenIn(first)

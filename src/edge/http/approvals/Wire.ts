@@ -1,17 +1,19 @@
 /** Protections and change requests as JSON. */
 import { Schema } from "effect"
-import { kinds, roles } from "../../../access/Identity.ts"
+import { kinds } from "../../../access/Identity.ts"
 import type { Held } from "../../../approvals/ApprovalStore.ts"
 import { bodyIn } from "../../../approvals/Body.ts"
 import * as Model from "../../../approvals/ChangeRequest.ts"
 import type * as Protections from "../../../approvals/Protection.ts"
+import { approverRoles, LEAST_LASTS, LONGEST_LASTS, MOST_APPROVALS, PATTERNS } from "../../../approvals/Protection.ts"
 import { nameOfTouch } from "../../../approvals/Touched.ts"
 import type { Committed, Wish } from "../../../commits/Release.ts"
 import { canonical } from "../../../values/Canonical.ts"
 import { Environment, Message, Stamp, stamp, stampOr, Whole } from "../Wire.ts"
 
-const shown = (json: Readonly<Record<string, unknown>>) =>
-  Schema.makeFilter<string>(() => undefined, { toJsonSchema: () => json })
+/** What the document says and `Wanted.ts` holds, which tells what is wrong in its own words. */
+const shown = <A = string>(json: Readonly<Record<string, unknown>>) =>
+  Schema.makeFilter<A>(() => undefined, { toJsonSchema: () => json })
 
 export const ProtectionName = Schema.String.check(
   shown({ minLength: 1, maxLength: 100, pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$" })
@@ -27,11 +29,11 @@ const Digest = Schema.String.check(shown({ pattern: "^[0-9a-f]{64}$" }))
 
 /** Left out: every kind; publishers and admins may approve; a request waits for seven days. */
 export const ProtectionBody = Schema.Struct({
-  keys: Schema.Array(Schema.String),
-  kinds: Schema.optionalKey(Schema.Array(Schema.Literals(kinds))),
-  approvals: Schema.Int,
-  roles: Schema.optionalKey(Schema.Array(Schema.Literals(roles))),
-  waitsMillis: Schema.optionalKey(Schema.Int),
+  keys: Schema.Array(Schema.String).check(shown({ minItems: 1, maxItems: PATTERNS })),
+  kinds: Schema.optionalKey(Schema.Array(Schema.Literals(kinds)).check(shown({ minItems: 1 }))),
+  approvals: Schema.Int.check(shown({ minimum: 1, maximum: MOST_APPROVALS })),
+  roles: Schema.optionalKey(Schema.Array(Schema.Literals(approverRoles)).check(shown({ minItems: 1 }))),
+  waitsMillis: Schema.optionalKey(Schema.Int.check(shown({ minimum: LEAST_LASTS, maximum: LONGEST_LASTS }))),
   message: Schema.optionalKey(Message)
 }).annotate({ identifier: "ProtectionBody", examples: [{ keys: ["payments.*"], approvals: 1 }] })
 
