@@ -43,6 +43,8 @@ export interface Exchange {
 export interface Exchanged {
   readonly token: string
   readonly identity: Identity
+  /** Milliseconds since 1970: when it ends. */
+  readonly until: number
 }
 
 const own = (wanted: Partial<Grant>, name: string): Partial<Grant> => ({ [name]: wanted[name as keyof Grant] })
@@ -237,7 +239,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     const token = `${SERVICE_TOKEN}${seal(its, until, ofTokens)}`
     if (token.length > LONGEST_TOKEN)
       return yield* failure("InvalidInput", "its grant is too long for a token: name fewer keys or topics")
-    return { token, identity: its }
+    return { token, identity: its, until }
   })
 
   return {

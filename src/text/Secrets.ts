@@ -9,12 +9,12 @@ const PARAMETER =
   /([?&](?:access_?token|id_?token|auth_?token|token|bearer|auth|authorization|api_?key|apikey|password|passwd|secret|credential|sig|signature)=)[^&#]*/gi
 const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i
 
-/** Opens a stream, once. */
-const TICKET = /hrtk_[A-Za-z0-9_-]+(?:\.[0-9a-f]{1,64})?/g
+/** Opens a stream, once; and a service token. */
+const SEALED = /(hrtk|hrst)_[A-Za-z0-9_-]+(?:\.[0-9a-f]{1,64})?/gi
 
 /** Without the secrets of Herald's own tokens; their ids stay, for whoever has to revoke them. */
 export const withoutTokens = (text: string): string =>
-  text.replace(TOKEN, "hrld_$1_redacted").replace(TICKET, "hrtk_redacted")
+  text.replace(TOKEN, "hrld_$1_redacted").replace(SEALED, "$1_redacted")
 
 /** The path and query of a request, as its route may see them. TU1 */
 export const withoutSecrets = (url: string): string => {

@@ -38,6 +38,7 @@ UNSAYABLE = [
     "the name __proto__ is not allowed",
     "afterKey goes through the keys of one instance",
     "expiresAt: it must lie in the future",
+    "its grant is too long for a token",  # which has to fit into a header
     "is a name of Herald itself",
     "to archive a flag that is evaluated (force) say why",
     "has a character that can't be shown",  # directions and tags

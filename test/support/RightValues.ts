@@ -91,5 +91,6 @@ export const rightBodies: Readonly<Record<string, Readonly<Record<string, unknow
   "/ofrep/v1/evaluate/flags": { context: { targetingKey: "ann" } },
   "/ofrep/v1/evaluate/flags/{flag}": { context: { targetingKey: "ann" } },
   "/v1/keys": { name: "edge", role: "viewer", environments: ["production"], keys: ["svc.*"], kinds: ["config"] },
+  "/v1/token": { lifeMillis: 60_000, role: "viewer", environments: ["production"], keys: ["svc.*"], kinds: ["config"] },
   "/v1/keys/{id}/rotate": { graceMillis: 60_000 }
 }

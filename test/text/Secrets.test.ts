@@ -13,6 +13,10 @@ describe("Secrets", () => {
         "/docs?api_key=redacted&apikey=redacted&password=redacted&sig=redacted"
       ],
       [`/v1/keys/${TOKEN}`, `/v1/keys/hrld_${"0a".repeat(8)}_redacted`],
+      [
+        `/v1/config?prefix=hrst_${"aB-_".repeat(40)}.${"1b".repeat(32)}&limit=1`,
+        "/v1/config?prefix=hrst_redacted&limit=1"
+      ],
       [`/v1/config?prefix=${TOKEN}`, `/v1/config?prefix=hrld_${"0a".repeat(8)}_redacted`],
       ["http://user:s3cret@herald:8080/livez?a=b", "/livez?a=b"],
       ["http://user:s3cret@herald", "/"]

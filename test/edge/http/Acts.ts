@@ -134,7 +134,10 @@ export const rows: Readonly<Record<string, Readonly<Record<string, Row | Readonl
   },
   stream: { ticket: about("head") },
   keys: { create: about("all"), list: about("all"), rotate: about("all"), revoke: about("all") },
-  access: { whoami: about("head"), canI: { about: "head", query: "&permission=config.read" }, grants: about("all") },
+  access: {
+    ...{ whoami: about("head"), exchange: about("head"), grants: about("all") },
+    canI: { about: "head", query: "&permission=config.read" }
+  },
   audit: { list: about("keys of config"), verify: about("all"), export: about("all"), key: about("all") },
   errors: { explain: about("head") }
 }

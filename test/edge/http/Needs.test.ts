@@ -160,6 +160,7 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["POST", "/v1/stream/ticket", "subscribe", "somewhere"],
   ["GET", "/v1/access/whoami", "read", "somewhere"],
   ["GET", "/v1/access/can-i?permission=config.write&environment={environment}&key=k", "read", "somewhere"],
+  ["POST", "/v1/token", "read", "somewhere"],
   ["GET", "/v1/access/grants", "keys", "everywhere"],
   ["POST", "/v1/keys", "keys", "everywhere"],
   ["GET", "/v1/keys", "keys", "everywhere"],

@@ -1,4 +1,4 @@
-/** `herald key create|rotate|list|revoke|recover`: API keys. */
+/** `herald key create|rotate|list|exchange|revoke|recover`: API keys. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -14,20 +14,8 @@ import type { Paint } from "../../Paint.ts"
 import { Shell } from "../../Shell.ts"
 import { ago, facts, table, time } from "../../Table.ts"
 import { inItsPlace } from "../node/InItsPlace.ts"
-
-const units = { m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-
-/** "30d", "12h", "15m", or a date; milliseconds since 1970. */
-export const expiry = (text: string, now: number): number | undefined => {
-  const span = /^(\d+)([mhd])$/.exec(text)
-  if (span !== null) return now + Number(span[1]) * units[span[2] as keyof typeof units]
-  const date = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN
-  return Number.isNaN(date) ? undefined : date
-}
-
-/** "config,flag", and "config" "flag" */
-const listed = (texts: ReadonlyArray<string>): ReadonlyArray<string> =>
-  texts.flatMap((text) => text.split(",")).map((text) => text.trim())
+import { exchange } from "./Exchange.ts"
+import { expiry, listed } from "./Spans.ts"
 
 interface Made {
   readonly token: string
@@ -292,6 +280,6 @@ const recover = Command.make(
 )
 
 export const key = Command.make("key").pipe(
-  Command.withDescription("Make, rotate, list, revoke and recover API keys"),
-  Command.withSubcommands([create, rotate, list, revoke, recover])
+  Command.withDescription("Make, rotate, list, exchange, revoke and recover API keys"),
+  Command.withSubcommands([create, rotate, list, exchange, revoke, recover])
 )

@@ -5,6 +5,7 @@ import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Needs, need, signedIn } from "../Needs.ts"
 import { Environment, Id, KeyPattern, Limit, problems, TopicName } from "../Wire.ts"
+import * as Tokens from "./TokenWire.ts"
 import * as Wire from "./Wire.ts"
 
 const { get, post } = HttpApiEndpoint
@@ -58,6 +59,18 @@ export class AccessGroup extends HttpApiGroup.make("access")
     get("whoami", "/v1/access/whoami", { success: Wire.Self, error })
       .annotate(Needs, signedIn(1))
       .annotateMerge(about("Who one is", "Whose token came with the request, and what it may.")),
+    post("exchange", "/v1/token", {
+      payload: Tokens.TokenBody,
+      success: Tokens.ServiceToken.pipe(HttpApiSchema.status(201)),
+      error
+    })
+      .annotate(Needs, signedIn(4))
+      .annotateMerge(
+        about(
+          "Exchange what one has for a token of a short life",
+          "Of at most an hour, with the rights of the API key, token of an issuer, certificate or service token that came with the request, or fewer. It is kept nowhere, and ends with what it came from."
+        )
+      ),
     get("canI", "/v1/access/can-i", {
       query: { permission: Wire.Permission, ...ofAct },
       success: Wire.Answered,

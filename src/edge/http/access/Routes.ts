@@ -2,7 +2,7 @@
 import { Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
-import { Access, requirePermission } from "../../../access/Access.ts"
+import { Access, requirePermission, requireSignedIn } from "../../../access/Access.ts"
 import { exportAudit, readAudit, readAuditKeys, verifyAudit } from "../../../access/Audit.ts"
 import { AuditCheckpoints } from "../../../access/AuditCheckpoints.ts"
 import { AuditLog } from "../../../access/AuditLog.ts"
@@ -15,10 +15,13 @@ import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer } from "../Problem.ts"
 import { AccessGroup, AuditGroup, KeysGroup } from "./Api.ts"
+import * as Tokens from "./TokenWire.ts"
 import * as Wire from "./Wire.ts"
 
 /** Milliseconds that a rotated key goes on to work, unless the request says otherwise. */
 const GRACE = 86_400_000
+/** Milliseconds of a service token, unless the request says otherwise. */
+const LIFE = 900_000
 const PAGE = 100
 const EXPORTED = 1_000
 
@@ -77,7 +80,17 @@ const accessRoutes = HttpApiBuilder.group(
   "access",
   Effect.fnUntraced(function* (handlers) {
     const access = yield* Access
+    const readWanted = (yield* makeBodyReader)(Tokens.TokenBody, bodyLimits.small)
     return handlers
+      .handleRaw("exchange", ({ request }) =>
+        answer(
+          requireSignedIn.pipe(
+            Effect.andThen(readWanted(request)), // B5
+            Effect.flatMap(({ lifeMillis = LIFE, ...grant }) => access.exchange({ life: lifeMillis, grant })),
+            Effect.map((made) => json(Tokens.serviceToken(made), { status: 201 }))
+          )
+        )
+      )
       .handle("whoami", () => answer(Effect.map(whoAmI, (self) => json(Wire.self(self)))))
       .handle("canI", ({ query }) => answer(Effect.map(canI(actOf(query)), (found) => json(Wire.decided(found)))))
       .handle("grants", ({ query: { permission, ...about } }) =>

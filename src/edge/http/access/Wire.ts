@@ -15,7 +15,7 @@ import { TOPIC_PATTERNS, topicsOf } from "../../../access/TopicRights.ts"
 import type * as WhoMay from "../../../access/WhoMay.ts"
 import { Details, KeyPattern, PrincipalName, Scope, Stamp, stamp, stampOr, Time, TopicPattern, Whole } from "../Wire.ts"
 
-const Role = Schema.Literals(roles)
+export const Role = Schema.Literals(roles)
 export const Kind = Schema.Literals(kinds)
 
 export const AuditEntry = Schema.Struct({
