@@ -23,23 +23,38 @@ export interface AtOnceOptions {
 /** Secrets whose digests are remembered. */
 const RIGHT = 1_000
 
-/** Whose token of an API key it is. */
-export const makeAtOnce = ({ known, marks }: AtOnceOptions): ((token: string) => Identity | undefined) => {
+export interface KeysAtOnce {
+  /** Whose token of an API key it is. */
+  readonly whose: (token: string) => Identity | undefined
+  /** The same, of tokens alone that were right before: no keyed hash is made. */
+  readonly remembered: (token: string) => Identity | undefined
+  /** A secret that was right, and the hash of its key. */
+  readonly remember: (secret: string, hash: string) => void
+}
+
+export const makeAtOnce = ({ known, marks }: AtOnceOptions): KeysAtOnce => {
   /** Hashes of keys by the digest of a secret that was right: to make the hash again costs more than the rest of a small request. */
   const right = new Map<string, string>()
   const wasRight = (secret: string, { hash }: ApiKey): boolean => right.get(marks.digest(secret)) === hash
+  const remember = (secret: string, hash: string): void => {
+    const digest = marks.digest(secret)
+    if (right.size >= RIGHT && !right.has(digest)) right.clear()
+    right.set(digest, hash)
+  }
   /** A2 */
   const isRight = (secret: string, { hash }: ApiKey): boolean => {
     if (!marks.equal(marks.hash(secret), hash)) return false
-    if (right.size >= RIGHT) right.clear()
-    right.set(marks.digest(secret), hash)
+    remember(secret, hash)
     return true
   }
-  return (token) => {
-    const parts = Token.parse(token)
-    const key = parts && known(parts.id)
-    if (parts === undefined || key === undefined) return undefined
-    if (!wasRight(parts.secret, key) && !isRight(parts.secret, key)) return undefined
-    return identityOf(key)
-  }
+  const whoseBy =
+    (...ways: ReadonlyArray<typeof wasRight>) =>
+    (token: string): Identity | undefined => {
+      const parts = Token.parse(token)
+      const key = parts && known(parts.id)
+      return parts !== undefined && key !== undefined && ways.some((is) => is(parts.secret, key))
+        ? identityOf(key)
+        : undefined
+    }
+  return { whose: whoseBy(wasRight, isRight), remembered: whoseBy(wasRight), remember }
 }

@@ -3,6 +3,8 @@
  * token came, a client certificate.
  *
  *   A8  What ends at a time, or with what it came from, opens nothing from then on, and what it opened ends within 5 s.
+ *   A10 After 20 wrong API keys of an address (and 1 a second) no further hash with the pepper is made for it, and the database is not asked; a key that
+ *       was right at this node before gets in nevertheless. An address that many share is not limited.
  *   A9  Nobody makes of what they have a token that may more, or that lasts longer.
  */
 import { Clock, Effect } from "effect"
@@ -60,6 +62,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
   const jwts = yield* makeJwts(options.jwt, crypto.digest)
   const rates = (yield* Limits)("principal", { perSecond: options.ratePerSecond, burst: options.burst })
   const failures = new RateLimits({ perSecond: 1, burst: 10 })
+  const wrongOf = new RateLimits({ perSecond: 1, burst: 20 }) // A10
   const now = () => clock.currentTimeMillisUnsafe()
 
   const marksFor = (pepper: string): Ticket.Marks => ({
@@ -83,16 +86,28 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
         )
   }
 
-  const byKey = Effect.fnUntraced(function* (token: string) {
+  const keysAtOnce = makeAtOnce({
+    known: (id) => {
+      const key = keys.known(id)
+      return key !== undefined && isGood(key, now()) ? key : undefined
+    },
+    marks: { ...marks, digest: crypto.digest }
+  })
+
+  const byKey = Effect.fnUntraced(function* (token: string, address: string | undefined) {
     const parts = Token.parse(token)
     if (parts === undefined)
       return yield* unauthenticated(
         "that is not a token of Herald: they look like hrld_<id>_<secret>, or hrst_… for a while"
       )
+    const held = address === undefined ? 0 : wrongOf.wait(address, now()) // A10
+    if (held > 0)
+      return keysAtOnce.remembered(token) ?? (yield* limited("too many wrong API keys came from this address", held))
     const key = yield* keys.find(parts.id)
     // A2: the hash is made even when there is nothing to compare it with, so that time tells nothing.
     const matches = crypto.equal(marks.hash(parts.secret), key?.hash ?? "")
     if (key === undefined || !matches) {
+      if (address !== undefined) wrongOf.take(address, now())
       const wait = failures.take(parts.id, now())
       if (wait > 0) return yield* limited(`too many wrong tokens with the id ${parts.id}`, wait)
       return yield* unauthenticated("the token is unknown")
@@ -102,6 +117,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
         `the API key ${key.name} (${key.id}) ${key.revokedAt === null ? "expired" : "was revoked"}`
       )
     }
+    keysAtOnce.remember(parts.secret, key.hash)
     return identityOf(key)
   })
 
@@ -146,7 +162,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     const token = Token.fromHeader(shown.token)
     if (token === "") return byCertificate(shown)
     if (token.startsWith(SERVICE_TOKEN)) return byServiceToken(token)
-    return isJwt(token) ? jwts.identify(token, addressOf(shown)) : byKey(token)
+    return isJwt(token) ? jwts.identify(token, addressOf(shown)) : byKey(token, addressOf(shown))
   }
 
   const authenticate = Effect.fnUntraced(function* (shown: Shown, cost = 1) {
@@ -182,14 +198,6 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     return refusal === undefined ? identity : yield* refusal
   })
 
-  const keysAtOnce = makeAtOnce({
-    known: (id) => {
-      const key = keys.known(id)
-      return key !== undefined && isGood(key, now()) ? key : undefined
-    },
-    marks: { ...marks, digest: crypto.digest }
-  })
-
   /** Whom `authenticate` would find, where that is known already. */
   const recognise = (shown: Shown): Identity | undefined => {
     const token = Token.fromHeader(shown.token)
@@ -198,7 +206,10 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
       const identity = unseal(token.slice(SERVICE_TOKEN.length), ofTokens)
       return identity !== undefined && !hasEnded(identity) && knownGood(identity.keyId) === true ? identity : undefined
     }
-    return isJwt(token) ? jwts.remembered(token) : keysAtOnce(token)
+    if (isJwt(token)) return jwts.remembered(token)
+    const address = addressOf(shown)
+    const held = address !== undefined && wrongOf.wait(address, now()) > 0 // A10
+    return held ? keysAtOnce.remembered(token) : keysAtOnce.whose(token)
   }
 
   const spend = (identity: Identity, cost: number) =>

@@ -1,0 +1,71 @@
+/** What wrong API keys cost, by the hashes that are made for them. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { TestClock } from "effect/testing"
+import * as Crypto from "../../layers/Crypto/access/KeyHash.ts"
+import { Access } from "../../src/access/Access.ts"
+import { KeyHash } from "../../src/access/KeyHash.ts"
+import { FaultyKeys } from "../support/FaultyKeys.ts"
+import { create } from "./Harness.ts"
+
+const started = () => {
+  const count = { hashes: 0 }
+  const counting = Layer.effect(
+    KeyHash,
+    Effect.map(KeyHash, (real) => ({
+      ...real,
+      hash: (pepper: string, secret: string) => {
+        count.hashes++
+        return real.hash(pepper, secret)
+      }
+    }))
+  ).pipe(Layer.provide(Crypto.layer))
+  const options = {
+    pepper: "p",
+    ratePerSecond: 1_000,
+    burst: 1_000,
+    shared: (address: string) => address === "10.0.0.1"
+  }
+  const layer = Access.layer(options).pipe(Layer.provide([new FaultyKeys().layer, counting]))
+  return { count, layer }
+}
+
+const show = (token: string, address: string) =>
+  Effect.flatMap(Access, ({ authenticate }) => authenticate({ token, address }))
+let guesses = 0
+const guess = (id = String(++guesses).padStart(16, "0")) => `hrld_${id}_${"f".repeat(64)}`
+const wrong = (address: string, token = guess()) => Effect.map(Effect.flip(show(token, address)), ({ name }) => name)
+
+describe("wrong API keys", () => {
+  it.effect("A10 after 20 of an address no hash is made for it, whatever it shows, and for others it is", () => {
+    const { count, layer } = started()
+    return Effect.gen(function* () {
+      const { recognise } = yield* (yield* Access).atOnce
+      const [seen, unseen] = [yield* create("viewer"), yield* create("viewer")]
+      yield* show(seen.token, "192.0.2.1")
+      for (let i = 0; i < 20; i++) assert.strictEqual(yield* wrong("192.0.2.1"), "Unauthenticated")
+      const before = count.hashes
+      assert.isAtLeast(before, 21)
+
+      for (let i = 0; i < 50; i++) assert.strictEqual(yield* wrong("192.0.2.1"), "RateLimited")
+      assert.strictEqual(yield* wrong("192.0.2.1", unseen.token), "RateLimited")
+      assert.isUndefined(recognise({ token: guess(unseen.key.id), address: "192.0.2.1" }))
+      assert.strictEqual((yield* show(seen.token, "192.0.2.1")).keyId, seen.key.id)
+      assert.strictEqual(recognise({ token: seen.token, address: "192.0.2.1" })?.keyId, seen.key.id)
+      assert.strictEqual(count.hashes, before)
+
+      assert.strictEqual((yield* show(unseen.token, "192.0.2.2")).keyId, unseen.key.id)
+      assert.isAbove(count.hashes, before)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* wrong("192.0.2.1"), "Unauthenticated")
+      assert.strictEqual(yield* wrong("192.0.2.1"), "RateLimited")
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("A10 an address that many share is not limited", () => {
+    const { layer } = started()
+    return Effect.gen(function* () {
+      for (let i = 0; i < 50; i++) assert.strictEqual(yield* wrong("10.0.0.1"), "Unauthenticated")
+    }).pipe(Effect.provide(layer))
+  })
+})
