@@ -141,7 +141,7 @@ export const sessions = <R = Layer.Services<typeof configurations>>(
 export const reports = Reports.layer({ pepper: "p" }).pipe(Layer.provide(KeyHash.layer))
 
 /** API keys are asked for. */
-export const access = Access.layer({ pepper: "p", ratePerSecond: 10_000, burst: 10_000 }).pipe(
+export const access = Access.layer({ pepper: "p", ratePerSecond: 10_000, burst: 10_000, shared: () => true }).pipe(
   Layer.provide(KeyHash.layer)
 )
 

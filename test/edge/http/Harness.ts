@@ -131,7 +131,9 @@ export const startServices = (open: Partial<OpenFlagsOptions> = {}, burst = 100_
     Propagation,
     Effect.map(Propagation, (real) => Propagation.of({ ...real, stale: () => state.stale }))
   ).pipe(Layer.provideMerge(propagation()))
-  const access = Access.layer({ pepper: "pepper", ratePerSecond: 100_000, burst }).pipe(Layer.provide(still))
+  // This machine's own addresses are limited by none: LIMIT_EXEMPT_ADDRESSES.
+  const limits = { ratePerSecond: 100_000, burst, shared: () => true }
+  const access = Access.layer({ pepper: "pepper", ...limits }).pipe(Layer.provide(still))
   const services = Layer.mergeAll(
     Refetches.layer.pipe(Layer.provideMerge(FlagStreams.layer({ streams: 10 })), Layer.provide(access)),
     OpenFlags.layer({
