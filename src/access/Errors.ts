@@ -61,7 +61,7 @@ export const errors = {
     code: "HRLD-3076",
     title: "What was shown has ended",
     cause: "This stream was opened with a token or a certificate for a time, which is over.",
-    fix: "Come back with a new one: the SDK asks its `token` function again by itself; `herald login` and `herald key exchange` give one.",
+    fix: "Come back with a new one: the SDK asks its `token` function again by itself; `herald key exchange` gives one of an API key.",
     grpc: 14,
     http: 401,
     exit: 6

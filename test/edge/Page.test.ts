@@ -3,7 +3,7 @@ import { assert, describe, it } from "vitest"
 import { isOfPage } from "../../src/edge/Page.ts"
 
 describe("requests of pages", () => {
-  it("BP1 are known by what a page can neither leave out nor set", () => {
+  it("YX1 are known by what a page can neither leave out nor set", () => {
     assert.isTrue(isOfPage({ origin: "https://evil.example" }))
     assert.isTrue(isOfPage({ origin: "null" }))
     assert.isTrue(isOfPage({ "sec-fetch-site": "cross-site" }))

@@ -169,7 +169,7 @@ describe("client certificates", () => {
       assert.strictEqual((await byHttp1(who, "pay.db", { authorization }))?.status, 200)
     }
     for (const page of [{ origin: "https://evil.example" }, { "sec-fetch-site": "cross-site" }])
-      assert.deepStrictEqual(await byHttp1(publisher(), "pay.db", page, 1), { status: 401, code: "HRLD-3001" }) // BP1
+      assert.deepStrictEqual(await byHttp1(publisher(), "pay.db", page, 1), { status: 401, code: "HRLD-3001" }) // YX1
     assert.deepStrictEqual(await byHttp1(publisher(), "pay.db", { authorization: "Bearer wrong" }), {
       ...{ status: 401, code: "HRLD-3001" } // a token that comes along says who calls
     })

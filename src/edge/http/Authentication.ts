@@ -120,7 +120,7 @@ export const AuthenticationLive = Layer.effect(
       const token = tokenIn(request, headers, annotations)
       const ticket = has(annotations, ByTicket as never) ? ticketIn(token) : undefined
       if (ticket !== undefined) return yield* access.byTicket(ticket, environmentOf(request.url) ?? "", cost)
-      const isCertain = token === undefined && !isOfPage(headers) // BP1
+      const isCertain = token === undefined && !isOfPage(headers) // YX1
       const certificate = isCertain ? certificates.of(socketOf(request)) : undefined
       const shown = { token, certificate, address: addressOf(request) }
       const isKnown = certificate !== undefined && recognise(shown) !== undefined

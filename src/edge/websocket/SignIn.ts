@@ -54,7 +54,7 @@ export const makeSignIn = Effect.fnUntraced(function* ({ form, tokenIn, otherwis
   const refuse = yield* makeRefusals("http")
   const signed = new Set<Signed>()
 
-  /** Its certificate says who it is. BP1 */
+  /** Its certificate says who it is. YX1 */
   const isKnown = ({ certificate, headers }: Socket): boolean =>
     certificate !== undefined && !isOfPage(headers) && recognise({ certificate }) !== undefined
 

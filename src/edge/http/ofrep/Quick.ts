@@ -43,7 +43,7 @@ export const quick = Effect.gen(function* () {
     if (method !== "POST" || !url.startsWith(Wire.SINGLE)) return undefined
     const flag = url.slice(Wire.SINGLE.length)
     if (!PLAIN.test(flag)) return undefined
-    const certificate = isOfPage(said) ? undefined : certificates.of(socket) // BP1
+    const certificate = isOfPage(said) ? undefined : certificates.of(socket) // YX1
     const identity = recognise({ token: tokenInHeaders(said), certificate })
     if (identity === undefined) return undefined
     const found = environmentOfFlags(said["flagd-selector"], identity.environments)
