@@ -18,6 +18,7 @@ import { decode, encode, type Head, headOf, type Shape, type Snapshot, shapeOf }
 import {
   type FileMark,
   joinPath,
+  leftOver,
   listFiles,
   markOf,
   readOwn,
@@ -40,9 +41,6 @@ const mostStrangers = 4
 
 /** The part of a file's name for people; the digest behind it says what the file is bound to. File systems take names of 255 bytes. */
 const readable = (name: string): string => name.replace(/[^A-Za-z0-9._]/g, "_").slice(0, 40)
-
-/** A temporary file that is this old was left behind: nobody writes one for so long. */
-const leftOverMillis = 600_000
 
 /** Bytes that hold the first line of a file. */
 const headBytes = 4_096
@@ -202,7 +200,7 @@ export class LastKnownGood {
       const path = joinPath(directory, name)
       const mark = await markOf(path)
       const now = this.#written?.writtenAt ?? 0 // by the same clock
-      if (mark !== undefined && now - mark.writtenAt > leftOverMillis) await removeFile(path)
+      if (mark !== undefined && now - mark.writtenAt > leftOver) await removeFile(path)
     }
   }
 

@@ -72,10 +72,13 @@ export const readText = async (path: string): Promise<string | undefined> => {
 
 export interface FileMark {
   readonly size: number
-  /** By the file system's clock, milliseconds: only to tell generations apart. */
+  /** By the file system's clock, milliseconds; in a browser, a count: only to tell generations apart. */
   readonly writtenAt: number
   readonly identity: string
 }
+
+/** Of `writtenAt`: a temporary file that is this much older than another was left behind, as nobody writes one for so long. */
+export const leftOver = 600_000
 
 /** Undefined when there is no such file. */
 export const markOf = async (path: string): Promise<FileMark | undefined> => {

@@ -86,7 +86,7 @@ export const onNetwork: typeof Node.onNetwork = ({ lost, back }) => {
   }
 }
 
-export const { joinPath, listFiles, markOf, readOwn, removeFile, renameFile } = Files
+export const { joinPath, leftOver, listFiles, markOf, readOwn, removeFile, renameFile } = Files
 export const writeBeside: typeof Node.writeBeside = (path, pieces) => Files.writeBeside(path, pieces, unique)
 
 const noFiles = (): never => {

@@ -5,11 +5,14 @@
  *   WX1  A file is written whole or not at all, also by a page that is closed meanwhile; several pages of an origin never see half of one.
  *   WX2  A folder has at most `FILES` files and `BYTES` of text: what was written last stays.
  *   WX3  A store that is not there, is broken, or does not answer within `PATIENCE`, is an error of that one question, and of nothing else.
+ *   WX4  Which of two files is the newer one is told by a count of what the folder was given, and by no clock.
  */
 import type { FileMark } from "./Platform.ts"
 
 /** WX2 */
 const [FILES, BYTES] = [32, 67_108_864] as const
+/** Of `writtenAt`. A page writes at most ten times a second, and a file within two questions. */
+export const leftOver = 256
 /** Milliseconds. WX3 */
 const PATIENCE = 5_000
 const LAYOUT = 1
@@ -81,9 +84,14 @@ const transaction = async <A>(folder: string, mode: "readonly" | "readwrite", wo
   return within<A>("answer", (resolve, reject) => {
     const one = its.transaction([MARKS, TEXTS], mode, mode === "readwrite" ? { durability: "strict" } : {})
     let answer: (() => A) | undefined
-    one.oncomplete = () => resolve(answer!())
-    one.onerror = () => reject(one.error)
-    one.onabort = () => reject(one.error ?? new Error("IndexedDB gave up")) // such as for want of room
+    one.oncomplete = () => {
+      try {
+        resolve(answer!())
+      } catch (error) {
+        reject(error)
+      }
+    }
+    one.onabort = () => reject(one.error ?? new Error("IndexedDB gave up")) // such as for want of room: of an error it says no more until then
     answer = work({ marks: one.objectStore(MARKS), texts: one.objectStore(TEXTS) })
   })
 }
@@ -125,15 +133,17 @@ export const readOwn = (path: string, most?: number): Promise<string | undefined
   })
 }
 
-/** WX2: the oldest go. `but`: what stays. */
-const makeRoom = ({ marks, texts }: Stores, but: string): void =>
+/** WX2, WX4: it is the newest; the oldest go. */
+const put = ({ marks, texts }: Stores, file: string, text: string, identity: string): void =>
   asking(marks.getAllKeys(), (names) =>
     asking(marks.getAll(), (all: ReadonlyArray<FileMark>) => {
       const files = all.map((mark, i) => ({ ...mark, name: String(names[i]) }))
-      let [count, bytes] = [files.length, files.reduce((sum, { size }) => sum + size, 0)]
+      const writtenAt = 1 + Math.max(0, ...files.map((one) => one.writtenAt))
+      marks.put({ size: text.length, writtenAt, identity } satisfies FileMark, file)
+      texts.put(text, file)
+      let [count, bytes] = [files.length + 1, files.reduce((sum, { size }) => sum + size, text.length)]
       for (const { name, size } of files.toSorted((a, b) => a.writtenAt - b.writtenAt)) {
         if (count <= FILES && bytes <= BYTES) break
-        if (name === but) continue
         marks.delete(name)
         texts.delete(name)
         count--
@@ -156,28 +166,29 @@ export const writeBeside = async (
     text += piece
     if (text.length > BYTES / 2) throw new Error(`it has more than ${BYTES / 2} characters`)
   }
-  const mark: FileMark = { size: text.length, writtenAt: Date.now(), identity: unique() }
   await transaction(folder, "readwrite", (stores) => {
-    stores.marks.put(mark, name)
-    stores.texts.put(text, name)
-    makeRoom(stores, name)
+    put(stores, name, text, unique())
     return () => undefined
   })
   return temporary
 }
 
-/** WX1 */
+/** WX1. Rejects when there is no such file. */
 export const renameFile = (from: string, to: string): Promise<void> => {
   const [folder, name] = parts(from)
   const [, other] = parts(to)
   return transaction(folder, "readwrite", (stores) => {
+    let found = true
     for (const store of [stores.marks, stores.texts])
       asking(store.get(name), (value) => {
+        found &&= value !== undefined
         if (value === undefined) return
         store.put(value, other)
         store.delete(name)
       })
-    return () => undefined
+    return () => {
+      if (!found) throw new Error(`${name} is gone`)
+    }
   })
 }
 

@@ -112,19 +112,33 @@ describe("files in IndexedDB", () => {
     assert.isUndefined(await Files.markOf(`${folder}/a`))
   })
 
-  it("WX2 are so many at most: the oldest go", async () => {
+  it("WX2, WX4 are so many at most: the oldest go, also while the clock is set back", async () => {
     const { stores, ...factory } = memory()
     vi.stubGlobal("indexedDB", factory)
     vi.useFakeTimers({ toFake: ["Date"] })
     const folder = `f${names++}`
     for (let n = 0; n < 40; n++) {
-      vi.setSystemTime(n)
+      vi.setSystemTime(1e12 - n * 3_600_000)
       await write(`${folder}/n${n}`, "x")
     }
     assert.strictEqual(stores.get("marks")!.size, 32)
     assert.strictEqual(stores.get("texts")!.size, 32)
     assert.isFalse(stores.get("texts")!.has("n0"))
     assert.isTrue(stores.get("texts")!.has("n39"))
+    const ages = await Promise.all([...stores.get("texts")!.keys()].map((name) => Files.markOf(`${folder}/${name}`)))
+    assert.deepStrictEqual(
+      ages.map((mark) => mark?.writtenAt),
+      Array.from({ length: 32 }, (_, i) => i + 9)
+    )
+  })
+
+  it("WX1, WX3 a file that is gone is not renamed, and one that is no text is not read: both are said at once", async () => {
+    const { stores, ...factory } = memory()
+    vi.stubGlobal("indexedDB", factory)
+    const folder = `f${names++}`
+    stores.get("texts")!.set("odd", 1)
+    assert.match(await Files.renameFile(`${folder}/a.tmp`, `${folder}/a`).then(() => "", String), /a\.tmp is gone/)
+    assert.match(await Files.readOwn(`${folder}/odd`).then(() => "", String), /no text/)
   })
 
   it("WX3 where there is none, or it hangs, a question fails and nothing else", async () => {
