@@ -7,10 +7,10 @@
  *   HS7  What an address may ask of `/metrics` is used up by nothing else: monitoring goes on behind a proxy from which wrong tokens come.
  */
 import type { IncomingMessage, ServerResponse } from "node:http"
-import { RateLimits } from "../../src/access/RateLimits.ts"
 import type { Refuse } from "../../src/access/Refusals.ts"
 import { problemOf } from "../../src/edge/http/Problem.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
+import { RateLimits } from "../../src/limits/RateLimits.ts"
 import { addressOf } from "../Sockets/Gate.ts"
 import { certificateOf } from "../Sockets/PeerCertificate.ts"
 

@@ -12,8 +12,8 @@
  *   HT8  A connection that node:http2 or nghttp2 ends for what its client sent counts as refused, reason `protocol`.
  */
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2"
-import { RateLimits } from "../../src/access/RateLimits.ts"
 import type { Refuse } from "../../src/access/Refusals.ts"
+import { RateLimits } from "../../src/limits/RateLimits.ts"
 import { addressOf } from "../Sockets/Gate.ts"
 import type { Reader, Unread } from "../Sockets/Unread.ts"
 import { Request } from "./Request.ts"

@@ -1,11 +1,11 @@
 /** The adapters that need no options. Made by `npm run docs` from the folders beside it. */
 import { Layer } from "effect"
 import * as ApiKeyStore from "./access/ApiKeyStore.ts"
-import * as AuditKeys from "./access/AuditKeys.ts"
-import * as AuditLog from "./access/AuditLog.ts"
-import * as CheckpointStore from "./access/CheckpointStore.ts"
 import * as OpenTickets from "./access/OpenTickets.ts"
 import * as ApprovalStore from "./approvals/ApprovalStore.ts"
+import * as AuditKeys from "./audit/AuditKeys.ts"
+import * as AuditLog from "./audit/AuditLog.ts"
+import * as CheckpointStore from "./audit/CheckpointStore.ts"
 import * as Commits from "./commits/Commits.ts"
 import * as ConfigurationStore from "./configuration/ConfigurationStore.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
@@ -41,11 +41,11 @@ import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
 
 export const adapters = Layer.mergeAll(
   ApiKeyStore.layer,
+  OpenTickets.layer,
+  ApprovalStore.layer,
   AuditKeys.layer,
   AuditLog.layer,
   CheckpointStore.layer,
-  OpenTickets.layer,
-  ApprovalStore.layer,
   Commits.layer,
   ConfigurationStore.layer,
   ClientAudit.layer,

@@ -1,9 +1,9 @@
 /** The adapters that need no options. Made by `npm run docs` from the folders beside it. */
 import { Layer } from "effect"
 import * as ApiKeyStore from "./access/ApiKeyStore.ts"
-import * as AuditKeys from "./access/AuditKeys.ts"
-import * as AuditLog from "./access/AuditLog.ts"
 import * as ApprovalStore from "./approvals/ApprovalStore.ts"
+import * as AuditKeys from "./audit/AuditKeys.ts"
+import * as AuditLog from "./audit/AuditLog.ts"
 import * as ClientAudit from "./consumers/ClientAudit.ts"
 import * as StatisticsStore from "./distribution/StatisticsStore.ts"
 import * as ExperimentStore from "./experiments/ExperimentStore.ts"
@@ -33,9 +33,9 @@ import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
 
 export const adapters = Layer.mergeAll(
   ApiKeyStore.layer,
+  ApprovalStore.layer,
   AuditKeys.layer,
   AuditLog.layer,
-  ApprovalStore.layer,
   ClientAudit.layer,
   StatisticsStore.layer,
   ExperimentStore.layer,

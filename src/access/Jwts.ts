@@ -12,9 +12,9 @@
 import { Clock, Effect } from "effect"
 import { Weighed } from "../bounds/Weighed.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { RateLimits } from "../limits/RateLimits.ts"
 import { type ClaimRule, OF_ISSUER, principalOf, ruleFor } from "./ClaimRules.ts"
 import { type Identity, identityOf } from "./Identity.ts"
-import { RateLimits } from "./RateLimits.ts"
 import { LONGEST_TOKEN } from "./ServiceToken.ts"
 import { SKEW, TokenVerifier, type VerifiedToken } from "./TokenVerifier.ts"
 

@@ -1,6 +1,6 @@
 /** Port: the cryptography of API keys, and of what signs the audit log. Synchronous; never fails. */
 import { Context } from "effect"
-import type { Signing } from "./Checkpoint.ts"
+import type { Signing } from "./Signing.ts"
 
 export interface Signer extends Signing {
   /** SPKI (RFC 8410) in base64. */

@@ -6,9 +6,9 @@
  */
 import { Clock, Duration, Effect, type Scope } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { RateLimits } from "../limits/RateLimits.ts"
 import { every } from "../telemetry/Every.ts"
 import { type ApiKey, ApiKeyStore } from "./ApiKeyStore.ts"
-import { RateLimits } from "./RateLimits.ts"
 
 export interface KnownKeys {
   /** Undefined: there is no such key. Fails as `ApiKeyStore.find` when only the database can say. */

@@ -10,8 +10,8 @@
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Identity } from "../access/Identity.ts"
-import { RateLimits } from "../access/RateLimits.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { RateLimits } from "../limits/RateLimits.ts"
 import { isLoopback, parseHost } from "../net/Address.ts"
 import { makeOrigins, type Origins } from "../net/Origins.ts"
 

@@ -4,12 +4,12 @@
  */
 import { type Effect, Layer, type Redacted } from "effect"
 import type { AccessOptions } from "../access/Access.ts"
-import { AuditCheckpoints } from "../access/AuditCheckpoints.ts"
 import { SocketTickets } from "../access/SocketTickets.ts"
 import { Approvals } from "../approvals/Approvals.ts"
 import { ApprovalView } from "../approvals/ApprovalView.ts"
 import { approvalKind } from "../approvals/ChangeRequest.ts"
 import { protectionKind } from "../approvals/Protection.ts"
+import { AuditCheckpoints } from "../audit/AuditCheckpoints.ts"
 import { configurationKind } from "../configuration/ConfigurationKind.ts"
 import { Configurations } from "../configuration/Configurations.ts"
 import { configurationUpdates } from "../configuration/ConfigurationUpdates.ts"

@@ -1,11 +1,13 @@
 /** The settings of every room. Made by `npm run docs` from the files `Settings.ts` of src; imports those and nothing else. */
 import { settings as access } from "../access/Settings.ts"
+import { settings as audit } from "../audit/Settings.ts"
 import { settings as configuration } from "../configuration/Settings.ts"
 import { settings as distribution } from "../distribution/Settings.ts"
 import { settings as edge } from "../edge/Settings.ts"
 import { settings as fanout } from "../fanout/Settings.ts"
 import { settings as feeds } from "../feeds/Settings.ts"
 import { settings as flags } from "../flags/Settings.ts"
+import { settings as limits } from "../limits/Settings.ts"
 import { settings as marketdata } from "../marketdata/Settings.ts"
 import { settings as node } from "../node/Settings.ts"
 import { settings as owners } from "../owners/Settings.ts"
@@ -21,12 +23,14 @@ import { settings, rule as settingsRule } from "./Settings.ts"
 
 export const groups = {
   ...access,
+  ...audit,
   ...configuration,
   ...distribution,
   ...edge,
   ...fanout,
   ...feeds,
   ...flags,
+  ...limits,
   ...marketdata,
   ...node,
   ...owners,

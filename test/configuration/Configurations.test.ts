@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { AuditLog } from "../../src/access/AuditLog.ts"
 import type { Identity } from "../../src/access/Identity.ts"
+import { AuditLog } from "../../src/audit/AuditLog.ts"
 import { Configurations } from "../../src/configuration/Configurations.ts"
 import type { HeraldError } from "../../src/errors/HeraldError.ts"
 import { Choices, jsonText } from "../support/JsonText.ts"

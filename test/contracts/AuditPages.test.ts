@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
-import { CHECKS } from "../../src/access/AuditLog.ts"
+import { CHECKS } from "../../src/audit/AuditLog.ts"
 import { Commits } from "../../src/commits/Commits.ts"
 import { change, release } from "../support/Release.ts"
 import { waitUntil } from "../support/waitUntil.ts"

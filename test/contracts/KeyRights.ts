@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
-import { AuditLog } from "../../src/access/AuditLog.ts"
+import { AuditLog } from "../../src/audit/AuditLog.ts"
 import { Commits } from "../../src/commits/Commits.ts"
 import { change, release } from "../support/Release.ts"
 import { apiKey, fresh, type Test } from "./People.ts"

@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { Access } from "../../src/access/Access.ts"
-import type { AuditLog } from "../../src/access/AuditLog.ts"
+import type { AuditLog } from "../../src/audit/AuditLog.ts"
 import { Commits } from "../../src/commits/Commits.ts"
 import type { Release } from "../../src/commits/Release.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"

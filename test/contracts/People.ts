@@ -3,7 +3,7 @@
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
-import { AuditLog } from "../../src/access/AuditLog.ts"
+import { AuditLog } from "../../src/audit/AuditLog.ts"
 import { Commits } from "../../src/commits/Commits.ts"
 import type { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import { change, release } from "../support/Release.ts"

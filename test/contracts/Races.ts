@@ -5,7 +5,7 @@
 
 import { assert } from "@effect/vitest"
 import { Effect, type Scope } from "effect"
-import type { AuditLog } from "../../src/access/AuditLog.ts"
+import type { AuditLog } from "../../src/audit/AuditLog.ts"
 import { ConfigurationStore } from "../../src/configuration/ConfigurationStore.ts"
 import type { Draft } from "../../src/configuration/Draft.ts"
 import { VARIABLES_KEY } from "../../src/keys/Key.ts"

@@ -1,7 +1,7 @@
 /** What every store of routing rules must do. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { AuditLog } from "../../src/access/AuditLog.ts"
+import { AuditLog } from "../../src/audit/AuditLog.ts"
 import { type Route, type RouteDefinition, routeDefaults } from "../../src/routes/Route.ts"
 import { type Advance, REFUSALS, RouteStore, type Step } from "../../src/routes/RouteStore.ts"
 import type { Topic } from "../../src/topics/Topic.ts"

@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import type { AuditLog } from "../../src/access/AuditLog.ts"
+import type { AuditLog } from "../../src/audit/AuditLog.ts"
 import { type Claimed, CursorStore, type Flush } from "../../src/subscriptions/CursorStore.ts"
 import type { Letter } from "../../src/subscriptions/DeadLetter.ts"
 import type { Begin } from "../../src/subscriptions/Place.ts"

@@ -1,7 +1,7 @@
 /** What every store of subscriptions must do. Run by Subscriptions.test.ts. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { AuditLog } from "../../src/access/AuditLog.ts"
+import { AuditLog } from "../../src/audit/AuditLog.ts"
 import type { HeraldError } from "../../src/errors/HeraldError.ts"
 import { CursorStore } from "../../src/subscriptions/CursorStore.ts"
 import { defaults } from "../../src/subscriptions/Subscription.ts"

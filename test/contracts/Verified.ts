@@ -1,6 +1,6 @@
 /** A check of the whole audit log, page by page, as the command line does it. */
 import { Effect } from "effect"
-import { AuditLog, type AuditPage } from "../../src/access/AuditLog.ts"
+import { AuditLog, type AuditPage } from "../../src/audit/AuditLog.ts"
 
 export const verified = Effect.gen(function* () {
   const log = yield* AuditLog

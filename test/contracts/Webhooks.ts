@@ -1,7 +1,7 @@
 /** What the queue of webhooks and the audit log of clients must do. Run by Memory.test.ts and Postgres.test.ts. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import { AuditLog } from "../../src/access/AuditLog.ts"
+import { AuditLog } from "../../src/audit/AuditLog.ts"
 import { ClientAudit, type ClientEntry } from "../../src/consumers/ClientAudit.ts"
 import { Leases } from "../../src/leases/Leases.ts"
 import { WebhookQueue } from "../../src/webhooks/WebhookQueue.ts"

@@ -2,11 +2,11 @@
 import { Redacted } from "effect"
 import { newKey, signerOf } from "../../layers/Crypto/access/Ed25519.ts"
 import { AccessTables } from "../../layers/Memory/access/AccessTables.ts"
-import type { HashedEntry } from "../../src/access/AuditEntry.ts"
-import { linesOf, textOf } from "../../src/access/AuditFile.ts"
-import { FileCheck, type FileVerdict } from "../../src/access/AuditFileCheck.ts"
-import { lineOf, type Signed } from "../../src/access/Checkpoint.ts"
 import type { Signer } from "../../src/access/KeyHash.ts"
+import type { HashedEntry } from "../../src/audit/AuditEntry.ts"
+import { linesOf, textOf } from "../../src/audit/AuditFile.ts"
+import { FileCheck, type FileVerdict } from "../../src/audit/AuditFileCheck.ts"
+import { lineOf, type Signed } from "../../src/audit/Checkpoint.ts"
 import { digest, idOf, verifier } from "../../src/cli/verbs/access/AuditFiles.ts"
 
 export const keyOf = (): Redacted.Redacted => Redacted.make(newKey())

@@ -1,7 +1,7 @@
 /** Holds keys, principals and the audit log, whose entries are chained as the port AuditLog says. */
 import { createHash } from "node:crypto"
 import type { ApiKey } from "../../../src/access/ApiKeyStore.ts"
-import type { AuditEntry } from "../../../src/access/AuditEntry.ts"
+import type { AuditEntry } from "../../../src/audit/AuditEntry.ts"
 
 export class AccessTables {
   readonly keys = new Map<string, ApiKey>()

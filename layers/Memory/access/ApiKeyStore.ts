@@ -3,9 +3,9 @@ import { Clock, Effect, Layer } from "effect"
 import { type ApiKey, ApiKeyStore } from "../../../src/access/ApiKeyStore.ts"
 import { ofEveryKey } from "../../../src/access/KeyScope.ts"
 import { actingKey, folded, principalExists } from "../../../src/access/Principal.ts"
+import { keyDigest } from "../audit/AuditCheck.ts"
 import { State } from "../State.ts"
 import { AccessTables } from "./AccessTables.ts"
-import { keyDigest } from "./AuditCheck.ts"
 
 export const layer = Layer.effect(
   ApiKeyStore,

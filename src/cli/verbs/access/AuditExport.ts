@@ -1,8 +1,8 @@
 /** `herald audit export`: the audit log as a file that others can verify. `herald audit key`: by what. */
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import { type AuditLine, textOf } from "../../../access/AuditFile.ts"
-import { signedOf } from "../../../access/Checkpoint.ts"
+import { type AuditLine, textOf } from "../../../audit/AuditFile.ts"
+import { signedOf } from "../../../audit/Checkpoint.ts"
 import type { AuditKeys, AuditExport as Page } from "../../../edge/http/access/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
 import { CliFailure, usage } from "../../CliFailure.ts"

@@ -1,7 +1,7 @@
 /** `herald audit verify --file`: whether an exported audit log is as it was written, by public keys alone. */
 import * as Effect from "effect/Effect"
-import { FileCheck, type FileProblem, type FileVerdict } from "../../../access/AuditFileCheck.ts"
-import { type Signed, signedOf } from "../../../access/Checkpoint.ts"
+import { FileCheck, type FileProblem, type FileVerdict } from "../../../audit/AuditFileCheck.ts"
+import { type Signed, signedOf } from "../../../audit/Checkpoint.ts"
 import { printable } from "../../../text/Printable.ts"
 import { CliFailure, usage } from "../../CliFailure.ts"
 import { printing } from "../../Globals.ts"

@@ -6,7 +6,7 @@
 import { createHash, createPublicKey, type KeyObject, verify } from "node:crypto"
 import { type FileHandle, open } from "node:fs/promises"
 import * as Effect from "effect/Effect"
-import { lineOfText } from "../../../access/AuditFile.ts"
+import { lineOfText } from "../../../audit/AuditFile.ts"
 import { type CliFailure, usage } from "../../CliFailure.ts"
 
 /** Bytes of a line; what is longer is none. AE6 */

@@ -9,9 +9,9 @@
  */
 
 import type { Problem } from "../../../../proto/generated/herald/publishing/v1/publishing.ts"
-import { type RateLimit, RateLimits } from "../../../access/RateLimits.ts"
 import { byCode } from "../../../errors/Catalogue.ts"
 import { HeraldError } from "../../../errors/HeraldError.ts"
+import { type RateLimit, RateLimits } from "../../../limits/RateLimits.ts"
 import { problemIn, problemOf } from "../../grpc/RichStatus.ts"
 import type { CallListener, CallMetadata, CallStatus, ServerCall } from "../../grpc/ServerCall.ts"
 import { CLOSE, type Socket } from "../Socket.ts"

@@ -5,6 +5,7 @@
  *   AC2  Checkpoints are kept in a bounded number: of the older ones every second goes. What a newer one says, the older ones said of less.
  *   AC5  A checkpoint names the key that signed it, so that keys can be changed. Whoever has the public key can check it, without a server.
  */
+import type { Signing } from "../access/Signing.ts"
 import type { AuditMark, AuditProblem } from "./AuditEntry.ts"
 
 export interface Checkpoint extends AuditMark {
@@ -20,12 +21,6 @@ export interface Signed {
   /** What was signed. */
   readonly body: string
   readonly signature: string
-}
-
-/** What signs: Ed25519, the signature in base64url. */
-export interface Signing {
-  readonly id: string
-  readonly sign: (text: string) => string
 }
 
 /** By what a node believes a line. */

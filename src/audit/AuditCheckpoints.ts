@@ -9,6 +9,7 @@
  *        the end once more, so that who only knows the new one misses nothing.
  */
 import { Clock, Context, type Duration, Effect, Layer, Metric, Redacted, Semaphore } from "effect"
+import { KeyHash } from "../access/KeyHash.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { notice } from "../telemetry/Degraded.ts"
 import { every } from "../telemetry/Every.ts"
@@ -20,7 +21,6 @@ import { AuditLog } from "./AuditLog.ts"
 import { type Checkpoint, checkpointOf, disagreement, lineOf, signedOf, thinned } from "./Checkpoint.ts"
 import { type CheckpointKey, compacted, isKeyLine, keyLineOf, keyOf } from "./CheckpointKey.ts"
 import { CheckpointStore } from "./CheckpointStore.ts"
-import { KeyHash } from "./KeyHash.ts"
 
 export interface AuditCheckpointsOptions {
   /** What seals public keys is derived from it. AC6 */
@@ -57,7 +57,7 @@ export class AuditCheckpoints extends Context.Service<
     /** The checkpoints of this node that are about entries from `from` to `to`, but for those that only the pepper signed; by entry. */
     readonly between: (from: bigint, to: bigint | undefined) => Effect.Effect<ReadonlyArray<Kept>, HeraldError>
   }
->()("herald/access/AuditCheckpoints") {
+>()("herald/audit/AuditCheckpoints") {
   static readonly layer = (options: AuditCheckpointsOptions) => Layer.effect(AuditCheckpoints, make(options))
 }
 

@@ -1,12 +1,12 @@
 /** Checks the audit log of a `State` in pages, as herald_audit_check does. */
 import { createHash } from "node:crypto"
 import type { ApiKey } from "../../../src/access/ApiKeyStore.ts"
-import type { AuditEntry, AuditProblem } from "../../../src/access/AuditEntry.ts"
-import type { AuditPage } from "../../../src/access/AuditLog.ts"
+import type { AuditEntry, AuditProblem } from "../../../src/audit/AuditEntry.ts"
+import type { AuditPage } from "../../../src/audit/AuditLog.ts"
+import { AccessTables, chainHash } from "../access/AccessTables.ts"
 import { KindTables } from "../commits/KindTables.ts"
 import { digestOf as digestOfChange } from "../commits/Table.ts"
 import type { State } from "../State.ts"
-import { AccessTables, chainHash } from "./AccessTables.ts"
 
 const digestOf = (parts: ReadonlyArray<unknown>) => createHash("sha256").update(JSON.stringify(parts)).digest("hex")
 

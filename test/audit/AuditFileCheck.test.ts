@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { hashedOf, lineOfText, textOf } from "../../src/access/AuditFile.ts"
-import type { FileProblem } from "../../src/access/AuditFileCheck.ts"
-import { signedOf } from "../../src/access/Checkpoint.ts"
+import { hashedOf, lineOfText, textOf } from "../../src/audit/AuditFile.ts"
+import type { FileProblem } from "../../src/audit/AuditFileCheck.ts"
+import { signedOf } from "../../src/audit/Checkpoint.ts"
 import { digest } from "../../src/cli/verbs/access/AuditFiles.ts"
 import { checked, checkpointOf, fileOf, logOf, signer } from "../support/AuditFiles.ts"
 

@@ -1,5 +1,5 @@
 /**
- * Rates over all nodes, in buckets that Redis keeps: Effect's store of them, asked in lots (src/access/Lots.ts).
+ * Rates over all nodes, in buckets that Redis keeps: Effect's store of them, asked in lots (src/limits/Lots.ts).
  *
  *   EC1  A bucket is kept by a digest of its name, and ends by itself when it would be full: Redis holds nobody's name, and nothing of who left.
  *   EC2  Clocks of nodes may differ: buckets are filled by that of Redis, which each node asks for.
@@ -8,9 +8,9 @@
 import { createHash } from "node:crypto"
 import { Clock, Duration, Effect, Layer, Metric } from "effect"
 import { Redis as EffectRedis, RateLimiter } from "effect/persistence"
-import { Limits } from "../../../src/access/Limits.ts"
-import { type Given, Lots } from "../../../src/access/Lots.ts"
-import type { RateLimit } from "../../../src/access/RateLimits.ts"
+import { Limits } from "../../../src/limits/Limits.ts"
+import { type Given, Lots } from "../../../src/limits/Lots.ts"
+import type { RateLimit } from "../../../src/limits/RateLimits.ts"
 import { notice } from "../../../src/telemetry/Degraded.ts"
 import { afterEvery } from "../../../src/telemetry/Every.ts"
 import { counter, gauge } from "../../../src/telemetry/Metrics.ts"

@@ -1,6 +1,6 @@
 /** Keeps checkpoints as long as the process lives. */
 import { Effect, Layer } from "effect"
-import { CheckpointStore } from "../../../src/access/CheckpointStore.ts"
+import { CheckpointStore } from "../../../src/audit/CheckpointStore.ts"
 
 export const layer = Layer.sync(CheckpointStore, () => {
   let lines: ReadonlyArray<string> = []

@@ -14,8 +14,8 @@ import {
 import { join } from "node:path"
 import { afterEach, assert, beforeEach, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as CheckpointFile from "../../../../layers/Files/access/CheckpointStore.ts"
-import { CheckpointStore } from "../../../../src/access/CheckpointStore.ts"
+import * as CheckpointFile from "../../../../layers/Files/audit/CheckpointStore.ts"
+import { CheckpointStore } from "../../../../src/audit/CheckpointStore.ts"
 import type { HeraldError } from "../../../../src/errors/HeraldError.ts"
 import { newFolder } from "../../../support/folder.ts"
 

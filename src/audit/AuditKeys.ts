@@ -16,4 +16,4 @@ export class AuditKeys extends Context.Service<
     /** Oldest first. */
     readonly list: Effect.Effect<ReadonlyArray<string>, HeraldError>
   }
->()("herald/access/AuditKeys") {}
+>()("herald/audit/AuditKeys") {}

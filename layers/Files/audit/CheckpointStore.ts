@@ -1,7 +1,7 @@
 /** Keeps the audit log's checkpoints in a file of the server's folder that only its user may read. K1, K3 of SecretFile.ts */
 import { join } from "node:path"
 import { Effect, Layer } from "effect"
-import { CheckpointStore } from "../../../src/access/CheckpointStore.ts"
+import { CheckpointStore } from "../../../src/audit/CheckpointStore.ts"
 import { failure } from "../../../src/errors/HeraldError.ts"
 import * as SecretFile from "../SecretFile.ts"
 

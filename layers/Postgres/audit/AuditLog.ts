@@ -1,7 +1,7 @@
 /** Reads the audit log in PostgreSQL in pages, and has herald_audit_check check it. */
 import { Effect, Layer, Schema, Semaphore } from "effect"
-import type { AuditEntry, AuditProblem, HashedEntry } from "../../../src/access/AuditEntry.ts"
-import { AuditLog, CHECKS } from "../../../src/access/AuditLog.ts"
+import type { AuditEntry, AuditProblem, HashedEntry } from "../../../src/audit/AuditEntry.ts"
+import { AuditLog, CHECKS } from "../../../src/audit/AuditLog.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { PAGE_BYTES } from "../../../src/values/Page.ts"
 import { guarded } from "../connection/Failure.ts"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "vitest"
-import { RateLimits } from "../../src/access/RateLimits.ts"
+import { RateLimits } from "../../src/limits/RateLimits.ts"
 
 describe("RateLimits", () => {
   it("LI1 gives the burst, then the rate, and says how long to wait", () => {

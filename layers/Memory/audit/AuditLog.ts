@@ -1,12 +1,12 @@
 /** AuditLog over a `State`. */
 import { Effect, Layer } from "effect"
-import { AuditLog } from "../../../src/access/AuditLog.ts"
 import { inKeyScope } from "../../../src/access/KeyScope.ts"
+import { AuditLog } from "../../../src/audit/AuditLog.ts"
 import { failure } from "../../../src/errors/HeraldError.ts"
 import { pageOf } from "../../../src/values/Page.ts"
 import { bytesOf } from "../../../src/values/Value.ts"
+import { AccessTables } from "../access/AccessTables.ts"
 import { State } from "../State.ts"
-import { AccessTables } from "./AccessTables.ts"
 import { checkPage } from "./AuditCheck.ts"
 
 export const layer = Layer.effect(

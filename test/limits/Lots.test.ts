@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type Given, Lots } from "../../src/access/Lots.ts"
-import { RateLimits } from "../../src/access/RateLimits.ts"
+import { type Given, Lots } from "../../src/limits/Lots.ts"
+import { RateLimits } from "../../src/limits/RateLimits.ts"
 
 const limit = { perSecond: 1_000, burst: 2_000 }
 

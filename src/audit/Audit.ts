@@ -6,13 +6,13 @@
  *        what was signed it is exported as it is, with the checkpoints that show it, and without a new one.
  */
 import { Effect } from "effect"
+import { requirePermission } from "../access/Access.ts"
+import { scopeOf } from "../access/KeyScope.ts"
 import { failure } from "../errors/HeraldError.ts"
-import { requirePermission } from "./Access.ts"
 import { AuditCheckpoints } from "./AuditCheckpoints.ts"
 import type { AuditProblem, HashedEntry } from "./AuditEntry.ts"
 import { type AuditLine, linesOf } from "./AuditFile.ts"
 import { AuditLog } from "./AuditLog.ts"
-import { scopeOf } from "./KeyScope.ts"
 
 /** What an environment's entries are about. */
 const OF_CONFIG = { kind: "config" } as const

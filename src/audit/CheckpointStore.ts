@@ -14,4 +14,4 @@ export class CheckpointStore extends Context.Service<
     /** Replaces all lines, whole or not at all. */
     readonly replace: (lines: ReadonlyArray<string>) => Effect.Effect<void, HeraldError>
   }
->()("herald/access/CheckpointStore") {}
+>()("herald/audit/CheckpointStore") {}

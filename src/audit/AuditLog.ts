@@ -7,9 +7,9 @@
  *   AL3  A node checks one page at a time: whoever else asks waits in turn, and is told to come again when `CHECKS` wait already.
  */
 import { Context, type Effect } from "effect"
+import type { KeyScope } from "../access/KeyScope.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { AuditEntry, AuditMark, AuditProblem, HashedEntry } from "./AuditEntry.ts"
-import type { KeyScope } from "./KeyScope.ts"
 
 /** Pages that may wait to be checked. */
 export const CHECKS = 8
@@ -52,4 +52,4 @@ export class AuditLog extends Context.Service<
     /** Those of the entries that exist. */
     readonly marks: (ids: ReadonlyArray<bigint>) => Effect.Effect<ReadonlyArray<AuditMark>, HeraldError>
   }
->()("herald/access/AuditLog") {}
+>()("herald/audit/AuditLog") {}

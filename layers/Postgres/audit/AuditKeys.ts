@@ -1,6 +1,6 @@
 /** Keeps the public keys of nodes in PostgreSQL, whose owner can write what he likes there: what is believed of it says its seal. */
 import { Effect, Layer } from "effect"
-import { AuditKeys, KNOWN_KEYS } from "../../../src/access/AuditKeys.ts"
+import { AuditKeys, KNOWN_KEYS } from "../../../src/audit/AuditKeys.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
 

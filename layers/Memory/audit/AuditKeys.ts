@@ -1,6 +1,6 @@
 /** AuditKeys over a `State`. */
 import { Effect, Layer } from "effect"
-import { AuditKeys, KNOWN_KEYS } from "../../../src/access/AuditKeys.ts"
+import { AuditKeys, KNOWN_KEYS } from "../../../src/audit/AuditKeys.ts"
 import { State } from "../State.ts"
 import { AuditKeyTables } from "./AuditKeyTables.ts"
 

@@ -14,6 +14,6 @@ export interface Rates {
 }
 
 /** `of`: what is limited, such as `principal`; buckets of one name are those of all nodes. */
-export const Limits = Context.Reference<(of: string, limit: RateLimit) => Rates>("herald/access/Limits", {
+export const Limits = Context.Reference<(of: string, limit: RateLimit) => Rates>("herald/limits/Limits", {
   defaultValue: () => (_, limit) => new RateLimits(limit)
 })
