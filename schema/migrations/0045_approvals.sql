@@ -117,77 +117,138 @@ create function herald_is_protected(in_environment text, of_kind text, of_key te
   select exists (select from herald_protections_of(in_environment, of_kind, case when of_kind = 'config' and of_key = 'herald.variables' then null else of_key end))
 $$;
 
--- Keys that a change is of, by the kinds that rights are given for; a key that is null stands for all. Also keys whose values hang on it.
-create function herald_touched(change jsonb) returns table (of_kind text, of_key text) language plpgsql stable as $$
-declare
-  kind constant text := change->>'kind';
-  in_environment constant text := change->>'environment';
-  named constant text := change->>'key';
-  targets jsonb;
-begin
-  case kind
-    when 'configuration' then
-      return query select 'config', case when named = 'herald.variables' then null else named end;
-    when 'flag' then
-      return query with recursive needing(name) as (
-        select named
-        union
-        select f.flag_name from needing n join feature_flags f on f.environment = in_environment and not f.deleted and f.prerequisites <> '[]'
-          and exists (select from jsonb_array_elements(f.prerequisites) p where p->>'flag' = n.name))
-        select 'flag', n.name from needing n;
-    when 'segment' then
-      return query select 'segment', named;
-      return query with recursive naming(name) as (
-        select named
-        union
-        select s.segment_name from naming n join flag_segments s on s.environment = in_environment and not s.deleted and s.uses ? n.name)
-        select distinct 'flag', f.flag_name from naming n join feature_flags f on f.environment = in_environment and not f.deleted and f.uses ? n.name;
-    when 'flag_settings' then return query select 'flag', null::text;
-    when 'experiment' then return query select 'experiment', named;
-    when 'schedule' then
-      if change->>'state' = 'pending' then
-        return query select t.* from jsonb_array_elements(change->'touches') one
-          cross join lateral herald_touched(jsonb_build_object('kind', one->'kind', 'environment', in_environment, 'key', one->'key')) t;
-      end if;
-    when 'rollout' then
-      targets := case when change->>'op' = 'start' then change->'candidates'
-        else (select r.stated->'targets' from rollouts r where r.environment = in_environment and r.id = named) end;
-      return query select 'rollout', one->>'key' from jsonb_array_elements(targets) one;
-      return query select t.* from jsonb_array_elements(targets) one
-        cross join lateral herald_touched(jsonb_build_object('kind', one->'kind', 'environment', in_environment, 'key', one->'key')) t;
-    else null;
-  end case;
-end $$;
+-- What a candidate of a flag stands on, as feature_flags has it of the flags that there are: segments that it names, and flags that it needs.
+alter table rollout_candidates
+  add column uses jsonb not null generated always as (
+    case when kind = 'flag' and starts_with(wish, '{') then coalesce(wish::jsonb->'uses', '[]') else '[]' end) stored,
+  add column prerequisites jsonb not null generated always as (
+    case when kind = 'flag' and starts_with(wish, '{') then coalesce(wish::jsonb->'prerequisites', '[]') else '[]' end) stored;
+create index rollout_candidates_standing on rollout_candidates (environment) where state = 'candidate' and (uses <> '[]' or prerequisites <> '[]');
 
--- The commit of its newest version; 0: it was never there.
-create function herald_base(in_environment text, kind text, named text) returns bigint language sql stable as $$
-  select coalesce(case kind
-    when 'configuration' then (select c.revision from configurations c where c.environment = in_environment and c.key = named)
-    when 'flag' then (select f.revision from feature_flag_history f where f.environment = in_environment and f.flag_name = named order by f.version desc limit 1)
-    when 'segment' then (select s.revision from flag_segment_history s where s.environment = in_environment and s.segment_name = named order by s.version desc limit 1)
-    when 'flag_settings' then (select s.revision from flag_settings s where s.environment = in_environment and s.settings_name = named)
-    when 'experiment' then (select x.revision from experiments x where x.environment = in_environment and x.experiment_name = named)
-    when 'rollout' then (select r.revision from rollouts r where r.environment = in_environment and r.id = named)
-    when 'schedule' then (select s.revision from schedules s where s.environment = in_environment and s.id = named)
-    when 'protection' then (select p.revision from protections p where p.environment = in_environment and p.protection_name = named)
-  end, 0)
+-- Who needs a flag, and who names a segment, by their names. Each walk looks here many times, so nothing is left for later (fastupdate).
+create function herald_needs(prerequisites jsonb) returns jsonb language sql immutable as $$ select jsonb_path_query_array(prerequisites, '$[*].flag') $$;
+create index feature_flags_needs on feature_flags using gin (herald_needs(prerequisites)) with (fastupdate = off) where prerequisites <> '[]' and not deleted;
+create index flag_segments_using on flag_segments using gin (uses) with (fastupdate = off)
+  where uses <> '[]' and not deleted;
+alter index feature_flags_using set (fastupdate = off);
+
+-- Keys that changes are of, by the kinds that rights are given for, and all that hangs on them, however far: one walk for all changes. A key that is
+-- null stands for all. `sures`: for how many approvals each change counts by itself, in their order. `direct`: a change names it.
+create function herald_touched(changes jsonb, sures integer[]) returns table (sure integer, in_environment text, of_kind text, of_key text, direct boolean)
+  language sql stable set enable_bitmapscan = on set enable_hashjoin = on as $$
+  with recursive named(sure, environment, kind, key) as materialized (
+    select distinct sures[c.n], c.value->>'environment', t.kind, t.key from jsonb_array_elements(changes) with ordinality c(value, n) cross join lateral (
+      select c.value->>'kind' as kind, c.value->>'key' as key where c.value->>'kind' in ('configuration', 'flag', 'segment', 'flag_settings')
+      union all
+      select 'experiment', coalesce(c.value->>'flag', (select x.flag_name from experiments x
+        where x.environment = c.value->>'environment' and x.experiment_name = c.value->>'key')) where c.value->>'kind' = 'experiment'
+      union all
+      select one->>'kind', one->>'key' from jsonb_array_elements(
+        case when c.value->>'kind' = 'schedule' and c.value->>'state' = 'pending' then c.value->'touches' end) one
+      union all
+      select w.kind, one->>'key' from jsonb_array_elements(case when c.value->>'kind' = 'rollout' then case when c.value->>'op' = 'start' then c.value->'candidates'
+          else (select r.stated->'targets' from rollouts r where r.environment = c.value->>'environment' and r.id = c.value->>'key') end end) one
+        cross join lateral (values ('rollout'), (one->>'kind')) w(kind)
+    ) t
+  ), candidates(environment, kind, key, flag_name) as materialized (
+    select k.environment, 'segment', name, k.key from rollout_candidates k cross join lateral jsonb_array_elements_text(k.uses) name
+      where k.state = 'candidate' and (k.uses <> '[]' or k.prerequisites <> '[]')
+    union all
+    select k.environment, 'flag', one->>'flag', k.key from rollout_candidates k cross join lateral jsonb_array_elements(k.prerequisites) one
+      where k.state = 'candidate' and (k.uses <> '[]' or k.prerequisites <> '[]')
+  ), reached(sure, environment, kind, key) as (
+    select n.sure, n.environment, n.kind, n.key from named n where n.kind in ('flag', 'segment')
+    union
+    select r.sure, r.environment, next.kind, next.key from reached r cross join lateral (
+      select 'flag' as kind, f.flag_name as key from feature_flags f where r.kind = 'flag' and f.environment = r.environment and not f.deleted
+        and f.prerequisites <> '[]' and herald_needs(f.prerequisites) ? r.key
+      union all
+      select 'flag', f.flag_name from feature_flags f where r.kind = 'segment' and f.environment = r.environment and not f.deleted and f.uses <> '[]' and f.uses ? r.key
+      union all
+      select 'segment', s.segment_name from flag_segments s where r.kind = 'segment' and s.environment = r.environment and not s.deleted and s.uses <> '[]' and s.uses ? r.key
+      union all
+      select 'flag', k.flag_name from candidates k where k.environment = r.environment and k.kind = r.kind and k.key = r.key
+    ) next
+  )
+  select t.sure, t.environment, t.kind, t.key, n.key is not null from reached t left join named n using (sure, environment, kind, key)
+  union all
+  select n.sure, n.environment, case n.kind when 'configuration' then 'config' when 'flag_settings' then 'flag' else n.kind end,
+      case when n.kind = 'flag_settings' or (n.kind = 'configuration' and n.key = 'herald.variables') then null else n.key end, true
+    from named n where n.kind not in ('flag', 'segment')
+$$;
+
+-- What changes stand on, before and with them, however far, without what they change themselves; a thousand and one of them at most. `named`: what they
+-- name; `touched`: what they change, of which rollouts stand on what their candidates name.
+create function herald_stands_on(in_environment text, named jsonb, touched jsonb) returns table (kind text, key text)
+  language sql stable set enable_hashjoin = on as $$
+  with recursive own(kind, key) as materialized (
+    select one->>'kind', one->>'key' from jsonb_array_elements(touched) one
+  ), standing(kind, key) as (
+    select one->>'kind', one->>'key' from jsonb_array_elements(named || touched) one
+    union
+    select next.kind, next.key from standing s cross join lateral (
+      select 'flag' as kind, one->>'flag' as key from feature_flags f cross join lateral jsonb_array_elements(f.prerequisites) one
+        where s.kind = 'flag' and f.environment = in_environment and f.flag_name = s.key and not f.deleted
+      union all
+      select 'segment', name from feature_flags f cross join lateral jsonb_array_elements_text(f.uses) name
+        where s.kind = 'flag' and f.environment = in_environment and f.flag_name = s.key and not f.deleted
+      union all
+      select 'segment', name from flag_segments g cross join lateral jsonb_array_elements_text(g.uses) name
+        where s.kind = 'segment' and g.environment = in_environment and g.segment_name = s.key and not g.deleted
+      union all
+      select 'flag', one->>'flag' from rollout_candidates k cross join lateral jsonb_array_elements(k.prerequisites) one
+        where s.kind in ('flag', 'rollout') and k.environment = in_environment and k.kind = 'flag' and k.state = 'candidate'
+          and s.key = case s.kind when 'flag' then k.key else k.rollout end
+      union all
+      select 'segment', name from rollout_candidates k cross join lateral jsonb_array_elements_text(k.uses) name
+        where s.kind in ('flag', 'rollout') and k.environment = in_environment and k.kind = 'flag' and k.state = 'candidate'
+          and s.key = case s.kind when 'flag' then k.key else k.rollout end
+    ) next
+  )
+  select t.kind, t.key from (select s.kind, s.key from standing s where not exists (select from own o where o.kind = s.kind and o.key = s.key) limit 1001) t
+    order by t.kind collate "C", t.key collate "C"
+$$;
+
+-- Where each of these is: the commit of its newest version, or of its newest candidate; 0: it was never there. `was`: where it is said to be.
+create function herald_bases(in_environment text, named jsonb) returns table (n bigint, kind text, key text, was text, at bigint) language sql stable as $$
+  select b.n, b.value->>'kind', b.value->>'key', b.value->>'revision', coalesce(case b.value->>'kind'
+    when 'configuration' then greatest(
+      (select c.revision from configurations c where c.environment = in_environment and c.key = b.value->>'key'),
+      (select max(k.revision) from rollout_candidates k where k.environment = in_environment and k.kind = 'configuration' and k.key = b.value->>'key'))
+    when 'flag' then greatest(
+      (select f.revision from feature_flag_history f where f.environment = in_environment and f.flag_name = b.value->>'key' order by f.version desc limit 1),
+      (select max(k.revision) from rollout_candidates k where k.environment = in_environment and k.kind = 'flag' and k.key = b.value->>'key'))
+    when 'segment' then
+      (select s.revision from flag_segment_history s where s.environment = in_environment and s.segment_name = b.value->>'key' order by s.version desc limit 1)
+    when 'flag_settings' then (select s.revision from flag_settings s where s.environment = in_environment and s.settings_name = b.value->>'key')
+    when 'experiment' then (select x.revision from experiments x where x.environment = in_environment and x.experiment_name = b.value->>'key')
+    when 'rollout' then (select r.revision from rollouts r where r.environment = in_environment and r.id = b.value->>'key')
+    when 'schedule' then (select s.revision from schedules s where s.environment = in_environment and s.id = b.value->>'key')
+    when 'protection' then (select p.revision from protections p where p.environment = in_environment and p.protection_name = b.value->>'key')
+  end, 0) from jsonb_array_elements(named) with ordinality b(value, n)
+$$;
+
+-- What was there as an approver is shown it; null: nothing was.
+create function herald_was(in_environment text, of_kind text, named text, at_revision bigint) returns jsonb language sql stable as $$
+  select case of_kind
+    when 'configuration' then (select to_jsonb(c) from (select h.value, h.value_type as "valueType", h.schema_definition as schema, h."strict", h.template,
+        h.version, h.deleted from configuration_history h where h.environment = in_environment and h.key = named and h.revision <= at_revision
+        order by h.version desc limit 1) c)
+    when 'flag' then (select herald_flag_json(f) from feature_flag_history f where f.environment = in_environment and f.flag_name = named
+      and f.revision <= at_revision order by f.version desc limit 1)
+    else herald_stated_at(of_kind, in_environment, named, at_revision) end
 $$;
 
 -- Why what was approved is no longer what would be done; null: it still is.
 create function herald_change_void(r change_requests) returns text language plpgsql stable as $$
 declare
-  base jsonb;
-  now_at bigint;
+  changed record;
 begin
   if r.state <> 'open' then return null; end if;
   if r.epoch <> (select e.epoch from herald_epoch e) then return 'history has another epoch since'; end if;
-  for base in select value from jsonb_array_elements(r.bases) loop
-    now_at := herald_base(r.environment, base->>'kind', base->>'key');
-    if now_at::text <> base->>'revision' then
-      return format('the %s %s was changed since, in revision %s', base->>'kind', base->>'key', now_at);
-    end if;
-  end loop;
-  return null;
+  select b.kind, b.key, b.at into changed from herald_bases(r.environment, r.bases) b
+    where b.at::text <> b.was order by b.n limit 1;
+  return case when changed.kind is not null then format('the %s %s was changed since, in revision %s', changed.kind, changed.key, changed.at) end;
 end $$;
 
 -- Persons whose approval counts now: not the author, of a right that still is there.
@@ -228,7 +289,7 @@ declare
   actor constant text := release->>'actor';
   details constant jsonb := jsonb_build_object('key', of_id, 'environment', in_environment);
   held change_requests;
-  base jsonb;
+  stale record;
   is_now text;
   open_ones bigint;
   total bigint;
@@ -245,13 +306,12 @@ begin
     if op = 'open' and (select count(*) from change_requests r where r.author = actor and r.state = 'open' and r.expires_at > clock_timestamp()) >= 100 then
       return herald_refusal('ChangesFull', format('%s has 100 open change requests already', actor), '{}');
     end if;
-    for base in select value from jsonb_array_elements(coalesce(change->'bases', '[]')) loop
-      if change->>'epoch' <> (select e.epoch from herald_epoch e)
-        or herald_base(in_environment, base->>'kind', base->>'key')::text <> base->>'revision' then
-        return herald_refusal('VersionConflict', format('the %s %s in %s was changed while this was checked', base->>'kind', base->>'key', in_environment),
-          jsonb_build_object('key', base->'key', 'environment', in_environment, 'changed', 'rules'));
-      end if;
-    end loop;
+    select b.kind, b.key into stale from herald_bases(in_environment, coalesce(change->'bases', '[]')) b
+      where change->>'epoch' <> (select e.epoch from herald_epoch e) or b.at::text <> b.was order by b.n limit 1;
+    if stale.kind is not null then
+      return herald_refusal('VersionConflict', format('the %s %s in %s was changed while this was checked', stale.kind, stale.key, in_environment),
+        jsonb_build_object('key', stale.key, 'environment', in_environment, 'changed', 'rules'));
+    end if;
     return null;
   end if;
 
@@ -300,6 +360,7 @@ declare
   moved rollouts;
   allowed jsonb := '[]';
   sure integer := 0;
+  sures integer[] := '{}';
   touch record;
   p protections;
   counted bigint;
@@ -322,8 +383,11 @@ begin
         jsonb_build_object('change', held.id, 'environment', held.environment, 'needed', greatest(held.needed, 1), 'have', 0));
     end if;
   end if;
+  if glass or not exists (select from protections x where not x.deleted and x.environment in (
+      select c->>'environment' from jsonb_array_elements(release->'changes') c)) then
+    return null;
+  end if;
   for change in select value from jsonb_array_elements(release->'changes') loop
-    continue when change->>'kind' = 'approval';
     -- The way back never waits; the way on is what was approved with the plan. AQ6
     if change->>'kind' = 'rollout' and change->>'op' = 'move' then
       select * into moved from rollouts r where r.environment = change->>'environment' and r.id = change->>'key';
@@ -335,43 +399,40 @@ begin
           then coalesce(origin.counted, 0) else 0 end;
       end if;
       if release->>'action' = 'rollout' and moved.id is not null then
-        allowed := allowed || coalesce((select jsonb_agg(jsonb_build_object('kind', t->'kind', 'key', t->'key', 'sure', sure))
+        allowed := allowed || coalesce((select jsonb_agg(jsonb_build_object('environment', moved.environment, 'kind', t->'kind', 'key', t->'key', 'sure', sure))
           from jsonb_array_elements(moved.stated->'targets') t), '[]');
       end if;
     elsif change->>'kind' = 'schedule' and change->>'state' = 'committed' then
       select r.* into origin from schedules s join change_requests r on r.environment = s.environment and r.applied_revision = s.made_revision
         where s.environment = change->>'environment' and s.id = change->>'key';
-      allowed := allowed || coalesce((select jsonb_agg(jsonb_build_object('kind', t->'kind', 'key', t->'key', 'sure', coalesce(origin.counted, 0)))
+      allowed := allowed || coalesce((select jsonb_agg(jsonb_build_object('environment', s.environment, 'kind', t->'kind', 'key', t->'key',
+          'sure', coalesce(origin.counted, 0)))
         from schedules s cross join lateral jsonb_array_elements(s.touches) t where s.environment = change->>'environment' and s.id = change->>'key'), '[]');
     end if;
+    sures := sures || case when change->>'kind' = 'rollout' and change->>'op' = 'move' then sure else 0 end;
   end loop;
-  for change in select value from jsonb_array_elements(release->'changes') loop
-    continue when change->>'kind' = 'approval';
-    if change->>'kind' = 'rollout' and change->>'op' = 'move' then
-      select * into moved from rollouts r where r.environment = change->>'environment' and r.id = change->>'key';
-      select * into origin from change_requests r where r.environment = moved.environment and r.applied_revision = moved.began;
-      sure := case when change->>'to' in ('paused', 'rolled_back', 'aborted') then 6
-        when change->'fence' <> 'null' or ((change->>'stage')::integer = moved.stage and change->>'to' <> 'completed') then coalesce(origin.counted, 0)
-        else 0 end;
-    else
-      select coalesce(max((a->>'sure')::integer), 0) into sure from jsonb_array_elements(allowed) a
-        where a->'kind' = change->'kind' and a->'key' = change->'key';
-    end if;
-    for touch in select t.of_kind, t.of_key from herald_touched(change) t loop
-      for p in select * from herald_protections_of(change->>'environment', touch.of_kind, touch.of_key) loop
-        continue when glass or sure >= p.approvals;
-        problem := herald_approval_lack(p, touch.of_kind, touch.of_key, held, asked);
-        if problem is not null then return problem; end if;
-      end loop;
-    end loop;
-    -- A protection protects itself. AQ7
-    if change->>'kind' = 'protection' and not glass then
-      select * into p from protections x where x.environment = change->>'environment' and x.protection_name = change->>'key' and not x.deleted;
-      if p.environment is not null then
-        problem := herald_approval_lack(p, 'protection', p.protection_name, held, asked);
-        if problem is not null then return problem; end if;
-      end if;
-    end if;
+  if allowed <> '[]' then
+    select array_agg(greatest(sures[c.n], (select max((a->>'sure')::integer) from jsonb_array_elements(allowed) a
+        where c.value->>'kind' <> 'rollout' and a->'environment' = c.value->'environment' and a->'kind' = c.value->'kind' and a->'key' = c.value->'key')) order by c.n)
+      into sures from jsonb_array_elements(release->'changes') with ordinality c(value, n);
+  end if;
+  -- What a change names is told of before what hangs on it.
+  for touch in
+    select distinct on (o.environment collate "C", o.protection_name collate "C") t.of_kind, t.of_key, o.protection_name as protection, o.environment
+      from herald_touched(release->'changes', sures) t cross join lateral herald_protections_of(t.in_environment, t.of_kind, t.of_key) o where t.sure < o.approvals
+      order by o.environment collate "C", o.protection_name collate "C", t.direct desc, t.of_kind collate "C", t.of_key collate "C" nulls first
+  loop
+    select * into p from protections x where x.environment = touch.environment and x.protection_name = touch.protection;
+    problem := herald_approval_lack(p, touch.of_kind, touch.of_key, held, asked);
+    if problem is not null then return problem; end if;
+  end loop;
+  -- A protection protects itself. AQ7
+  for p in
+    select x.* from jsonb_array_elements(release->'changes') c join protections x
+      on x.environment = c->>'environment' and x.protection_name = c->>'key' and not x.deleted where c->>'kind' = 'protection'
+  loop
+    problem := herald_approval_lack(p, 'protection', p.protection_name, held, asked);
+    if problem is not null then return problem; end if;
   end loop;
   return null;
 end $$;

@@ -24,7 +24,7 @@ export interface Held {
   /** What is asked for, as JSON. */
   readonly body: string
   readonly approvers: ReadonlyArray<Approver>
-  /** The text of each base that was there: of a configuration its value, of any other kind JSON of it. By "<kind>/<key>". */
+  /** JSON of each touched thing that was there, by "<kind>/<key>". */
   readonly before: Readonly<Record<string, string>>
 }
 
@@ -33,10 +33,11 @@ export class ApprovalStore extends Context.Service<
   {
     /** Those that are live, by name. */
     readonly protections: (environment: string) => Effect.Effect<ReadonlyArray<Protection>, HeraldError>
-    /** Where these are now. */
+    /** Where these are now, and behind them all that they stand on, and what is `named`, does: `STANDS` and one at most. AQ4 */
     readonly bases: (
       environment: string,
-      touches: ReadonlyArray<Touch>
+      touches: ReadonlyArray<Touch>,
+      named: ReadonlyArray<Touch>
     ) => Effect.Effect<{ readonly epoch: string; readonly bases: ReadonlyArray<Base> }, HeraldError>
     /** Undefined: there is none, or it is long over. */
     readonly find: (environment: string, key: string) => Effect.Effect<Held | undefined, HeraldError>

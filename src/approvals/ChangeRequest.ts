@@ -6,7 +6,7 @@
  *        digest is another request; a request is never changed.
  *   AQ3  Nobody approves their own. Persons are principals: all keys of one are one person, and a key that the author made, or one that comes
  *        from such a key, is the author's.
- *   AQ4  A base that was changed voids what was approved, for good.
+ *   AQ4  A base that was changed voids what was approved, for good: of what it changes, and of what that stands on, however far.
  *   AQ5  It is applied once or never, by rights of that moment: the author's, and those of everyone whose approval counts.
  *   AQ6  The way back never waits: whoever may pauses a rollout and takes it back, and so does its owner. What a server does by a plan or at a time
  *        counts for as many approvals as the plan or the schedule had.
@@ -25,6 +25,8 @@ export const CHANGES_EACH = 100
 export const CHANGES_BYTES = 67_108_864
 /** Bytes of one. */
 export const CHANGE_BYTES = 8_388_608
+/** Things that the changes of one stand on. */
+export const STANDS = 1_000
 /** Of one request. */
 export const APPROVALS = 20
 /** Characters of why. */
@@ -92,6 +94,7 @@ export interface OpenWish extends OnOne {
   readonly action: Action
   readonly touches: ReadonlyArray<Touch>
   readonly epoch: string
+  /** Of the touches, and behind them of what these stand on. */
   readonly bases: ReadonlyArray<Base>
   readonly body: string
   readonly digest: string

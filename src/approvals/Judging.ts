@@ -12,9 +12,9 @@ import { Digest } from "../values/Digest.ts"
 import { bytesOf } from "../values/Value.ts"
 import { ApprovalStore } from "./ApprovalStore.ts"
 import { bodyOf } from "./Body.ts"
-import { type ApprovalWish, CHANGE_BYTES, type GlassWish, type OpenWish, type Touch } from "./ChangeRequest.ts"
+import { type ApprovalWish, CHANGE_BYTES, type GlassWish, type OpenWish, STANDS, type Touch } from "./ChangeRequest.ts"
 import { LASTS, type Protection, protects } from "./Protection.ts"
-import { touchedOf, touchesOf } from "./Touched.ts"
+import { standingOf, touchedOf, touchesOf } from "./Touched.ts"
 
 /** Protections that something touched has, as far as this is known without the store; also that of a protection itself. AQ7 */
 export const protecting = (
@@ -51,7 +51,12 @@ const judging = Effect.gen(function* () {
     const environment = yield* environmentOf(release)
     const touches = touchesOf(changes)
     const protections = protecting(yield* store.protections(environment), touches)
-    const { epoch, bases } = yield* store.bases(environment, touches)
+    const { epoch, bases } = yield* store.bases(environment, touches, standingOf(changes))
+    if (bases.length > touches.length + STANDS)
+      return yield* failure(
+        "TooLarge",
+        `what it changes stands on more than ${STANDS} segments and flags; ask for parts of it`
+      )
     const body = bodyOf({ environment, action, message, breakGlass, epoch, bases, changes, basis })
     const bytes = bytesOf(body)
     if (bytes > CHANGE_BYTES)

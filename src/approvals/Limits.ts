@@ -18,7 +18,7 @@ import {
   type State,
   type Touch
 } from "./ChangeRequest.ts"
-import type { Protection, Touched } from "./Protection.ts"
+import type { Protection } from "./Protection.ts"
 
 /** An API key, as far as approvals ask. */
 export interface KnownKey {
@@ -57,8 +57,10 @@ export interface World {
   readonly protections: (environment: string) => ReadonlyArray<Protection>
   readonly requests: ReadonlyArray<Kept>
   readonly base: (environment: string, touch: Touch) => bigint
-  /** As `herald_touched` of a change of that kind and key. */
-  readonly touched: (environment: string, touch: Touch) => ReadonlyArray<Touched>
+  /** What hangs on a thing by itself: flags that need a flag or name a segment, segments that name one, candidates among them. */
+  readonly hanging: (environment: string) => (touch: Touch) => ReadonlyArray<Touch>
+  /** Of an experiment's newest start. */
+  readonly flagOf: (environment: string, experiment: string) => string | undefined
   readonly rollout: (environment: string, id: string) => (Rollout & { readonly began: bigint }) | undefined
   readonly schedule: (
     environment: string,

@@ -4,12 +4,13 @@
 import type { Release, Wish } from "../commits/Release.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { RolloutWish } from "../rollouts/Wish.ts"
-import { isNew, type ScheduleWish } from "../schedules/Schedule.ts"
+import type { ScheduleWish } from "../schedules/Schedule.ts"
 import { canonical } from "../values/Canonical.ts"
 import { bodyIn } from "./Body.ts"
 import type { ApplyWish, ApprovalWish, Touch } from "./ChangeRequest.ts"
 import { approvalProblem, approversOf, type Kept, keptOf, type World } from "./Limits.ts"
 import { type Protection, protects, type Touched } from "./Protection.ts"
+import { namedBy, reached, touchedOf } from "./Touched.ts"
 
 /** Counts for any number of approvals. */
 const ANY = 6
@@ -40,22 +41,24 @@ export const missing = (release: Release, world: World): HeraldError | undefined
         details: { change: key, environment, needed: Math.max(needed, 1), have: 0 }
       })
   }
+  if (glass) return undefined
   const lack = lackOf(held, asked, world)
+  const others = release.changes.filter((wish) => !isApproval(wish))
+  const environments = [...new Set(others.map(({ environment }) => environment))].sort()
   const sureOf = allowedBy(release, world)
-  for (const wish of release.changes) {
-    if (isApproval(wish)) continue
-    const { kind, key, environment } = wish
+  for (const environment of environments) {
     const protections = world.protections(environment)
-    if (glass || protections.length === 0) continue
-    const sure = sureOf(wish)
-    for (const touched of touchedBy(wish, world)) {
-      for (const one of protections) {
-        if (!protects(one, touched) || sure >= one.approvals) continue
-        const problem = lack(one, touched.kind, touched.key)
-        if (problem !== undefined) return problem
-      }
+    if (protections.length === 0) continue
+    const here = others.filter((wish) => wish.environment === environment)
+    const touched = touchedBy(here, environment, sureOf, world)
+    for (const one of protections) {
+      const its = touched.find(({ sure, ...of }) => sure < one.approvals && protects(one, of))
+      const problem = its && lack(one, its.kind, its.key)
+      if (problem !== undefined) return problem
     }
-    const its = kind === "protection" ? protections.find((one) => one.key === key) : undefined
+  }
+  for (const { kind, key, environment } of others) {
+    const its = kind === "protection" ? world.protections(environment).find((one) => one.key === key) : undefined
     const problem = its && lack(its, "protection", key) // AQ7
     if (problem !== undefined) return problem
   }
@@ -93,19 +96,27 @@ const lackOf =
     )
   }
 
-const touchedBy = (wish: Wish, world: World): ReadonlyArray<Touched> => {
-  const { environment, key } = wish
-  if (wish.kind === "schedule") {
-    const its = wish as ScheduleWish
-    return isNew(its) ? its.touches.flatMap((touch) => world.touched(environment, touch)) : []
+/** As herald_touched: what the changes name before what hangs on it. */
+const touchedBy = (
+  wishes: ReadonlyArray<Wish>,
+  environment: string,
+  sureOf: (wish: Wish) => number,
+  world: World
+): ReadonlyArray<Touched & { readonly sure: number }> => {
+  const next = world.hanging(environment)
+  const found = new Map<string, Touched & { readonly sure: number; readonly direct: boolean }>()
+  for (const wish of wishes) {
+    const [sure, named] = [sureOf(wish), namedBy(wish, world)]
+    for (const [touch, direct] of reached(named, next))
+      for (const of of touchedOf(touch)) {
+        const name = `${sure}/${of.kind}/${of.key}`
+        found.set(name, { ...of, sure, direct: direct || found.get(name)?.direct === true })
+      }
   }
-  if (wish.kind !== "rollout") return world.touched(environment, wish)
-  const its = wish as RolloutWish
-  const targets = its.op === "start" ? its.candidates : (world.rollout(environment, key)?.targets ?? [])
-  return targets.flatMap((target) => [
-    { kind: "rollout" as const, key: target.key },
-    ...world.touched(environment, target)
-  ])
+  const order = (a: string | undefined = "", b: string | undefined = "") => (a < b ? -1 : a > b ? 1 : 0)
+  return [...found.values()].sort(
+    (a, b) => Number(b.direct) - Number(a.direct) || order(a.kind, b.kind) || order(a.key, b.key)
+  )
 }
 
 /** For how many approvals each change counts by itself. AQ6 */

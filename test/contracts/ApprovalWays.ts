@@ -13,13 +13,10 @@ import { fresh } from "../support/fresh.ts"
 import { change } from "../support/Release.ts"
 import { candidateOf, moveWish, promoted, stageWish, startWish } from "../support/RolloutWishes.ts"
 import { dueNow, past, wish as scheduleWish } from "../support/Schedules.ts"
-import { flag } from "./FlagStores.ts"
-import { segment } from "./SegmentStores.ts"
 
 type Services = ApiKeyStore | ApprovalStore | Commits | RolloutStore | ScheduleStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
 
-const RELEASE = { action: "release" } as const
 const ROLLOUT = { action: "rollout" } as const
 
 export const approvalWaysContract = (test: Test) => {
@@ -91,7 +88,7 @@ export const approvalWaysContract = (test: Test) => {
       assert.strictEqual(yield* carry(made), "ApprovalRequired")
       assert.strictEqual(yield* outcome(commit([becomes(made, "cancelled")], { action: "cancel" })), "done")
 
-      const asked = scheduleWish({ afterMillis: 1, ...wish })
+      const asked = scheduleWish({ afterMillis: 1, ...wish, body: '{"changes":[],"flags":[]}' })
       const request = yield* open(ann, environment, [asked], "schedule")
       yield* approve(request, bob)
       const { revision } = yield* apply(request, [asked], ann, { release: { action: "schedule" } })
@@ -99,24 +96,5 @@ export const approvalWaysContract = (test: Test) => {
       yield* past
       assert.strictEqual((yield* store.find(environment, approved.key))?.schedule.state, "pending")
       assert.strictEqual(yield* carry(approved), "done")
-    }))
-
-  test("AQ1 what a protected flag hangs on is protected with it: segments that it names, over others, and flags that it needs", () =>
-    Effect.gen(function* () {
-      const environment = fresh("env")
-      const at = (wish: object) => ({ ...wish, environment })
-      const settings = { kind: "flag_settings", key: "flags", definition: "{}", digest: "d", bytes: 2 }
-      const flags = [at(flag("base", ["on"])), at(flag("shop", ["on"], { uses: ["beta"], needs: { base: "on" } }))]
-      yield* commit([at(segment("inner")), at(segment("beta", ["inner"])), at(segment("alone")), ...flags], RELEASE)
-      yield* protect(environment, ["shop"], { kinds: ["flag"] })
-      for (const [wish, becomes] of [
-        [segment("beta", ["inner"]), "ApprovalRequired"],
-        [segment("inner"), "ApprovalRequired"],
-        [flag("base", ["on"]), "ApprovalRequired"],
-        [settings, "ApprovalRequired"],
-        [segment("alone"), "done"],
-        [flag("other", ["on"]), "done"]
-      ] as const)
-        assert.strictEqual(yield* outcome(commit([at({ ...wish, expectedVersion: undefined })], RELEASE)), becomes)
     }))
 }

@@ -39,7 +39,7 @@ const plan = (more: Partial<Design> = {}): Design => ({
   buckets: [[0, 1_000]],
   ...more
 })
-const start = (environment: string, key: string, more: Partial<StartWish> = {}): StartWish => {
+export const start = (environment: string, key: string, more: Partial<StartWish> = {}): StartWish => {
   const definition = JSON.stringify(plan(more.flag === undefined ? {} : { flag: more.flag }))
   return {
     ...{ kind: "experiment", environment, key, state: "running", flag: "flag", flagVersion: 1, layer: "" },
@@ -47,7 +47,7 @@ const start = (environment: string, key: string, more: Partial<StartWish> = {}):
     ...more
   }
 }
-const stop = (environment: string, key: string, more: Partial<StopWish> = {}): StopWish => ({
+export const stop = (environment: string, key: string, more: Partial<StopWish> = {}): StopWish => ({
   ...{ kind: "experiment", environment, key, state: "stopped", winner: null, results: null },
   ...more
 })

@@ -3,6 +3,7 @@ import { describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Memory from "../../layers/Memory/Memory.ts"
 import { approvalsContract } from "./ApprovalStores.ts"
+import { approvalTouchesContract } from "./ApprovalTouches.ts"
 import { approvalWaysContract } from "./ApprovalWays.ts"
 import { experimentsContract } from "./ExperimentStores.ts"
 import { experimentSumsContract } from "./ExperimentSums.ts"
@@ -35,6 +36,7 @@ describe("memory", () => {
   refsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   approvalsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   approvalWaysContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  approvalTouchesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   schedulesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   scheduleVersionsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   experimentsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))

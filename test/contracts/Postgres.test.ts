@@ -19,6 +19,7 @@ import { clientOptions, connect, type Database, startDatabase } from "../support
 import { change, release } from "../support/Release.ts"
 import { kinds } from "../support/Twins.ts"
 import { approvalsContract } from "./ApprovalStores.ts"
+import { approvalTouchesContract } from "./ApprovalTouches.ts"
 import { approvalWaysContract } from "./ApprovalWays.ts"
 import { experimentsContract } from "./ExperimentStores.ts"
 import { experimentSumsContract } from "./ExperimentSums.ts"
@@ -60,6 +61,7 @@ describe("PostgreSQL", () => {
   refsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   approvalsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   approvalWaysContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  approvalTouchesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   schedulesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   scheduleVersionsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   experimentsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))

@@ -6,7 +6,7 @@ import { ApprovalStore } from "../../src/approvals/ApprovalStore.ts"
 import { bodyOf } from "../../src/approvals/Body.ts"
 import type { ApprovalWish, ChangeRequest, OpenWish } from "../../src/approvals/ChangeRequest.ts"
 import type { ProtectionWish } from "../../src/approvals/Protection.ts"
-import { touchesOf } from "../../src/approvals/Touched.ts"
+import { standingOf, touchesOf } from "../../src/approvals/Touched.ts"
 import type { Action, Release, Wish } from "../../src/commits/Release.ts"
 import { fresh } from "./fresh.ts"
 import { commit } from "./Schedules.ts"
@@ -67,7 +67,7 @@ export const opening = Effect.fnUntraced(function* (
 ) {
   const store = yield* ApprovalStore
   const touches = touchesOf(changes)
-  const { epoch, bases } = yield* store.bases(environment, touches)
+  const { epoch, bases } = yield* store.bases(environment, touches, standingOf(changes))
   const its = { environment, action, message: "why", breakGlass: null, basis: undefined }
   const body = bodyOf({ ...its, epoch, bases, changes })
   const wish: OpenWish = {

@@ -4,12 +4,14 @@ import { ApprovalStore } from "../../../src/approvals/ApprovalStore.ts"
 import { type ApprovalWish, changeBytes, type Touch } from "../../../src/approvals/ChangeRequest.ts"
 import { approvalProblem, approversOf, type Kept } from "../../../src/approvals/Limits.ts"
 import { PROTECTIONS, type Protection, type ProtectionWish } from "../../../src/approvals/Protection.ts"
+import { nameOfTouch } from "../../../src/approvals/Touched.ts"
 import { failure } from "../../../src/errors/HeraldError.ts"
 import { pageOf } from "../../../src/values/Page.ts"
 import { KindTables } from "../commits/KindTables.ts"
 import type { At, Table } from "../commits/Table.ts"
+import { Tables } from "../flags/Tables.ts"
 import { State } from "../State.ts"
-import { ApprovalTables, baseOf, worldOf } from "./ApprovalTables.ts"
+import { ApprovalTables, baseOf, standingIn, worldOf } from "./ApprovalTables.ts"
 
 interface Of {
   readonly environment: string
@@ -29,21 +31,27 @@ export const layer = Layer.effect(
     kinds.kinds.set("protection", protectionTable(tables))
     kinds.kinds.set("approval", approvalTable(tables, world))
 
+    /** As herald_was. */
     const textOf = (environment: string, { kind, key }: Touch, revision: bigint): string | undefined => {
-      if (kind === "configuration") {
-        const found = state.versions.get(`${environment}/${key}`)?.find((one) => one.revision === revision)
-        return found === undefined || found.deleted ? undefined : found.value
-      }
-      const found = kinds.of(kind).at({ environment, key }, revision)
+      const versions =
+        kind === "configuration"
+          ? (state.versions.get(`${environment}/${key}`) ?? [])
+          : kind === "flag"
+            ? state.tables(Tables).of(kind).of({ environment, key })
+            : undefined
+      const found =
+        versions === undefined
+          ? kinds.of(kind).at({ environment, key }, revision)
+          : versions.findLast((one) => one.revision <= revision)
       return found && JSON.stringify(found, (_, value) => (typeof value === "bigint" ? String(value) : value))
     }
 
     return ApprovalStore.of({
       protections: (environment) => Effect.sync(() => tables.live(environment)),
-      bases: (environment, touches) =>
+      bases: (environment, touches, named) =>
         Effect.sync(() => ({
           epoch: state.epoch,
-          bases: touches.map(({ kind, key }) => ({
+          bases: [...touches, ...standingIn(state, environment, named, touches)].map(({ kind, key }) => ({
             kind,
             key,
             revision: String(baseOf(state, environment, { kind, key }))
@@ -54,8 +62,12 @@ export const layer = Layer.effect(
           const kept = tables.requests.get(idOf({ environment, key }))
           if (kept === undefined) return undefined
           const { keyId, body, bases, approvals, request } = kept
+          const touched = new Set(request.touches.map(nameOfTouch))
           const before = bases.flatMap(({ revision, ...touch }) => {
-            const text = revision === "0" ? undefined : textOf(environment, touch, BigInt(revision))
+            const text =
+              revision === "0" || !touched.has(nameOfTouch(touch))
+                ? undefined
+                : textOf(environment, touch, BigInt(revision))
             return text === undefined ? [] : [[`${touch.kind}/${touch.key}`, text]]
           })
           return {

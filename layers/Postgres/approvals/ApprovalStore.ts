@@ -33,12 +33,14 @@ export const layer = Layer.effect(
             where p.environment = ${environment} and not p.deleted order by p.protection_name`),
           (rows) => rows.map(({ stated }) => asProtection(stated))
         ),
-      bases: (environment, touches) =>
+      bases: (environment, touches, named) =>
         Effect.map(
           guarded("read where keys are")(sql<{ readonly epoch: string; readonly bases: ReadonlyArray<Base> | null }>`
-            select e.epoch, (select jsonb_agg(jsonb_build_object('kind', t.value->>'kind', 'key', t.value->>'key',
-                'revision', herald_base(${environment}, t.value->>'kind', t.value->>'key')::text) order by t.n)
-              from jsonb_array_elements(${JSON.stringify(touches)}::text::jsonb) with ordinality t(value, n)) as bases from herald_epoch e`),
+            with asked as materialized (select ${JSON.stringify(touches)}::text::jsonb as touches),
+              standing as materialized (select coalesce(jsonb_agg(jsonb_build_object('kind', s.kind, 'key', s.key)), '[]') as also
+                from asked a cross join lateral herald_stands_on(${environment}, ${JSON.stringify(named)}::text::jsonb, a.touches) s)
+            select e.epoch, (select jsonb_agg(jsonb_build_object('kind', b.kind, 'key', b.key, 'revision', b.at::text) order by b.n)
+              from asked a, standing s cross join lateral herald_bases(${environment}, a.touches || s.also) b) as bases from herald_epoch e`),
           ([row]) => ({ epoch: row!.epoch, bases: row!.bases ?? [] })
         ),
       find: (environment, key) =>
@@ -48,11 +50,10 @@ export const layer = Layer.effect(
               (select jsonb_agg(jsonb_build_object('name', a.principal, 'keyId', a.key_id, 'holds', a.digest = r.digest,
                   'until', herald_millis(a.until)) order by a.at, a.principal)
                 from change_approvals a where a.environment = r.environment and a.id = r.id) as approvers,
-              (select jsonb_agg(jsonb_build_object('kind', b->'kind', 'key', b->'key', 'text', case b->>'kind'
-                  when 'configuration' then (select h.value from configuration_history h where h.environment = r.environment
-                    and h.key = b->>'key' and h.revision = (b->>'revision')::bigint and not h.deleted)
-                  else herald_stated_at(b->>'kind', r.environment, b->>'key', (b->>'revision')::bigint)::text end))
-                from jsonb_array_elements(r.bases) b where b->>'revision' <> '0') as before
+              (select jsonb_agg(jsonb_build_object('kind', b->'kind', 'key', b->'key', 'text',
+                  herald_was(r.environment, b->>'kind', b->>'key', (b->>'revision')::bigint)::text))
+                from jsonb_array_elements(r.bases) b where b->>'revision' <> '0'
+                  and exists (select from jsonb_array_elements(r.touches) t where t->'kind' = b->'kind' and t->'key' = b->'key')) as before
             from change_requests r where r.environment = ${environment} and r.id = ${key}`),
           ([found]) =>
             found && {

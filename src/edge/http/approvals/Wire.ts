@@ -167,9 +167,14 @@ const textIn = (wish: Wish): string | null => {
 }
 
 const textWas = (kind: string, text: string | undefined): string | null => {
-  if (text === undefined || kind === "configuration") return text ?? null
-  const { definition, deleted } = JSON.parse(text) as { readonly definition?: unknown; readonly deleted?: boolean }
+  if (text === undefined) return null
+  const { value, definition, deleted } = JSON.parse(text) as {
+    readonly value?: string
+    readonly definition?: unknown
+    readonly deleted?: boolean
+  }
   if (deleted === true) return null
+  if (kind === "configuration") return value ?? null
   return typeof definition === "string" && kind !== "experiment" ? definition : text
 }
 
