@@ -2,12 +2,13 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { createReadStream, constants as modes, writeSync } from "node:fs"
-import { chmod, mkdir, mkdtemp, open, readFile, realpath, rename, rm, writeFile } from "node:fs/promises"
+import { mkdir, mkdtemp, open, readFile, realpath, rename, rm, writeFile } from "node:fs/promises"
 import { constants, hostname, tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { createInterface } from "node:readline/promises"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
+import { alone } from "./Alone.ts"
 import { checkout } from "./Checkout.ts"
 import { type CliFailure, usage } from "./CliFailure.ts"
 import { folder } from "./Folder.ts"
@@ -102,10 +103,12 @@ const saveFile = (path: string, text: string) =>
     try: async () => {
       await mkdir(dirname(path), { recursive: true, mode: 0o700 })
       const whole = await realpath(path).catch(() => path)
-      const beside = `${whole}.${process.pid}`
-      await writeFile(beside, text, { mode: 0o600 })
-      await chmod(beside, 0o600)
-      await rename(beside, whole)
+      const beside = `${whole}.${randomUUID()}`
+      await writeFile(beside, text, { mode: 0o600, flag: "wx", flush: true })
+      await rename(beside, whole).catch(async (error: unknown) => {
+        await rm(beside, { force: true })
+        throw error
+      })
     },
     catch: (error) => usage(`${path}: ${describe(error)}`, "Give its folder to this user.")
   })
@@ -239,6 +242,7 @@ export const shell: Shell["Service"] = {
   edit,
   removeFile: (path) => Effect.promise(() => removeFile(path)),
   saveFile,
+  alone,
   outputOf,
   now: Effect.sync(() => Date.now()),
   hostname: hostname(),

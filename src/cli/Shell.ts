@@ -44,6 +44,8 @@ export class Shell extends Context.Service<
     readonly removeFile: (path: string) => Effect.Effect<void>
     /** For this user alone (0600), whole or not at all. */
     readonly saveFile: (path: string, text: string) => Effect.Effect<void, CliFailure>
+    /** Runs it while no other process runs one for this file. Fails (exit code 2) where it can't have that within 10 s. */
+    readonly alone: <A, E, R>(path: string, effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | CliFailure, R>
     /** What a command line of the user's own shell prints. */
     readonly outputOf: (command: string) => Effect.Effect<string, CliFailure>
     /** What comes in, up to one byte more than `most`. */

@@ -120,6 +120,45 @@ describe("contexts", () => {
     assert.deepStrictEqual(JSON.parse(cli.saved[PATH] ?? ""), { contexts: {} })
   })
 
+  it("CX5 what this version does not know stays, and what a context has besides its token", async () => {
+    const login = { issuer: "https://login.example", refresh: "hidden" }
+    const tls = { ca: "/ca.pem", cert: "/me.pem", key: "/me.key" }
+    const kept = { server: "https://h.example", login, ...tls, later: [1] }
+    const file = { version: 9, current: "prod", contexts: { odd: { servers: [] }, prod: kept } }
+    const cli = terminal({ env, files: { [PATH]: JSON.stringify(file) } })
+    await cli.run("context", "add", "other", "--server", "https://o.example", "--use")
+    await cli.run("context", "rename", "prod", "prod-eu")
+    await cli.run("context", "remove", "other")
+    const contexts = { odd: { servers: [] }, "prod-eu": kept }
+    assert.deepStrictEqual(JSON.parse(cli.saved[PATH] ?? ""), { version: 9, contexts })
+    assert.strictEqual(await cli.run("context", "show", "prod-eu"), 0, cli.said)
+    const shown = { name: "prod-eu", server: kept.server, grpc: null, env: null, token: "by herald login", ...tls }
+    assert.deepStrictEqual(cli.json, shown)
+    assert.notInclude(cli.printed + cli.said, "hidden")
+  })
+
+  it("rename keeps the one in use and takes no other's name; show says which is used", async () => {
+    const cli = terminal({ env, files: { [PATH]: fileOf("https://h.example") }, terminal: true })
+    assert.strictEqual(await cli.run("context", "rename", "prod", "live"), 0, cli.said)
+    assert.strictEqual(JSON.parse(cli.saved[PATH] ?? "").current, "live")
+    assert.strictEqual(await cli.run("context", "show"), 0, cli.said)
+    assert.match(cli.printed, /name +live\nserver +https:\/\/h\.example\ngrpc +-\nenv +staging\ntoken +kept/)
+    assert.notInclude(cli.printed, '"kept"')
+    await cli.run("context", "add", "next", "--server", "https://n.example")
+    for (const [to, said] of [
+      ["next", "there is a context next already"],
+      ["none", "none can't be the name of a context"],
+      ["a b", "can't be the name"]
+    ] as const) {
+      assert.strictEqual(await cli.run("context", "rename", "live", to), 2)
+      assert.include(cli.said, said)
+    }
+    assert.strictEqual(await cli.run("context", "rename", "gone", "here"), 2)
+    assert.strictEqual(await cli.run("context", "show", "gone"), 2)
+    await cli.run("context", "use", "none")
+    assert.strictEqual(await cli.run("context", "show"), 2)
+  })
+
   it("a name that is not there is answered with those that are, or with how to add one", async () => {
     for (const args of [
       ["context", "use", "prd"],

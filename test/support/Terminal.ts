@@ -80,6 +80,7 @@ export const terminal = (options: TerminalOptions = {}) => {
       }),
     removeFile: (path) => Effect.sync(() => void removed.push(path)),
     saveFile: (path, text) => Effect.sync(() => void (saved[path] = text)),
+    alone: (_, effect) => effect,
     outputOf: (command) => Effect.succeed(options.commands?.[command] ?? ""),
     now: Effect.succeed(NOW),
     hostname: "host",

@@ -42,6 +42,8 @@ const ofFlagOf: Readonly<Record<string, Readonly<Record<string, Kind>>>> = {
 const ofVerb: Readonly<Record<string, Kind>> = {
   subscribe: "services",
   "context use": "contexts",
+  "context show": "contexts",
+  "context rename": "contexts",
   "context remove": "contexts",
   "key revoke": "principals",
   "key rotate": "principals",

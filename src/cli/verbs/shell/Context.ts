@@ -1,17 +1,36 @@
-/** `herald context add|use|list|remove`: servers by name. */
+/** `herald context add|use|list|show|rename|remove`: servers by name. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { wrongToken } from "../../../client/Bearer.ts"
 import { printable } from "../../../text/Printable.ts"
 import { usage } from "../../CliFailure.ts"
-import { type HeraldContext, noContext, readContexts, saveContexts } from "../../Contexts.ts"
+import { changeContexts, chosen, type HeraldContext, noContext, readContexts } from "../../Contexts.ts"
 import { given, optionalText, printing, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
 import { table } from "../../Table.ts"
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 const LONGEST_TOKEN = 4_096
+
+/** Fails (exit code 2) for what can't be one. */
+const checkedName = (name: string) =>
+  NAME.test(name) && name !== "none"
+    ? Effect.void
+    : usage(`${name} can't be the name of a context`, "Use letters, digits, dots and dashes, such as production-eu.")
+
+/** Where its token comes from; never the token. */
+const tokenOf = ({ login, token, tokenFile, tokenCommand }: HeraldContext): string =>
+  tokenCommand !== undefined
+    ? "by a command"
+    : tokenFile !== undefined
+      ? `file ${tokenFile}`
+      : token !== undefined
+        ? "kept"
+        : login !== undefined
+          ? "by herald login"
+          : "none"
 
 const add = Command.make(
   "add",
@@ -28,11 +47,7 @@ const add = Command.make(
   Effect.fn("Context.add")(function* ({ name, env, tokenFile, tokenCommand, tokenStdin, use }) {
     const shell = yield* Shell
     const { server, grpc, token } = yield* given
-    if (!NAME.test(name) || name === "none")
-      return yield* usage(
-        `${name} can't be the name of a context`,
-        "Use letters, digits, dots and dashes, such as production-eu."
-      )
+    yield* checkedName(name)
     if (token !== undefined)
       return yield* usage(
         "a token on a command line is in the shell's history and in the list of processes",
@@ -53,9 +68,12 @@ const add = Command.make(
       ...(tokenFile === undefined ? {} : { tokenFile: shell.absolute(tokenFile) }),
       ...(tokenCommand === undefined ? {} : { tokenCommand })
     }
-    const { current, all } = yield* readContexts()
-    const path = yield* saveContexts({ current: use ? name : current, all: { ...all, [name]: made } })
-    const again = Object.hasOwn(all, name) ? "replaced" : "added"
+    const { path, told: again } = yield* changeContexts((there) =>
+      Effect.succeed([
+        { ...there, current: use ? name : there.current, all: { ...there.all, [name]: made } },
+        Object.hasOwn(there.all, name) ? "replaced" : "added"
+      ])
+    )
     yield* shell.progress(
       printable(`${again} ${name} in ${path}${use ? ", and used from now on" : `; use it: herald context use ${name}`}`)
     )
@@ -83,14 +101,16 @@ const use = Command.make(
   { name: Argument.String("name").pipe(Argument.withDescription("A context; none for the local server")) },
   Effect.fn("Context.use")(function* ({ name }) {
     const shell = yield* Shell
-    const { all } = yield* readContexts()
-    if (name !== "none" && !Object.hasOwn(all, name)) return yield* noContext(name, Object.keys(all))
-    yield* saveContexts({ current: name === "none" ? undefined : name, all })
-    yield* shell.progress(
-      name === "none"
-        ? "no context is used: the local server is meant"
-        : `using ${name}: ${printable(all[name]!.server)}`
+    const { told } = yield* changeContexts(
+      Effect.fnUntraced(function* (there) {
+        const { all } = there
+        if (name === "none")
+          return [{ ...there, current: undefined }, "no context is used: the local server is meant"] as const
+        if (!Object.hasOwn(all, name)) return yield* noContext(name, Object.keys(all))
+        return [{ ...there, current: name }, `using ${name}: ${printable(all[name]!.server)}`] as const
+      })
     )
+    yield* shell.progress(told)
   })
 ).pipe(
   Command.withDescription("Use a server from now on; HERALD_CONTEXT and --context say otherwise for one command"),
@@ -113,14 +133,7 @@ const list = Command.make(
       server: one.server,
       grpc: one.grpc ?? null,
       env: one.env ?? null,
-      token:
-        one.tokenCommand !== undefined
-          ? "by a command"
-          : one.tokenFile !== undefined
-            ? `file ${one.tokenFile}`
-            : one.token === undefined
-              ? "none"
-              : "kept"
+      token: tokenOf(one)
     }))
     yield* here.emit(rows, (paint) =>
       rows.length === 0
@@ -145,16 +158,84 @@ const list = Command.make(
   Command.withExamples([{ command: "herald context list", description: "The one that is used has a star" }])
 )
 
+const show = Command.make(
+  "show",
+  {
+    name: Argument.String("name").pipe(
+      Argument.withDescription("A context; the one in use unless given"),
+      Argument.optional,
+      Argument.map(Option.getOrUndefined)
+    )
+  },
+  Effect.fn("Context.show")(function* ({ name }) {
+    const here = yield* printing
+    const found = yield* chosen(name ?? (yield* given).context)
+    if (found === undefined)
+      return yield* usage(
+        "no context is used: the local server is meant",
+        "See those that there are: herald context list. Use one: herald context use <name>."
+      )
+    const { server, grpc = null, env = null, ca = null, cert = null, key = null } = found
+    const shown = { name: found.name, server, grpc, env, token: tokenOf(found), ca, cert, key }
+    yield* here.emit(shown, (paint) =>
+      Object.entries(shown)
+        .map(([title, value]) => `${paint.dim(title.padEnd(6))} ${printable(value ?? "-")}`)
+        .join("\n")
+    )
+  })
+).pipe(
+  Command.withDescription("Show a server that has a name, and where its token comes from; the token is not shown"),
+  Command.withShortDescription("Show the server that is used"),
+  Command.withExamples([
+    { command: "herald context show", description: "The one that is used" },
+    { command: "herald context show staging", description: "Another one" }
+  ])
+)
+
+const rename = Command.make(
+  "rename",
+  {
+    name: Argument.String("name").pipe(Argument.withDescription("A context (herald context list)")),
+    to: Argument.String("to").pipe(Argument.withDescription("What to call it"))
+  },
+  Effect.fn("Context.rename")(function* ({ name, to }) {
+    const shell = yield* Shell
+    yield* checkedName(to)
+    yield* changeContexts(
+      Effect.fnUntraced(function* (there) {
+        const { current, all } = there
+        if (!Object.hasOwn(all, name)) return yield* noContext(name, Object.keys(all))
+        if (Object.hasOwn(all, to))
+          return yield* usage(
+            `there is a context ${to} already`,
+            `Give another name, or take that one away: herald context remove ${to}`
+          )
+        const renamed = Object.fromEntries(Object.entries(all).map(([one, its]) => [one === name ? to : one, its]))
+        return [{ ...there, current: current === name ? to : current, all: renamed }, undefined] as const
+      })
+    )
+    yield* shell.progress(`renamed ${name} to ${to}`)
+  })
+).pipe(
+  Command.withDescription("Call a server otherwise; it stays in use where it was"),
+  Command.withExamples([{ command: "herald context rename prod production-eu", description: "All else stays" }])
+)
+
 const remove = Command.make(
   "remove",
   { name: Argument.String("name").pipe(Argument.withDescription("The context to remove (herald context list)")) },
   Effect.fn("Context.remove")(function* ({ name }) {
     const shell = yield* Shell
-    const { current, all } = yield* readContexts()
-    if (!Object.hasOwn(all, name)) return yield* noContext(name, Object.keys(all))
-    const { [name]: _, ...rest } = all
-    yield* saveContexts({ current: current === name ? undefined : current, all: rest })
-    yield* shell.progress(`removed ${name}${current === name ? "; no context is used now" : ""}`)
+    const { told } = yield* changeContexts(
+      Effect.fnUntraced(function* (there) {
+        const { current, all } = there
+        if (!Object.hasOwn(all, name)) return yield* noContext(name, Object.keys(all))
+        const { [name]: _, ...rest } = all
+        const used = current === name
+        return [{ ...there, current: used ? undefined : current, all: rest }, used] as const
+      })
+    )
+    yield* shell.progress(`removed ${name}${told ? "; no context is used now" : ""}`)
   })
 ).pipe(
   Command.withDescription("Forget a server's name, and its token where it was kept"),
@@ -163,5 +244,5 @@ const remove = Command.make(
 
 export const context = Command.make("context").pipe(
   Command.withDescription("Name servers, and choose the one that is meant"),
-  Command.withSubcommands([add, use, list, remove])
+  Command.withSubcommands([add, use, list, show, rename, remove])
 )
