@@ -225,7 +225,7 @@ const make = Effect.gen(function* () {
       const held = yield* get(environment, key)
       const { request, body } = held
       const caller = yield* requireAll("config.write", request)
-      const { action, message, breakGlass, changes, basis } = bodyIn(body === "" ? NOTHING : body)
+      const { action, message, changes, basis } = bodyIn(body === "" ? NOTHING : body)
       if (body === "")
         return yield* failure("ChangeOver", `${key} in ${environment} was done already, without a second person`)
       const identity = yield* authorOf(held, caller)
@@ -237,11 +237,7 @@ const make = Effect.gen(function* () {
       return yield* commit<Change>({
         action,
         identity,
-        options: {
-          ...options,
-          message,
-          ...(breakGlass === null ? {} : { breakGlass })
-        },
+        options: { ...options, message },
         request: { apply: key, environment },
         check: () => Effect.succeed({ changes: [...changes, wish], basis, message })
       }).pipe(Effect.provideService(CurrentIdentity, identity))

@@ -7,7 +7,6 @@ export interface Body {
   readonly environment: string
   readonly action: Action
   readonly message: string
-  readonly breakGlass: string | null
   /** Of the bases. */
   readonly epoch: string
   readonly bases: ReadonlyArray<Base>

@@ -47,7 +47,7 @@ const judging = Effect.gen(function* () {
 
   /** AQ2 */
   const waiting = Effect.fnUntraced(function* (release: Judged, basis: object | undefined, message: string) {
-    const { action, changes, breakGlass = null } = release
+    const { action, changes } = release
     const environment = yield* environmentOf(release)
     const touches = touchesOf(changes)
     const protections = protecting(yield* store.protections(environment), touches)
@@ -57,7 +57,7 @@ const judging = Effect.gen(function* () {
         "TooLarge",
         `what it changes stands on more than ${STANDS} segments and flags; ask for parts of it`
       )
-    const body = bodyOf({ environment, action, message, breakGlass, epoch, bases, changes, basis })
+    const body = bodyOf({ environment, action, message, epoch, bases, changes, basis })
     const bytes = bytesOf(body)
     if (bytes > CHANGE_BYTES)
       return yield* failure("TooLarge", `the change request has ${bytes} bytes; at most ${CHANGE_BYTES} are allowed`)
@@ -93,9 +93,12 @@ const judging = Effect.gen(function* () {
   })
 
   const judge: Judge = Effect.fnUntraced(function* (release, basis, again) {
+    const asks = yield* AsRequest
+    if (asks && release.breakGlass !== undefined)
+      return yield* failure("InvalidInput", "a change request breaks no glass: ask for the change, or break the glass")
     const judged = yield* before(release, basis, again)
     const { changes } = release
-    if (yield* AsRequest) {
+    if (asks) {
       const all = judged.besides.length === 0 ? changes : [...changes, ...judged.besides]
       const wish = yield* waiting({ ...release, changes: all }, basis, release.message)
       return { ...judged, instead: [wish] }

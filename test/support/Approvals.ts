@@ -68,7 +68,7 @@ export const opening = Effect.fnUntraced(function* (
   const store = yield* ApprovalStore
   const touches = touchesOf(changes)
   const { epoch, bases } = yield* store.bases(environment, touches, standingOf(changes))
-  const its = { environment, action, message: "why", breakGlass: null, basis: undefined }
+  const its = { environment, action, message: "why", basis: undefined }
   const body = bodyOf({ ...its, epoch, bases, changes })
   const wish: OpenWish = {
     ...{ kind: "approval", environment, key: "", op: "open", action, touches, epoch, bases, body, needed: 1 },

@@ -47,11 +47,23 @@ export const whole = async (found: WholeChange, paint: Paint): Promise<string> =
       paint
     )
   ]
-  for (const { kind, key, before, after } of found.changes)
+  for (const { kind, key, before, after, settings } of found.changes) {
+    const goes = kind === "flag" || kind === "segment" ? "is archived" : "is deleted"
     lines.push(
-      `${paint.bold(printable(thing({ kind, key })))}${after === null ? ` ${paint.red("goes away")}` : ""}`,
+      `${paint.bold(printable(thing({ kind, key })))}${before === null ? ` ${paint.green("is new")}` : ""}${after === null ? ` ${paint.red(goes)}` : ""}`,
       await contentChange(before ?? "", after ?? "", paint)
     )
+    for (const { name, before: was, after: is } of settings)
+      if (was !== is)
+        lines.push(
+          `${paint.dim(`${printable(name)}:`)} ${was === null ? "" : `${paint.red(printable(was))} → `}${paint.green(printable(is ?? "nothing"))}`
+        )
+  }
+  if (found.standsOn.length > 0)
+    lines.push(
+      paint.dim(`stands on ${found.standsOn.map((one) => `${printable(thing(one))} @${one.revision}`).join(", ")}`)
+    )
+  if (found.basis !== null) lines.push(paint.dim(`checked against ${printable(found.basis)}`))
   if (state === "open")
     lines.push(
       paint.dim(

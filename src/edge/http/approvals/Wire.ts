@@ -2,13 +2,11 @@
 import { Schema } from "effect"
 import { kinds } from "../../../access/Identity.ts"
 import type { Held } from "../../../approvals/ApprovalStore.ts"
-import { bodyIn } from "../../../approvals/Body.ts"
 import * as Model from "../../../approvals/ChangeRequest.ts"
 import type * as Protections from "../../../approvals/Protection.ts"
 import { approverRoles, LEAST_LASTS, LONGEST_LASTS, MOST_APPROVALS, PATTERNS } from "../../../approvals/Protection.ts"
-import { nameOfTouch } from "../../../approvals/Touched.ts"
-import type { Committed, Wish } from "../../../commits/Release.ts"
-import { canonical } from "../../../values/Canonical.ts"
+import { askedBy } from "../../../approvals/Shown.ts"
+import type { Committed } from "../../../commits/Release.ts"
 import { Environment, Message, Stamp, stamp, stampOr, Whole } from "../Wire.ts"
 
 /** What the document says and `Wanted.ts` holds, which tells what is wrong in its own words. */
@@ -102,14 +100,26 @@ export const Change = Schema.Struct({
 }).annotate({ identifier: "Change" })
 export type Change = typeof Change.Type
 
-/** `before` null: it was not there; `after` null: it is deleted. Of what is no text with versions they are JSON. */
+const NullableText = Schema.NullOr(Schema.String)
+/**
+ * `before` null: it was not there; `after` null: it is deleted. Of what is no text with versions they are JSON. `settings`: what else the change says, as
+ * JSON, such as its type, schema and strictness.
+ */
 const Difference = Schema.Struct({
   kind: Schema.String,
   key: Schema.String,
-  before: Schema.NullOr(Schema.String),
-  after: Schema.NullOr(Schema.String)
+  before: NullableText,
+  after: NullableText,
+  settings: Schema.Array(Schema.Struct({ name: Schema.String, before: NullableText, after: NullableText }))
 })
-export const WholeChange = Schema.Struct({ ...Change.fields, changes: Schema.Array(Difference) }).annotate({
+/** All that the digest is of. `standsOn`: what the changes stand on, where it was; `basis`: JSON of what else they were checked against. */
+export const WholeChange = Schema.Struct({
+  ...Change.fields,
+  changes: Schema.Array(Difference),
+  standsOn: Schema.Array(Schema.Struct({ kind: Schema.String, key: Schema.String, revision: Whole })),
+  epoch: Schema.String,
+  basis: NullableText
+}).annotate({
   identifier: "WholeChange"
 })
 export type WholeChange = typeof WholeChange.Type
@@ -158,36 +168,16 @@ export const change = (found: Model.ChangeRequest): Change => ({
   appliedRevision: found.applied === null ? null : Number(found.applied)
 })
 
-/** The text of a thing that has one, or JSON of what is asked for. */
-const textIn = (wish: Wish): string | null => {
-  const said = wish as Wish & { readonly value?: string | null; readonly definition?: string | null }
-  if (wish.kind === "configuration") return said.value ?? null
-  if (wish.kind === "flag" || wish.kind === "segment" || wish.kind === "flag_settings") return said.definition ?? null
-  return canonical(JSON.parse(JSON.stringify(wish, (_, one) => (typeof one === "bigint" ? String(one) : one))))
-}
-
-const textWas = (kind: string, text: string | undefined): string | null => {
-  if (text === undefined) return null
-  const { value, definition, deleted } = JSON.parse(text) as {
-    readonly value?: string
-    readonly definition?: unknown
-    readonly deleted?: boolean
+export const whole = (held: Held): WholeChange => {
+  const { epoch = "", changes = [], standsOn = [], basis = null } = askedBy(held) ?? {}
+  return {
+    ...change(held.request),
+    changes,
+    standsOn: standsOn.map(({ kind, key, revision }) => ({ kind, key, revision: Number(revision) })),
+    epoch,
+    basis
   }
-  if (deleted === true) return null
-  if (kind === "configuration") return value ?? null
-  return typeof definition === "string" && kind !== "experiment" ? definition : text
 }
-
-export const whole = ({ request, body, before }: Held): WholeChange => ({
-  ...change(request),
-  changes:
-    body === ""
-      ? []
-      : bodyIn(body).changes.map((wish) => {
-          const { kind, key } = wish
-          return { kind, key, before: textWas(kind, before[nameOfTouch(wish)]), after: textIn(wish) }
-        })
-})
 
 export const applied = (
   { revision: { revision, epoch, changes }, replayed }: Committed,
