@@ -90,6 +90,11 @@ export const makeDelivery = (parts: Parts) => {
     if (pattern !== undefined) session.readTo = updates.ahead?.(client.environment, pattern, key) ?? key
   }
 
+  const positionOf = ({ at }: Due): Position => {
+    const { epoch, revision } = propagation.position()
+    return { epoch, revision: at ?? revision }
+  }
+
   /** Builds and sends one update; false when its value can't be read now. Apart from `live`, which would keep the content alive. S8 */
   const deliver = Effect.fnUntraced(function* (
     session: Session,
@@ -101,7 +106,7 @@ export const makeDelivery = (parts: Parts) => {
     const { client } = session.subscription
     const isNew = !want.gone && updates.known(client, key, want.base) === undefined
     const building = want.gone
-      ? Effect.succeed(goneWith(propagation.position(), client.environment, key))
+      ? Effect.succeed(goneWith(positionOf(want), client.environment, key))
       : updates.build(client, key, want.base)
     let built = yield* Effect.result(building)
     if (slices.over()) {

@@ -21,6 +21,8 @@ interface Parts {
 export interface Due {
   /** Only a history that was lost, or is behind the horizon, knew the key: the client is told that it is gone. */
   readonly gone: boolean
+  /** What it holds of it stands at this revision, and so does that it is gone: what it may have again one day is no older than that. XS3 */
+  readonly at?: bigint
   /** Digest of the text that the client can patch, or "". */
   readonly base: string
   /** The revision that its update has at least. DV6 */
@@ -50,10 +52,11 @@ export const makeDue = ({ updates, propagation }: Parts) => {
     return newest !== undefined && (newest.version !== before.version || newest.digest !== before.digest)
   }
 
-  return (session: Session, { key, held }: Look): Due | undefined => {
+  return (session: Session, { key, held, withdrawn }: Look): Due | undefined => {
     const { client } = session.subscription
     const before = session.told.get(key)
     const now = propagation.position()
+    if (withdrawn) return { gone: true, base: "", at: held?.revision || now.revision } // XS3
     if (before === undefined) {
       const newest = updates.standing(client, key)
       if (newest === undefined) {

@@ -4,6 +4,7 @@
  *   XS1  Interest is what a client asks for and may have, made once a session: no change and no key is asked about afterwards.
  *   XS2  Who names a key that it may not have is refused, with that key. Of a pattern it is served the part that it may have; who would be served
  *        nothing at all is refused.
+ *   XS3 in Sweep.ts
  */
 import { kindOfName } from "../access/About.ts"
 import type { About, Act } from "../access/Decision.ts"

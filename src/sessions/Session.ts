@@ -193,6 +193,7 @@ export class Session {
     if (!found.done) {
       const look = found.value
       if (look === undefined) return "step"
+      if (look.withdrawn) return look
       if (look.held === undefined) return { key: look.key, held: this.claims.get(look.key) }
       this.claims.set(look.key, look.held)
       return look

@@ -121,7 +121,8 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
       const wanted = { environment: client.environment, patterns: asked.patterns, byDefault }
       const patterns = servedTo(identity, wanted, clock.currentTimeMillisUnsafe())
       if (patterns instanceof HeraldError) return Effect.fail(patterns)
-      const subscription = { ...asked, patterns } // XS1
+      const narrowed = patterns === asked.patterns ? {} : { asked: asked.patterns } // XS3
+      const subscription = { ...asked, ...narrowed, patterns } // XS1
       const replaced = here.of(client)
       if (replaced !== undefined && !mayTake(replaced, identity)) return Effect.fail(owned(client)) // OW1
       const refusal = here.refusal(subscription, replaced)

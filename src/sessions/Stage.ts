@@ -14,6 +14,8 @@ import type { Held, HeldEntry } from "./Held.ts"
 export interface Look {
   readonly key: string
   readonly held: HeldEntry | undefined
+  /** The client holds it, asks for it, and may not have it. XS3 */
+  readonly withdrawn?: true
 }
 
 /** Keys to compare, pulled one at a time; undefined is a step without one. */

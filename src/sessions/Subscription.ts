@@ -8,6 +8,8 @@ export interface Subscription {
   readonly client: ClientView
   readonly identity: Identity
   readonly patterns: ReadonlyArray<string>
+  /** What it asked for where it may not have all of that; `patterns` are what it is served. XS3 */
+  readonly asked?: ReadonlyArray<string>
   /** The client named none: they are its service's. */
   readonly byDefault?: boolean
   /** The client has heard of every deletion up to here. Says nothing of values. */

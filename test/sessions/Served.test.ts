@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
+import { TestClock } from "effect/testing"
 import type { Identity } from "../../src/access/Identity.ts"
 import { inKeyScope, scopeOf } from "../../src/access/KeyScope.ts"
 import { HeraldError } from "../../src/errors/HeraldError.ts"
@@ -8,10 +9,11 @@ import { servedTo } from "../../src/sessions/Served.ts"
 import { Sessions } from "../../src/sessions/Sessions.ts"
 import { settle } from "../support/Clock.ts"
 import { FakeSink } from "../support/FakeSink.ts"
+import { Faults } from "../support/Faults.ts"
 import { publish } from "../support/Release.ts"
 import { subscription } from "../support/Subscription.ts"
 import { sessionsWith } from "../support/Twins.ts"
-import { words } from "./Harness.ts"
+import { connect, here, words } from "./Harness.ts"
 
 const who = (its: Partial<Identity> = {}): Identity => ({
   name: "pay",
@@ -91,13 +93,56 @@ describe("what a client is served", () => {
       yield* publish({ key: "svc.orders.deep", value: "secret3" })
       yield* publish({ key: "svc.pay.db", value: "2" })
       yield* settle
-      assert.deepStrictEqual(words(sink), ["svc.pay.db 1", "synced", "svc.pay.db 2"])
+      assert.deepStrictEqual(words(sink), ["svc.orders deleted", "svc.pay.db 1", "synced", "svc.pay.db 2"])
       const error = yield* Effect.flip(
         sessions.open(subscription({ identity, patterns: ["svc.orders"], instance: "i2" }), new FakeSink())
       )
       assert.strictEqual(error.name, "Forbidden")
       assert.include(error.message, "svc.orders")
       assert.strictEqual(sessions.size(), 1)
+    }).pipe(Effect.provide(sessionsWith({})))
+  )
+
+  it.effect("XS3 what a client holds from before and may have no more is gone, once, and comes by no way again", () => {
+    const faults = new Faults()
+    return Effect.gen(function* () {
+      const sessions = yield* Sessions
+      for (const key of ["svc.pay.db", "svc.orders", "svc.orders.deep", "elsewhere"])
+        yield* publish({ key, value: "1" })
+      yield* publish({ key: "svc.orders", value: "secret" })
+      const { revision, epoch } = yield* here
+      const sink = new FakeSink()
+      const held = [
+        ["svc.orders", "a".repeat(64), 2n],
+        ["svc.orders.deep", "", 3n],
+        ["svc.never", "b".repeat(64), 0n],
+        ["elsewhere", "c".repeat(64), 4n]
+      ] as const
+      const identity = who({ keys: ["svc.pay.*"] })
+      const its = { identity, patterns: ["svc.*"], held, position: { epoch, revision } }
+      yield* sessions.open(subscription(its), sink)
+      yield* settle
+      assert.sameMembers(words(sink), ["svc.orders deleted", "svc.never deleted", "svc.pay.db 1", "synced"])
+      const at = new Map(sink.values.map((update) => [update.key, `${update.epoch} ${update.revision}`]))
+      // No later than what it holds: what it may have again one day must not be older than that it was gone.
+      assert.strictEqual(at.get("svc.orders"), `${epoch} 2`)
+      assert.strictEqual(at.get("svc.never"), `${epoch} ${revision}`)
+
+      faults.restore(5)
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      yield* publish({ key: "svc.orders", value: "again" })
+      yield* settle
+      assert.notInclude(JSON.stringify(words(sink).slice(4)), "orders")
+      assert.notInclude(JSON.stringify(words(sink)), "secret")
+    }).pipe(Effect.provide(sessionsWith({}, faults.layer(true))))
+  })
+
+  it.effect("XS3 who may have all that it asks for, and holds more, is told nothing of the rest", () =>
+    Effect.gen(function* () {
+      yield* publish({ key: "svc.a", value: "1" })
+      const { sink } = yield* connect({ patterns: ["svc.*"], held: [["elsewhere", "a".repeat(64), 1n]] })
+      assert.deepStrictEqual(words(sink), ["svc.a 1", "synced"])
     }).pipe(Effect.provide(sessionsWith({})))
   )
 })
