@@ -12,6 +12,7 @@
  *        counts for as many approvals as the plan or the schedule had.
  *   AQ8  Whoever breaks the glass may, says why, and leaves a review that somebody else closes.
  *   AQ9  An environment has at most `CHANGES` open with `CHANGES_BYTES`, a principal `CHANGES_EACH`, a request `APPROVALS`.
+ *   AQ12 Where a change request is asked for of what can't wait, at whatever door, nothing is done.
  */
 import type { Action, Wish } from "../commits/Release.ts"
 import { type Happened, type Kind, OVERHEAD } from "../propagation/Kind.ts"

@@ -66,5 +66,15 @@ export const errors = {
     grpc: 8,
     http: 409,
     exit: 5
+  },
+  CannotWait: {
+    code: "HRLD-3099",
+    title: "That can't wait for a second person",
+    cause:
+      "A change request was asked for (--request, the header herald-request) of what is no change of keys with a history, so nothing was done.",
+    fix: "Ask for it without. What can wait: whatever changes keys, flags, segments, rollouts, experiments, scheduled changes and protections.",
+    grpc: 3,
+    http: 400,
+    exit: 2
   }
 } satisfies ErrorRows

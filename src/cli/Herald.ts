@@ -12,6 +12,7 @@ import { CliFailure, known, render, Told, toJson, usage } from "./CliFailure.ts"
 import { globalFlags } from "./Globals.ts"
 import { asking, fitting, inFlags } from "./Hints.ts"
 import { colours, type Paint, plain, wantsColour } from "./Paint.ts"
+import { requestProblem } from "./Requesting.ts"
 import { Shell } from "./Shell.ts"
 import { access } from "./verbs/access/Access.ts"
 import { audit } from "./verbs/access/Audit.ts"
@@ -106,9 +107,19 @@ const invalid = (event: { readonly commandPath: ReadonlyArray<string>; readonly 
 
 const takesValue = new Set(globalFlags.flatMap(({ id }) => (id === "request" ? [] : [`--${id}`])).concat("-o"))
 
-/** The first word that is no flag and no flag's value. */
-const verbOf = (args: ReadonlyArray<string>): string =>
-  args.find((arg, at) => !arg.startsWith("-") && !takesValue.has(args[at - 1] ?? "")) ?? ""
+/** What is no flag and no value of a flag that every verb takes. */
+const wordsOf = (args: ReadonlyArray<string>): ReadonlyArray<string> =>
+  args.filter((arg, at) => !arg.startsWith("-") && !takesValue.has(args[at - 1] ?? ""))
+const verbOf = (args: ReadonlyArray<string>): string => wordsOf(args)[0] ?? ""
+
+const HELP = ["--help", "-h"]
+
+/** AQ12 */
+const wrongRequest = (args: ReadonlyArray<string>): CliFailure | undefined => {
+  const given = args.includes("--") ? args.slice(0, args.indexOf("--")) : args
+  const asks = given.some((arg) => arg === "--request" || arg.startsWith("--request="))
+  return asks && !given.some((arg) => HELP.includes(arg)) ? requestProblem(wordsOf(given)) : undefined
+}
 
 const wantsJson = (args: ReadonlyArray<string>): boolean =>
   args.some((arg, at) => arg === "--output=json" || ((arg === "--output" || arg === "-o") && args[at + 1] === "json"))
@@ -153,6 +164,8 @@ export const run = (typed: ReadonlyArray<string>, given: Shell["Service"]) => {
       "A time from now is +2h. Another value that begins with a dash is written as --name=value, or behind --."
     return report(shell, usage(`${dashed} would be read as options, not as a value`, fix), args, paint)
   }
+  const wrong = wrongRequest(args)
+  if (wrong !== undefined) return report(shell, wrong, args, paint)
   const formatter = CliOutput.defaultFormatter({ colors: wantsColour(shell.env, shell.terminal) })
   return Command.runWith(herald, { version: packageJson.version })(args).pipe(
     Effect.as(0),

@@ -10,6 +10,7 @@ import { type IncomingMessage, ServerResponse } from "node:http"
 import type { Socket as NodeSocket } from "node:net"
 import { Places } from "../../../src/access/Places.ts"
 import type { Refuse } from "../../../src/access/Refusals.ts"
+import { REQUEST } from "../../../src/edge/http/Authentication.ts"
 import { problemOf } from "../../../src/edge/http/Problem.ts"
 import type { SocketRoute } from "../../../src/edge/websocket/Socket.ts"
 import { failure, HeraldError } from "../../../src/errors/HeraldError.ts"
@@ -219,6 +220,8 @@ export class Sockets {
 
   #wrong(route: SocketRoute, request: IncomingMessage): HeraldError | undefined {
     const { headers } = request
+    if (headers[REQUEST] !== undefined)
+      return failure("CannotWait", "what is said over a WebSocket is nothing that could wait for a second person") // AQ12
     const isNamed = namesIn(headers["sec-websocket-protocol"]).length > 0
     if (headers["sec-websocket-version"] !== "13" || !KEY.test(headers["sec-websocket-key"] ?? ""))
       return failure("InvalidInput", "that opens no WebSocket of version 13 (RFC 6455)")

@@ -51,6 +51,8 @@ const WATCH = "/grpc.health.v1.Health/Watch"
 
 /** A name of this server that begins with a key: what a client can say that sends no metadata of its own. */
 const IN_HOST = /^(hrld_[0-9a-f]{16}_[0-9a-f]{64})(?:[.:]|$)/
+/** Whoever sends it asks for a change request, as over REST: no method changes what has one. */
+const REQUEST = "herald-request"
 const BASIC = /^basic +([a-z0-9+/=_-]{1,1024})$/i
 
 /** A client that can name a user and a password alone says the key as the password. */
@@ -233,6 +235,8 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
   ): Handler => {
     const name = `${nameOf(service)}/${method}`
     return (call) => {
+      if (call.metadata.get(REQUEST).length > 0)
+        return call.end(statusOf(failure("CannotWait", `${name} does nothing that could wait for a second person`))) // AQ12
       const known = atOnce(service, call)
       if (known !== undefined) {
         call.whenEnded = countRefusal

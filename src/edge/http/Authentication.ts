@@ -16,7 +16,7 @@ import { unmapped } from "../../net/Address.ts"
 import { isOfPage } from "../Page.ts"
 import { Authentication } from "./Contract.ts"
 import { wasCounted } from "./Gathered.ts"
-import { costOf, type Need, needOf } from "./Needs.ts"
+import { CanWait, costOf, type Need, needOf } from "./Needs.ts"
 import { problemResponse } from "./Problem.ts"
 
 /**
@@ -142,6 +142,8 @@ export const AuthenticationLive = Layer.effect(
       const identity = yield* identified(request, headers, annotations, cost)
       if (need === undefined) return yield* failure("Forbidden", `nobody may use ${name}`) // R3
       yield* Effect.provideService(permitted(need, request.url), CurrentIdentity, identity)
+      if (headers[REQUEST] !== undefined && !has(annotations, CanWait as never))
+        return yield* failure("CannotWait", `${name} does nothing that could wait for a second person`) // AQ12
       return identity
     })
 

@@ -23,6 +23,12 @@ export class Needs extends Context.Service<Needs, Need>()("herald/edge/http/Need
 
 export const need = (permission: Permission, where: Need["where"], cost = 1): Need => ({ permission, where, cost })
 
+/**
+ * Annotates endpoints that change nothing but by a commit, so that what they are asked for can wait as a change request. Any other refuses to be asked
+ * for one: a route that comes later does, too. AQ12
+ */
+export class CanWait extends Context.Service<CanWait, boolean>()("herald/edge/http/CanWait") {}
+
 /** For whoever is signed in. */
 export const signedIn = (cost: number): Need => ({ permission: undefined, where: "somewhere", cost })
 

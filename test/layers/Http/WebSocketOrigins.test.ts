@@ -50,6 +50,14 @@ describe("the origin of a page that opens a WebSocket", () => {
     await waitUntil("an answer", () => seen.text.includes("HRLD-3110"))
   })
 
+  it("AQ12 nothing that is said over a WebSocket waits for a second person, so none is opened that asks for it", async () => {
+    const port = await start(echo)
+    const { seen } = await dial(port, { ...UPGRADE, "herald-request": "yes" })
+    await waitUntil("an answer", () => seen.text.includes("\r\n\r\n"))
+    assert.match(seen.text, /^HTTP\/1.1 400/)
+    assert.include(seen.text, "HRLD-3099")
+  })
+
   it("YS4 without a list no page opens what asks for one, and any page what does not; a star is every one", async () => {
     const listed = await start(echo, {}, { pages: "listed" })
     assert.include(await answer(listed, "https://app.example.com"), "HRLD-3110")

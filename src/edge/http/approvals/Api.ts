@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { states } from "../../../approvals/ChangeRequest.ts"
 import { Authentication, about } from "../Contract.ts"
-import { Needs, need } from "../Needs.ts"
+import { CanWait, Needs, need } from "../Needs.ts"
 import { IdempotencyKey, Limit, Message, Over, problems } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
@@ -22,6 +22,7 @@ export class ProtectionsGroup extends HttpApiGroup.make("protections")
       success: Wire.Protection,
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("keys.manage", "named", 4))
       .annotateMerge(
         about(
@@ -39,6 +40,7 @@ export class ProtectionsGroup extends HttpApiGroup.make("protections")
       success: HttpApiSchema.NoContent,
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("keys.manage", "named", 4))
       .annotateMerge(about("Take a protection away", "Which needs those persons, too."))
   )

@@ -5,7 +5,7 @@ import { traits } from "../../../configuration/Heads.ts"
 import { KEY_LENGTH } from "../../../keys/Key.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
-import { Needs, need } from "../Needs.ts"
+import { CanWait, Needs, need } from "../Needs.ts"
 import { IdempotencyKey, IfMatch, IfNoneMatch, Limit, Message, Over, problems } from "../Wire.ts"
 import * as Release from "./ReleaseWire.ts"
 import * as Wire from "./Wire.ts"
@@ -34,6 +34,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
       success: HttpApiSchema.WithHeaders(Wire.Published, etag),
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "named", 4))
       .annotateMerge(
         about("Publish a value", "A new immutable version, committed with its history, audit and revision.")
@@ -64,6 +65,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
       success: Wire.Published,
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "named", 4))
       .annotateMerge(about("Delete a key", "A delete is a version too: it can be rolled back.")),
     get("list", "/v1/config", {
@@ -119,6 +121,7 @@ export class ConfigGroup extends HttpApiGroup.make("config")
       success: Wire.Published,
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "named", 4))
       .annotateMerge(about("Take a change back", "Makes a new version that equals an old one.")),
     post("validate", "/v1/config/:key/validate", {
@@ -160,6 +163,7 @@ export class ReleasesGroup extends HttpApiGroup.make("releases")
       success: [Release.Released, Wire.Validated],
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "somewhere", 10))
       .annotate(OpenApi.Identifier, "operations.release")
       .annotateMerge(about("Change many keys at once", "All changes are one revision, or none happens."))

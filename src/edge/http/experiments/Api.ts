@@ -5,7 +5,7 @@ import { NAME, states } from "../../../experiments/Experiment.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Version } from "../configuration/Wire.ts"
-import { Needs, need } from "../Needs.ts"
+import { CanWait, Needs, need } from "../Needs.ts"
 import { FlagName, IdempotencyKey, Limit, problems } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
@@ -23,6 +23,7 @@ export class ExperimentsGroup extends HttpApiGroup.make("experiments")
       success: Wire.ChangedExperiment,
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "named", 10))
       .annotateMerge(
         about(
@@ -38,6 +39,7 @@ export class ExperimentsGroup extends HttpApiGroup.make("experiments")
       success: Wire.ChangedExperiment,
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "named", 50))
       .annotateMerge(about("Stop an experiment", "Its results are kept as they are then.")),
     get("list", "/v1/experiments", {

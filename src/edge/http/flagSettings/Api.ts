@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { Authentication, about } from "../Contract.ts"
 import { Version } from "../configuration/Wire.ts"
-import { Needs, need } from "../Needs.ts"
+import { CanWait, Needs, need } from "../Needs.ts"
 import { IdempotencyKey, Limit, problems } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
@@ -31,6 +31,7 @@ export class FlagSettingsGroup extends HttpApiGroup.make("flagSettings")
       success: Wire.PublishedFlagSettings,
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "named", 4))
       .annotateMerge(about("Say something of all flags", "A version, in the same log as every other change.")),
     post("try", "/v1/flag-settings/validate", {

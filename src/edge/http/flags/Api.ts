@@ -6,7 +6,7 @@ import { Plain } from "../../../text/Plain.ts"
 import { Openly } from "../Authentication.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Version } from "../configuration/Wire.ts"
-import { Needs, need } from "../Needs.ts"
+import { CanWait, Needs, need } from "../Needs.ts"
 import { IdempotencyKey, IfNoneMatch, Limit, Message, Over, problems } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
@@ -24,6 +24,7 @@ export class FlagsGroup extends HttpApiGroup.make("flags")
       success: Wire.PublishedFlag,
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "named", 4))
       .annotateMerge(about("Publish a flag", "A new immutable version, in the same log as every other change.")),
     get("get", "/v1/flags/:flag", {
@@ -46,6 +47,7 @@ export class FlagsGroup extends HttpApiGroup.make("flags")
       success: Wire.PublishedFlag,
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "named", 4))
       .annotateMerge(
         about(
@@ -106,6 +108,7 @@ export class FlagsGroup extends HttpApiGroup.make("flags")
       success: Wire.PublishedFlag,
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "named", 4))
       .annotateMerge(about("Take a change of a flag back", "Makes a new version that equals an old one.")),
     post("validate", "/v1/flags/:flag/validate", {

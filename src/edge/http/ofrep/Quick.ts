@@ -13,7 +13,7 @@ import { callerOf } from "../../../usage/Caller.ts"
 import { carriedNow } from "../../../work/Job.ts"
 import { isOfPage } from "../../Page.ts"
 import { headersOfJson } from "../Answer.ts"
-import { tokenInHeaders } from "../Authentication.ts"
+import { REQUEST, tokenInHeaders } from "../Authentication.ts"
 import { costOf, needOf } from "../Needs.ts"
 import type { QuickRoute } from "../Quick.ts"
 import { securing } from "../Securing.ts"
@@ -42,7 +42,7 @@ export const quick = Effect.gen(function* () {
   const route: QuickRoute = ({ method, url, headers: said, socket }) => {
     if (method !== "POST" || !url.startsWith(Wire.SINGLE)) return undefined
     const flag = url.slice(Wire.SINGLE.length)
-    if (!PLAIN.test(flag)) return undefined
+    if (!PLAIN.test(flag) || said[REQUEST] !== undefined) return undefined
     const certificate = isOfPage(said) ? undefined : certificates.of(socket) // YX1
     const identity = recognise({ token: tokenInHeaders(said), certificate })
     if (identity === undefined) return undefined

@@ -4,7 +4,7 @@ import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { conditions } from "../../../rollouts/Evidence.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
-import { Needs, need } from "../Needs.ts"
+import { CanWait, Needs, need } from "../Needs.ts"
 import { FlagName, IdempotencyKey, Key, Limit, problems, Whole } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
@@ -25,6 +25,7 @@ const move = <Name extends "pause" | "resume" | "promote" | "abort">(
     success: Wire.Started,
     error
   })
+    .annotate(CanWait, true)
     .annotate(Needs, need("config.write", "named", 4))
     .annotateMerge(about(summary, description))
 
@@ -37,6 +38,7 @@ export class RolloutsGroup extends HttpApiGroup.make("rollouts")
       success: [Wire.Started, Wire.RolloutPreview],
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "somewhere", 10))
       .annotateMerge(
         about(

@@ -4,7 +4,7 @@ import { HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { states } from "../../../schedules/Schedule.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Validated } from "../configuration/Wire.ts"
-import { Needs, need } from "../Needs.ts"
+import { CanWait, Needs, need } from "../Needs.ts"
 import { FlagName, IdempotencyKey, Key, Limit, Message, problems } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
@@ -21,6 +21,7 @@ export class SchedulesGroup extends HttpApiGroup.make("schedules")
       success: [Wire.Scheduled, Validated],
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "somewhere", 10))
       .annotateMerge(
         about(
@@ -70,6 +71,7 @@ export class SchedulesGroup extends HttpApiGroup.make("schedules")
       success: Wire.Scheduled,
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "named", 4))
       .annotateMerge(about("Cancel a scheduled change", "Refused once it is over."))
   )

@@ -6,7 +6,7 @@ import { MODES } from "../../../flags/IdList.ts"
 import { Plain } from "../../../text/Plain.ts"
 import { Authentication, about } from "../Contract.ts"
 import { Version } from "../configuration/Wire.ts"
-import { Needs, need } from "../Needs.ts"
+import { CanWait, Needs, need } from "../Needs.ts"
 import { IdempotencyKey, Limit, Message, problems } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
@@ -24,6 +24,7 @@ export class SegmentsGroup extends HttpApiGroup.make("segments")
       success: Wire.PublishedSegment,
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "named", 4))
       .annotateMerge(
         about(
@@ -50,6 +51,7 @@ export class SegmentsGroup extends HttpApiGroup.make("segments")
       success: Wire.PublishedSegment,
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "named", 4))
       .annotateMerge(about("Archive a segment", "Its history stays; refused while another flag needs it.")),
     get("list", "/v1/segments", {
@@ -96,6 +98,7 @@ export class SegmentsGroup extends HttpApiGroup.make("segments")
       success: Wire.PublishedSegment,
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "named", 4))
       .annotateMerge(about("Take a change of a segment back", "Makes a new version that equals an old one.")),
     post("validate", "/v1/segments/:segment/validate", {
@@ -120,6 +123,7 @@ export class SegmentsGroup extends HttpApiGroup.make("segments")
       success: Wire.PublishedIds,
       error
     })
+      .annotate(CanWait, true)
       .annotate(Needs, need("config.write", "named", 50))
       .annotateMerge(
         about(
