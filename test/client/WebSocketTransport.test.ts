@@ -2,6 +2,8 @@
 import { afterAll, afterEach, assert, beforeAll, describe, it } from "@effect/vitest"
 import { SubscribeRequest } from "../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { ConnectOptions } from "../../src/client/Options.ts"
+import { endedOf } from "../../src/client/StreamJson.ts"
+import type { Ended } from "../../src/client/Transport.ts"
 import { HeraldClient } from "../../src/client/Web.ts"
 import { WebSocketTransport } from "../../src/client/WebSocketTransport.ts"
 import { openHttp } from "../support/WebSockets.ts"
@@ -106,6 +108,32 @@ describe("the SDK over a WebSocket", () => {
     const client = await connect("flagged", { flags: true })
     await waitUntil("a flag", () => client.flags.held("checkout"))
     assert.deepInclude(client.flags.held("checkout")?.said as object, { defaultVariant: "on" })
+  })
+
+  it("XW2 who is told to stay away does, and who is refused or asked to wait knows it, with the code", async () => {
+    const first = { serviceName: "same", instanceId: "i", control: true }
+    const opened = () => {
+      const transport = new WebSocketTransport({ address: `http://127.0.0.1:${door.port}`, token: door.token })
+      const ends: Array<Ended> = []
+      const heard: Array<number> = []
+      transport.open(SubscribeRequest.fromPartial(first), {
+        message: ({ kind }) => void heard.push(kind),
+        writable: () => {},
+        ended: (ended) => void ends.push(ended)
+      })
+      return { transport, ends, synced: waitUntil("a sync", () => heard.includes(2)) }
+    }
+    const one = opened()
+    await one.synced
+    const other = opened()
+    await other.synced
+    await waitUntil("its end", () => one.ends.length === 1)
+    assert.deepInclude(one.ends[0], { code: "HRLD-5002", status: 10, hopeless: true, reconnectAfterMillis: undefined })
+    other.transport.close()
+    const { problem } = { problem: { code: "HRLD-1", status: 8, detail: "wait", retryAfterMs: 40 } }
+    assert.deepStrictEqual(endedOf({ problem }), {
+      ...{ code: "HRLD-1", status: 8, message: "wait", hopeless: false, reconnectAfterMillis: 40 }
+    })
   })
 
   it("XW5 what comes while its stream is held is heard afterwards, in its order", async () => {
