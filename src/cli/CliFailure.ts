@@ -6,6 +6,7 @@
 import * as Data from "effect/Data"
 import { byCode, catalogue, type ErrorName } from "../errors/Catalogue.ts"
 import { printable } from "../text/Printable.ts"
+import { withoutTokens } from "../text/Secrets.ts"
 import type { Paint } from "./Paint.ts"
 
 export class CliFailure extends Data.TaggedError("CliFailure")<{
@@ -193,13 +194,15 @@ export const fromAnswer = (
   })
 }
 
-/** The lines for stderr. */
+/** The lines for stderr. TU2 */
 export const render = (failure: CliFailure, paint: Paint): string => {
   const line = (label: string, value: string): string =>
-    value === "" ? "" : `\n  ${paint.dim(label.padEnd(5))} ${printable(value, true).replaceAll("\n", "\n        ")}`
+    value === ""
+      ? ""
+      : `\n  ${paint.dim(label.padEnd(5))} ${printable(withoutTokens(value), true).replaceAll("\n", "\n        ")}`
   const head = failure.code === "" ? "error" : `error ${failure.code}`
   return (
-    `${paint.red(head)}: ${printable(failure.title)}` +
+    `${paint.red(head)}: ${printable(withoutTokens(failure.title))}` +
     line("what", failure.what) +
     line("why", failure.why) +
     line("fix", failure.fix) +
@@ -208,14 +211,14 @@ export const render = (failure: CliFailure, paint: Paint): string => {
   )
 }
 
-/** The same for machines. */
+/** The same for machines. TU2 */
 export const toJson = (failure: CliFailure): Record<string, unknown> => ({
   error: {
     ...(failure.code === "" ? {} : { code: failure.code }),
-    title: failure.title,
-    detail: failure.what,
+    title: withoutTokens(failure.title),
+    detail: withoutTokens(failure.what),
     cause: failure.why,
-    fix: failure.fix,
+    fix: withoutTokens(failure.fix),
     exit: failure.exit,
     ...(failure.trace === "" ? {} : { traceId: failure.trace })
   }

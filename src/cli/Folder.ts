@@ -85,7 +85,7 @@ const swapped = async (made: string, place: string): Promise<void> => {
 
 export const folder = (path: string): Folder => {
   const at = (within: string): string => {
-    if (within.split("/").includes("..")) throw new Error("it leads out of the folder") // JG1
+    if (within.split(/[\\/]/).includes("..")) throw new Error("it leads out of the folder") // JG1
     return join(path, within)
   }
   const trying = <A>(within: string, fix: string, act: (whole: string) => Promise<A>): Effect.Effect<A, CliFailure> =>

@@ -15,6 +15,7 @@ import * as Result from "effect/Result"
 import { catalogue } from "../errors/Catalogue.ts"
 import { backoff } from "../net/Backoff.ts"
 import { printable } from "../text/Printable.ts"
+import { withoutTokens } from "../text/Secrets.ts"
 import { CliFailure, fromAnswer, stranger, unreachable, usage } from "./CliFailure.ts"
 import { Shell } from "./Shell.ts"
 import { isLoopback, type Target } from "./Target.ts"
@@ -184,7 +185,7 @@ export const send = Effect.fn("Http.send")(function* (target: Target, call: Call
       }
       return yield* failure
     }
-    const said = printable(failure.code === "" ? failure.what : `${failure.code} ${failure.title}`)
+    const said = printable(failure.code === "" ? withoutTokens(failure.what) : `${failure.code} ${failure.title}`)
     const safely = key === undefined ? "" : " with the same idempotency key"
     yield* shell.progress(`${said}; trying again in ${(wait / 1000).toFixed(1)} s${safely}`)
     yield* Effect.sleep(wait)

@@ -10,6 +10,7 @@ import { Result, type Schema } from "effect"
 import { excerpt } from "../text/Excerpt.ts"
 import { inexactIn, isExact, NUMBER, numbersIn, survey, twiceIn } from "./Json.ts"
 import { VALUE_BYTES } from "./Limits.ts"
+import { whyNotJson } from "./NotJson.ts"
 import { look, NOT_FINITE, type Structure } from "./Structure.ts"
 import type { ValueType } from "./ValueType.ts"
 import { jsonOfYaml } from "./Yaml.ts"
@@ -34,8 +35,9 @@ export const textProblem = (text: string): string | undefined =>
 export const isNumber = (text: string): boolean =>
   text.length <= 1_024 && NUMBER.test(text) && Number.isFinite(Number(text))
 
+/** NJ1 in NotJson.ts */
 export const notNumber = (text: string): string =>
-  `${excerpt(text)} is not a finite number as JSON writes it, without spaces`
+  `${/^[-+.\deE]+$/.test(text) ? excerpt(text) : "it"} is not a finite number as JSON writes it, without spaces`
 
 /** A value that was read. */
 export interface Read {
@@ -64,7 +66,7 @@ export const read = (type: ValueType, text: string, how: HowToRead = {}): Result
     case "boolean":
       return text === "true" || text === "false"
         ? Result.succeed({ json: text === "true", inexact: undefined })
-        : Result.fail(`${excerpt(text)} is neither true nor false`)
+        : Result.fail("it is neither true nor false")
     case "number":
       return isNumber(text)
         ? Result.succeed({ json: Number(text), inexact: isExact(text) ? undefined : new Map([["", text]]) })
@@ -82,11 +84,11 @@ const sizeProblem = (text: string): string | undefined =>
 const parseJson = (text: string): Result.Result<unknown, string> => {
   try {
     return Result.succeed(JSON.parse(text))
-  } catch (error) {
+  } catch {
     return Result.fail(
       text.startsWith("\ufeff")
         ? "it begins with a byte order mark (U+FEFF); save it as UTF-8 without one"
-        : `it is not JSON: ${(error as Error).message}`
+        : `it is not JSON: ${whyNotJson(text)}`
     )
   }
 }

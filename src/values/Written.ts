@@ -10,6 +10,7 @@
 import { Result } from "effect"
 import { excerpt } from "../text/Excerpt.ts"
 import { type Member, membersAt, membersOf, numberAt, survey, twiceIn } from "./Json.ts"
+import { whyNotJson } from "./NotJson.ts"
 import { DEPTH, look } from "./Structure.ts"
 import { inspect, isNumber, notNumber, textProblem } from "./Value.ts"
 import type { ValueType } from "./ValueType.ts"
@@ -38,8 +39,8 @@ export const readCarrier = (text: string, carries: Carries): Result.Result<unkno
   let json: unknown
   try {
     json = JSON.parse(text)
-  } catch (error) {
-    return Result.fail(`it is not JSON: ${error instanceof Error ? error.message.slice(0, 200) : "unreadable"}`)
+  } catch {
+    return Result.fail(`it is not JSON: ${whyNotJson(text)}`)
   }
   const long = carries === "nothing" || carries === "value" ? undefined : longList(json, carries)
   if (long !== undefined) return Result.fail(long)

@@ -36,6 +36,12 @@ describe("Secrets", () => {
       assert.strictEqual(withoutSecrets(url), url)
   })
 
+  it("TU2 a JWT is gone whole, and what only begins like one stays", () => {
+    const jwt = `eyJhbGciOiJSUzI1NiJ9.${"aZ-_".repeat(40)}.${"b0".repeat(30)}`
+    assert.strictEqual(withoutTokens(`a "${jwt}"; b=${jwt.slice(0, -60)}, c`), 'a "jwt_redacted"; b=jwt_redacted, c')
+    for (const other of ["eyJ", "eyJhbGciOiJSUzI1NiJ9", "keyJob.a.b"]) assert.strictEqual(withoutTokens(other), other)
+  })
+
   it("TU1 a line of the log has no token, but whose it was", () => {
     assert.strictEqual(withoutTokens(`with ${TOKEN}, twice ${TOKEN.toUpperCase()}`).match(/redacted/g)?.length, 2)
   })

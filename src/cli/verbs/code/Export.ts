@@ -12,7 +12,7 @@ import { usage } from "../../CliFailure.ts"
 import type { Folder } from "../../Folder.ts"
 import { env, type Invocation, invocation, optionalText, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
-import { apartIn, fileOf, folderOf, MANIFEST, schemaFileOf, textOf } from "./FileName.ts"
+import { apartIn, fileOf, folderOf, MANIFEST, placeOf, schemaFileOf, textOf, unescaped } from "./FileName.ts"
 import { EVERYTHING, manifestText, readManifest, wrongPattern } from "./Manifest.ts"
 import { visibleOf } from "./Rights.ts"
 import { eachPage, type Read, readAll } from "./Server.ts"
@@ -113,7 +113,16 @@ export const exportVerb = Command.make(
         return yield* usage(`--pattern ${one} ${wrong}`, "Such as payments.db, 'payments.*', '@flag/*'.")
     }
     const folder = shell.folder(out ?? "herald")
-    const place = folderOf(environment, false)
+    const entries = (yield* folder.list("")) ?? []
+    const { place, clash } = placeOf(
+      environment,
+      entries.flatMap(({ name }) => (name.startsWith(".") ? [] : [name]))
+    )
+    if (clash !== undefined)
+      return yield* usage(
+        `${folder.path}/${clash} is there, and one folder with ${place} where a file system does not tell capitals apart`,
+        `Rename it to ${folderOf(unescaped(clash) ?? clash, true)}, which says the same; or give another --out.`
+      )
     const { there, patterns: before } = yield* patternsIn(folder, place)
     const wanted = pattern.length > 0 ? [...new Set(pattern)] : (before ?? EVERYTHING)
     const seen = yield* visibleOf(here, wanted)

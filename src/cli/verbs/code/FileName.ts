@@ -25,13 +25,16 @@ const types: Readonly<Record<string, ValueType>> = {
   ".boolean": "boolean"
 }
 export const ENDINGS = Object.keys(types).join(", ")
-const endingOf: Readonly<Record<string, string>> = {
+const endingOf: Readonly<Record<ValueType, string>> = {
   json: ".json",
   yaml: ".yaml",
   string: ".txt",
   number: ".number",
   boolean: ".boolean"
 }
+
+/** Whether values can be of it. */
+export const isType = (type: string): type is ValueType => Object.hasOwn(endingOf, type)
 
 /** Characters of a part of a path, without its ending. JF2 */
 const LONGEST = 200
@@ -61,7 +64,7 @@ const partsOf = (key: string, apart: boolean, ending: string): ReadonlyArray<str
 /** Path of a name's file in its environment's folder. `apart`: another name differs in its capitals alone. */
 export const fileOf = (name: string, type: ValueType, apart: boolean): string => {
   const kind = kindIn(name)
-  const parts = partsOf(keyIn(name), apart, kind === "" ? (endingOf[type] ?? ".txt") : ".json")
+  const parts = partsOf(keyIn(name), apart, kind === "" ? endingOf[type] : ".json")
   return [...(kind === "" ? [] : [`@${kind}`]), ...parts].join("/")
 }
 
@@ -70,6 +73,21 @@ export const schemaFileOf = (key: string, apart: boolean): string =>
 
 /** The folder of an environment. */
 export const folderOf = (environment: string, apart: boolean): string => partsOf(environment, apart, "")[0]!
+
+/**
+ * The folder in which an environment is, or is to be, beside `others`; `clash`: that of another environment, which has the same name where capitals are not
+ * told apart. JF1
+ */
+export const placeOf = (
+  environment: string,
+  others: ReadonlyArray<string>
+): { readonly place: string; readonly clash: string | undefined } => {
+  const its = others.find((one) => unescaped(one) === environment)
+  const clashOf = (place: string) => others.find((one) => one !== its && one.toLowerCase() === place.toLowerCase())
+  const places = its === undefined ? [folderOf(environment, false), folderOf(environment, true)] : [its]
+  const place = places.find((one) => clashOf(one) === undefined) ?? places.at(-1)!
+  return { place, clash: clashOf(place) }
+}
 
 /** Of these names, those that differ from another one in their capitals alone. JF1 */
 export const apartIn = (names: Iterable<string>): ReadonlySet<string> => {

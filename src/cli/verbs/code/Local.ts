@@ -198,6 +198,11 @@ export const readFolder = Effect.fn("Local.readFolder")(function* (folder: Folde
       problems.push({ path: name, problem: "its name is not an environment's" })
       continue
     }
+    const other = found.find((one) => one.environment === environment)
+    if (other !== undefined) {
+      problems.push({ path: name, problem: `it is the environment ${environment}, as ${other.place} is; keep one` })
+      continue
+    }
     const local = yield* readEnvironment(folder, name, environment, problems)
     if (local !== undefined) found.push(local)
   }

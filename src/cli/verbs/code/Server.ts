@@ -2,19 +2,29 @@
  * Reads what an environment of a server has: names and versions by pages, values one by one as their texts, so that a page and a few values are in memory
  * however many there are.
  *
+ *   JE2  A name or a type that is none is an error, whoever says it: it becomes no path, and nothing is taken for something else.
  *   JE1  What is read is one state: names and versions are read again behind the values, and what changed meanwhile is read anew.
  */
 import { createHash } from "node:crypto"
 import * as Effect from "effect/Effect"
 import type { Heads, Reading } from "../../../edge/http/configuration/Wire.ts"
+import { isKey } from "../../../keys/Key.ts"
 import { keyIn, kindIn, nameOf } from "../../../keys/Name.ts"
 import { outermost, prefixOf } from "../../../keys/Pattern.ts"
 import { canonical } from "../../../values/Canonical.ts"
 import { membersAt, type NamedText, namedTextsIn } from "../../../values/Json.ts"
-import type { ValueType } from "../../../values/ValueType.ts"
+import { usage } from "../../CliFailure.ts"
 import type { Invocation } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
+import { isType } from "./FileName.ts"
 import type { Content, Found } from "./Plan.ts"
+
+/** JE2 */
+const strange = (what: string) =>
+  usage(
+    `the server has ${what.slice(0, 300)}, which this herald does not know`,
+    "Check that --server is what is meant; a server that is newer than the command line takes a newer herald."
+  )
 
 export const digestOf = (text: string): string => createHash("sha256").update(text, "utf8").digest("hex")
 
@@ -66,6 +76,9 @@ const pageOf = Effect.fnUntraced(function* (
     kind === ""
       ? (body as Heads).keys.map(({ key, version }) => ({ name: key, version }))
       : definitionsIn(raw, kind, list)
+  const wrong = found.find(({ name }) => kindIn(name) !== kind || !isKey(keyIn(name)))
+  if (wrong !== undefined) return yield* strange(`the name ${JSON.stringify(wrong.name)}`)
+  if (next !== undefined && next === after) return yield* strange("a page that is followed by itself")
   return { found, next }
 })
 
@@ -104,7 +117,8 @@ const configurationOf = Effect.fnUntraced(function* (here: Invocation, environme
   const found = body as Reading
   const text = found.value as string
   const { version, digest, strict, schema } = found
-  const type = found.type as ValueType
+  const type: string = found.type
+  if (!isType(type)) return yield* strange(`${key} of the type ${JSON.stringify(type)}`)
   return { name: key, version, digest, type, strict, text, schema, schemaText: schemaText(schema) }
 })
 

@@ -1,6 +1,7 @@
-/** How a plan is told. Pure. */
+/** How a plan is told. Tokens in the values that it changes are not: logs of pipelines keep it. Pure. TU2 in Secrets.ts */
 import type { Validated } from "../../../edge/http/configuration/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
+import { withoutTokens } from "../../../text/Secrets.ts"
 import { SOME, shortened, showDifference, type WireDifference } from "../../DiffView.ts"
 import type { Paint } from "../../Paint.ts"
 import type { Plan, Step } from "./Plan.ts"
@@ -67,7 +68,9 @@ export const summary = (plan: Plan): string => {
 /** Lines of a plan that are shown. */
 const SHOWN = 500
 
-export const planTold = (planned: Planned, paint: Paint): string => {
+export const planTold = (planned: Planned, paint: Paint): string => withoutTokens(linesOf(planned, paint))
+
+const linesOf = (planned: Planned, paint: Paint): string => {
   const { environment, plan } = planned
   const left = plan.steps.length - SHOWN
   return [
@@ -86,6 +89,6 @@ export const planJson = ({ environment, plan, differences }: Planned) => ({
     action,
     version,
     ...(action === "update" ? { parts } : {}),
-    ...(differences.has(name) ? { difference: differences.get(name) } : {})
+    ...(differences.has(name) ? { difference: JSON.parse(withoutTokens(JSON.stringify(differences.get(name)))) } : {})
   }))
 })
