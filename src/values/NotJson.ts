@@ -1,7 +1,7 @@
 /**
  * Says why a text is not JSON, and where. Pure, without imports.
  *
- *   NJ1  Nothing of the text is in it but one character: what is wrong may be a secret, and reasons stand in logs.
+ *   QJ1  Nothing of the text is in it but one character: what is wrong may be a secret, and reasons stand in logs.
  */
 
 /** Characters up to which the place is looked for, where the engine does not say it. */
@@ -30,7 +30,7 @@ const good = (text: string): number => {
   return low
 }
 
-/** Worded to follow "it is not JSON: ". NJ1 */
+/** Worded to follow "it is not JSON: ". QJ1 */
 export const whyNotJson = (text: string): string => {
   const said = messageOf(text)
   if (!shows(said)) return said.slice(0, 200)

@@ -35,7 +35,7 @@ export const textProblem = (text: string): string | undefined =>
 export const isNumber = (text: string): boolean =>
   text.length <= 1_024 && NUMBER.test(text) && Number.isFinite(Number(text))
 
-/** NJ1 in NotJson.ts */
+/** QJ1 in NotJson.ts */
 export const notNumber = (text: string): string =>
   `${/^[-+.\deE]+$/.test(text) ? excerpt(text) : "it"} is not a finite number as JSON writes it, without spaces`
 

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { whyNotJson } from "../../src/values/NotJson.ts"
 
 describe("why a text is not JSON", () => {
-  it("NJ1 is told with the place, and with nothing of the text but a character", () => {
+  it("QJ1 is told with the place, and with nothing of the text but a character", () => {
     for (const [text, why] of [
       ["hunter2", "Unexpected token 'h' in JSON at position 0"],
       ['{"a": 1, "password": hunter2}', "Unexpected token 'h' in JSON at position 21"],
@@ -17,7 +17,7 @@ describe("why a text is not JSON", () => {
   })
 
   it.prop(
-    "NJ1 whatever the text is, no three characters of it in a row that are a secret's",
+    "QJ1 whatever the text is, no three characters of it in a row that are a secret's",
     [Schema.Array(Schema.Literals(["ŝecret", '"', "{", "}", "[", ":", ",", " ", "1", "\\", "true"]))],
     ([parts]) => assert.notInclude(whyNotJson(parts.join("")), "ŝec")
   )

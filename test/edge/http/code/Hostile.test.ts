@@ -125,7 +125,7 @@ describe("values that are secrets", () => {
     }
   })
 
-  it("NJ1 a value that is refused is told by its key, its file's type and its place, never by what is in it", async () => {
+  it("QJ1 a value that is refused is told by its key, its file's type and its place, never by what is in it", async () => {
     const SECRET = "hunter2pass"
     const schema = { type: "object", properties: { password: { type: "number" } } }
     for (const files of [
