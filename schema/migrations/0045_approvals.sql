@@ -53,6 +53,8 @@ create table change_requests (
   action text not null,
   -- What it changes, [{kind, key}].
   touches jsonb not null,
+  -- What rights that is about, [{kind, key}].
+  rights jsonb not null,
   -- Where that was, [{kind, key, revision}] of the epoch.
   epoch text not null,
   bases jsonb not null,
@@ -270,7 +272,7 @@ $$;
 -- A change request as nodes are told of it.
 create function herald_approval_json(r change_requests) returns jsonb language sql volatile as $$
   select jsonb_build_object('environment', r.environment, 'key', r.id, 'revision', r.revision::text, 'version', r.version, 'state', herald_change_state(r),
-    'author', r.author, 'action', r.action, 'touches', r.touches, 'digest', r.digest, 'bytes', r.bytes, 'needed', r.needed,
+    'author', r.author, 'action', r.action, 'touches', r.touches, 'rights', r.rights, 'digest', r.digest, 'bytes', r.bytes, 'needed', r.needed,
     'approvals', coalesce((select jsonb_agg(jsonb_build_object('by', a.principal, 'at', herald_millis(a.at)) order by a.at, a.principal)
       from change_approvals a where a.environment = r.environment and a.id = r.id), '[]'),
     'madeAt', herald_millis(r.made_at), 'expiresAt', herald_millis(r.expires_at), 'message', r.message, 'endedAt', herald_millis(r.ended_at),
@@ -470,6 +472,7 @@ begin
     made.key_id := release->>'keyId';
     made.action := coalesce(change->>'action', release->>'action');
     made.touches := change->'touches';
+    made.rights := coalesce(change->'rights', '[{"kind": "*", "key": "*"}]');
     made.epoch := coalesce(change->>'epoch', '');
     made.bases := coalesce(change->'bases', '[]');
     made.body := coalesce(change->>'body', '');

@@ -52,6 +52,13 @@ export const touchScope = (identity: Rights): TouchScope => {
   return { kinds: keys === undefined && its.includes("flag") ? [...changes, OF_ALL_FLAGS] : changes, keys }
 }
 
+/** The same for rights: kinds as rights have them. */
+export const rightsScope = (identity: Rights): TouchScope => {
+  if (ofEveryKey(identity)) return undefined
+  const its = kinds.filter((kind) => ofKind(identity, kind))
+  return { kinds: its, keys: its[0] === undefined ? { names: [], prefixes: [] } : scopeOf(identity, its[0]) }
+}
+
 /** The same for names of the sessions': the kind in them, "" for configurations, and the key behind it. */
 export const nameScope = (identity: Rights): TouchScope => {
   const scope = touchScope(identity)

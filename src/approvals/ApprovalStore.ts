@@ -1,5 +1,6 @@
 /** Port: reads protections and change requests from the store; `Commits` writes them. Fails `DatabaseUnavailable` or `Timeout`. */
 import { Context, type Effect } from "effect"
+import type { TouchScope } from "../access/About.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Base, ChangeRequest, State, Touch } from "./ChangeRequest.ts"
 import type { Protection } from "./Protection.ts"
@@ -41,10 +42,15 @@ export class ApprovalStore extends Context.Service<
     ) => Effect.Effect<{ readonly epoch: string; readonly bases: ReadonlyArray<Base> }, HeraldError>
     /** Undefined: there is none, or it is long over. */
     readonly find: (environment: string, key: string) => Effect.Effect<Held | undefined, HeraldError>
-    /** The newest first, one page (PB1) of at most `limit` before `before`. `state` undefined: any. */
+    /** The newest first, one page (PB1) of at most `limit` before `before`. `state` undefined: any. `scope`: rights that are had (`rightsScope`). */
     readonly list: (
       environment: string,
-      options: { readonly limit: number; readonly before: bigint | undefined; readonly state: State | undefined }
+      options: {
+        readonly limit: number
+        readonly before: bigint | undefined
+        readonly state: State | undefined
+        readonly scope: TouchScope
+      }
     ) => Effect.Effect<ReadonlyArray<ChangeRequest>, HeraldError>
   }
 >()("herald/approvals/ApprovalStore") {}

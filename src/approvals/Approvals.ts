@@ -1,5 +1,6 @@
 /** Use cases on protections and change requests. Every method checks `CurrentIdentity` for what it touches. */
 import { Context, Effect, Layer } from "effect"
+import { rightsScope } from "../access/About.ts"
 import { requirePermission } from "../access/Access.ts"
 import { CurrentIdentity, type Identity } from "../access/Identity.ts"
 import { makeCommitting } from "../commits/Committing.ts"
@@ -10,6 +11,7 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { environmentProblem } from "../keys/Target.ts"
 import type { Change } from "../propagation/Revision.ts"
 import { excerpt } from "../text/Excerpt.ts"
+import { pageOf } from "../values/Page.ts"
 import { textProblem } from "../values/Value.ts"
 import { ApprovalStore, type Held } from "./ApprovalStore.ts"
 import { bodyIn } from "./Body.ts"
@@ -18,17 +20,13 @@ import {
   type ApprovalWish,
   type ApproveWish,
   type ChangeRequest,
-  changeBytes,
   isChangeId,
   REASON,
   type State
 } from "./ChangeRequest.ts"
 import { makePersons } from "./Persons.ts"
-import type { Protected, Protection, ProtectionWish } from "./Protection.ts"
+import { type Protected, type Protection, type ProtectionWish, protectionKind, visibleTo } from "./Protection.ts"
 import { protectedProblem } from "./Wanted.ts"
-
-/** Rows that are read at a time. */
-const PAGE = 200
 
 type Options = Omit<CommitOptions, "message" | "breakGlass" | "force">
 type Done = Effect.Effect<Committed<ChangeRequest>, HeraldError>
@@ -49,8 +47,12 @@ export class Approvals extends Context.Service<
       key: string,
       options: CommitOptions
     ) => Effect.Effect<Committed<Protection>, HeraldError>
-    readonly protections: (environment: string) => Effect.Effect<ReadonlyArray<Protection>, HeraldError>
-    /** Of those that the caller may read whole, the newest first, before `before`. */
+    /** Of what the caller may see, in the order of their names behind `after`, one page (PB1). AQ13 */
+    readonly protections: (
+      environment: string,
+      options: { readonly limit: number; readonly after: string }
+    ) => Effect.Effect<ReadonlyArray<Protection>, HeraldError>
+    /** Of those that the caller may read whole, the newest first, one page (PB1) before `before`. AQ13 */
     readonly list: (
       environment: string,
       options: { readonly limit: number; readonly before: string | undefined; readonly state: State | undefined }
@@ -159,28 +161,17 @@ const make = Effect.gen(function* () {
       return yield* committed({ kind: "protection", ...wish }, identity, options)
     }),
 
-    protections: Effect.fn("Approvals.protections")(function* (environment) {
-      yield* requirePermission("config.read", environment, "some")
-      return yield* store.protections(environment)
+    protections: Effect.fn("Approvals.protections")(function* (environment, { limit, after }) {
+      const identity = yield* requirePermission("config.read", environment, "some")
+      const all = yield* store.protections(environment)
+      const seen = all.flatMap((one) => (one.key > after ? (visibleTo(identity, one) ?? []) : []))
+      return pageOf(seen, limit, protectionKind.bytes)
     }),
 
     list: Effect.fn("Approvals.list")(function* (environment, { limit, before, state }) {
-      const identity = yield* requirePermission("config.read", environment, "some")
-      const found: Array<ChangeRequest> = []
-      let at = before !== undefined && isChangeId(before) ? BigInt(before.slice(1)) : undefined
-      let bytes = 0
-      for (;;) {
-        const page = yield* store.list(environment, { limit: PAGE, before: at, state })
-        for (const request of page) {
-          if (found.length >= limit || bytes > 1_000_000) return found
-          if (!mayAll(identity, "config.read", request)) continue
-          bytes += changeBytes(request)
-          found.push(request)
-        }
-        const last = page.at(-1)
-        if (last === undefined) return found
-        at = BigInt(last.key.slice(1))
-      }
+      const scope = rightsScope(yield* requirePermission("config.read", environment, "some"))
+      const at = before !== undefined && isChangeId(before) ? BigInt(before.slice(1)) : undefined
+      return yield* store.list(environment, { limit, before: at, state, scope })
     }),
 
     get,

@@ -12,9 +12,13 @@
  *        counts for as many approvals as the plan or the schedule had.
  *   AQ8  Whoever breaks the glass may, says why, and leaves a review that somebody else closes.
  *   AQ9  An environment has at most `CHANGES` open with `CHANGES_BYTES`, a principal `CHANGES_EACH`, a request `APPROVALS`.
+ *   AQ13 What one may not see is not there: a request is for whoever may read each key of it, with its kind, and of a protection one is told what is one's own.
  *   AQ12 Where a change request is asked for of what can't wait, at whatever door, nothing is done.
  */
+import type { About } from "../access/Decision.ts"
+import { type Kind as KeyKind, kinds } from "../access/Identity.ts"
 import type { Action, Wish } from "../commits/Release.ts"
+import { EVERY_KEY } from "../keys/Pattern.ts"
 import { type Happened, type Kind, OVERHEAD } from "../propagation/Kind.ts"
 import type { Change } from "../propagation/Revision.ts"
 
@@ -47,6 +51,21 @@ export interface Touch {
   readonly key: string
 }
 
+/** What rights it is about: a key of a kind that rights are given for, or "*": all of it; of the kind "*": everything. */
+export interface TouchRight {
+  readonly kind: string
+  readonly key: string
+}
+export const EVERYTHING: TouchRight = { kind: EVERY_KEY, key: EVERY_KEY }
+
+/** What somebody has to be allowed to touch, all of it, to see the request, to approve it or to do it; undefined: everything. */
+export const aboutsOf = ({
+  rights
+}: {
+  readonly rights: ReadonlyArray<TouchRight>
+}): ReadonlyArray<About | undefined> =>
+  rights.map(({ kind, key }) => (kinds.includes(kind as KeyKind) ? { kind: kind as KeyKind, key } : undefined))
+
 /** Where it was, in the epoch of the request; "0": nowhere. */
 export interface Base extends Touch {
   readonly revision: string
@@ -69,6 +88,7 @@ export interface ChangeRequest extends Change {
   readonly author: string
   readonly action: Action
   readonly touches: ReadonlyArray<Touch>
+  readonly rights: ReadonlyArray<TouchRight>
   /** SHA-256 (hex) of what is asked for; "" of a review. */
   readonly digest: string
   readonly bytes: number
@@ -94,6 +114,7 @@ export interface OpenWish extends OnOne {
   readonly op: "open"
   readonly action: Action
   readonly touches: ReadonlyArray<Touch>
+  readonly rights: ReadonlyArray<TouchRight>
   readonly epoch: string
   /** Of the touches, and behind them of what these stand on. */
   readonly bases: ReadonlyArray<Base>
@@ -125,6 +146,7 @@ export interface EndWish extends OnOne {
 export interface GlassWish extends OnOne {
   readonly op: "glass"
   readonly touches: ReadonlyArray<Touch>
+  readonly rights: ReadonlyArray<TouchRight>
   readonly reason: string
 }
 export type ApprovalWish = OpenWish | ApproveWish | ApplyWish | EndWish | GlassWish
@@ -141,6 +163,7 @@ export const asChangeRequest = (row: ChangeRow): ChangeRequest => ({
   author: row.author,
   action: row.action,
   touches: row.touches.map(({ kind, key }) => ({ kind, key })),
+  rights: row.rights.map(({ kind, key }) => ({ kind, key })),
   digest: row.digest,
   bytes: row.bytes,
   needed: row.needed,
@@ -170,15 +193,17 @@ const isRow = (said: Partial<Record<keyof ChangeRow, unknown>>): said is ChangeR
   (said.applied === null || /^\d{1,19}$/.test(String(said.applied))) &&
   Array.isArray(said.touches) &&
   said.touches.every(isTouch) &&
+  Array.isArray(said.rights) &&
+  said.rights.every(isTouch) &&
   Array.isArray(said.approvals) &&
   said.approvals.every(isApproval) &&
   /^\d{1,19}$/.test(String(said.revision))
 
 /** About how many bytes of memory it takes. */
-export const changeBytes = ({ message, reason, touches, approvals }: ChangeRequest): number =>
+export const changeBytes = ({ message, reason, touches, rights, approvals }: ChangeRequest): number =>
   OVERHEAD +
   2 * (message.length + reason.length) +
-  touches.reduce((sum, { key }) => sum + 100 + 2 * key.length, 0) +
+  [...touches, ...rights].reduce((sum, { key }) => sum + 100 + 2 * key.length, 0) +
   approvals.reduce((sum, { by }) => sum + 100 + 2 * by.length, 0)
 
 const happened: Partial<Record<State, Happened>> = {
@@ -198,6 +223,7 @@ export const approvalKind: Kind<ChangeRequest> = {
   toLane: ({ kind: _, revision, ...rest }) => ({ ...rest, revision: String(revision) }),
   fromLane: (said) => (isRow(said) ? asChangeRequest(said) : undefined),
   word: "access",
+  touches: aboutsOf,
   told: ({ version, state, author, action, touches, needed, approvals, digest, endedBy, reason }) => ({
     service: "",
     version,

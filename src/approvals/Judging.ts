@@ -7,14 +7,17 @@ import { requirePermission } from "../access/Access.ts"
 import { CurrentIdentity } from "../access/Identity.ts"
 import { AsRequest } from "../commits/Requesting.ts"
 import { type Judge, type Judged, Rules } from "../commits/Rules.ts"
-import { failure } from "../errors/HeraldError.ts"
+import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { ExperimentStore } from "../experiments/ExperimentStore.ts"
+import { RolloutStore } from "../rollouts/RolloutStore.ts"
+import { ScheduleStore } from "../schedules/ScheduleStore.ts"
 import { Digest } from "../values/Digest.ts"
 import { bytesOf } from "../values/Value.ts"
 import { ApprovalStore } from "./ApprovalStore.ts"
 import { bodyOf } from "./Body.ts"
 import { type ApprovalWish, CHANGE_BYTES, type GlassWish, type OpenWish, STANDS, type Touch } from "./ChangeRequest.ts"
 import { LASTS, type Protection, protects } from "./Protection.ts"
-import { standingOf, touchedOf, touchesOf } from "./Touched.ts"
+import { type KnownByAsking, rightsOf, standingOf, touchedOf, touchesOf } from "./Touched.ts"
 
 /** Protections that something touched has, as far as this is known without the store; also that of a protection itself. AQ7 */
 export const protecting = (
@@ -33,6 +36,12 @@ const judging = Effect.gen(function* () {
   const before = yield* Rules
   const store = yield* ApprovalStore
   const digestOf = yield* Digest
+  const [rollouts, schedules, experiments] = [yield* RolloutStore, yield* ScheduleStore, yield* ExperimentStore]
+  const known: KnownByAsking<HeraldError> = {
+    rollout: (environment, id) => Effect.map(rollouts.find(environment, id), (found) => found?.targets),
+    schedule: (environment, id) => Effect.map(schedules.find(environment, id), (found) => found?.schedule.touches),
+    flagOf: (environment, name) => Effect.map(experiments.find(environment, name), (found) => found?.flag)
+  }
 
   const environmentOf = Effect.fnUntraced(function* ({ changes }: Judged) {
     const [environment, other] = new Set(changes.map((change) => change.environment))
@@ -68,6 +77,7 @@ const judging = Effect.gen(function* () {
       op: "open",
       action,
       touches,
+      rights: yield* rightsOf(release, known),
       epoch,
       bases,
       body,
@@ -80,14 +90,16 @@ const judging = Effect.gen(function* () {
   })
 
   /** AQ8 */
-  const breaking = Effect.fnUntraced(function* ({ changes, identity, breakGlass }: Judged) {
+  const breaking = Effect.fnUntraced(function* ({ action, changes, identity, breakGlass }: Judged) {
     const found: Array<GlassWish> = []
     if (breakGlass === undefined || changes.some(({ kind }) => isApproval(kind))) return found
     for (const environment of new Set(changes.map((change) => change.environment))) {
       if ((yield* store.protections(environment)).length === 0) continue
-      const touches = touchesOf(changes.filter((change) => change.environment === environment))
+      const here = changes.filter((change) => change.environment === environment)
+      const touches = touchesOf(here)
+      const rights = yield* rightsOf({ action, changes: here }, known)
       yield* Effect.provideService(requirePermission("approvals.bypass", environment), CurrentIdentity, identity)
-      found.push({ kind: "approval", environment, key: "", op: "glass", touches, reason: breakGlass })
+      found.push({ kind: "approval", environment, key: "", op: "glass", touches, rights, reason: breakGlass })
     }
     return found
   })

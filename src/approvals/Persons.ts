@@ -3,23 +3,15 @@ import { Clock, Effect } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import { makeActing } from "../access/Acting.ts"
 import { type ApiKey, ApiKeyStore } from "../access/ApiKeyStore.ts"
-import { type About, type Act, decide } from "../access/Decision.ts"
+import { type Act, decide } from "../access/Decision.ts"
 import { type Identity, type Permission, system } from "../access/Identity.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { Approver, Held } from "./ApprovalStore.ts"
 import { comesFrom } from "./Chain.ts"
-import type { ChangeRequest, Touch } from "./ChangeRequest.ts"
-import { touchedOf } from "./Touched.ts"
+import { aboutsOf as aboutAll, type ChangeRequest } from "./ChangeRequest.ts"
 
 /** Milliseconds that an approval counts whose right can't be looked at again, as it was given with no API key. */
 export const UNSEEN = 86_400_000
-
-/** What rights a change asks for; undefined: those of every key, as it is not known here of which it is. */
-const aboutOf = (touch: Touch): ReadonlyArray<About | undefined> => {
-  const found = touchedOf(touch).map(({ kind, key }) => (key === undefined ? undefined : { kind, key }))
-  return found.length === 0 && touch.kind !== "schedule" ? [undefined] : found
-}
-const aboutAll = ({ touches }: Pick<ChangeRequest, "touches">) => touches.flatMap(aboutOf)
 
 export const makePersons = Effect.gen(function* () {
   const keys = yield* ApiKeyStore

@@ -3,7 +3,8 @@
  *
  *   AQ7  A protection protects itself: it is lowered, changed or taken away as what it protects is changed. To add one takes no second person.
  */
-import type { Kind as KeyKind, Role } from "../access/Identity.ts"
+import { kinds as allKinds, type Kind as KeyKind, type Role } from "../access/Identity.ts"
+import { type KeyRights, ofEveryKey, ofKind, scopeOf, withinScope } from "../access/KeyScope.ts"
 import type { Wish } from "../commits/Release.ts"
 import { matches } from "../keys/Pattern.ts"
 import { type Kind, OVERHEAD } from "../propagation/Kind.ts"
@@ -63,6 +64,19 @@ export const protects = (
   !deleted &&
   (kinds === null || kinds.includes(kind)) &&
   (key === undefined || patterns.some((pattern) => matches(pattern, key)))
+
+/** As somebody is told of it who may see some of what it protects: that much of it; undefined: nothing. AQ13 */
+export const visibleTo = (identity: KeyRights, one: Protection): Protection | undefined => {
+  if (ofEveryKey(identity)) return one
+  const [kinds, scoped] = [
+    (one.kinds ?? allKinds).filter((kind) => ofKind(identity, kind)),
+    allKinds.find((kind) => ofKind(identity, kind))
+  ]
+  const patterns = scoped === undefined ? [] : withinScope(scopeOf(identity, scoped), one.patterns)
+  return kinds.length === 0 || patterns.length === 0
+    ? undefined
+    : { ...one, patterns, kinds: one.kinds === null && identity.kinds === undefined ? null : kinds }
+}
 
 export type ProtectionRow = Omit<Protection, "kind" | "revision"> & { readonly revision: string }
 

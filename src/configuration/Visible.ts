@@ -58,5 +58,6 @@ export const countVisible = Effect.fnUntraced(function* (
     count += page.length
     if (page.length < STEP) return count
     after = page.at(-1)!.key
+    yield* Effect.yieldNow // a whole page came without one
   }
 })

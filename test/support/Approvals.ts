@@ -1,10 +1,11 @@
 /** Protections and change requests as a contract asks a store for them. */
 import { Effect } from "effect"
 import { digestOf } from "../../layers/Crypto/values/Sha256.ts"
+import { aboutOf } from "../../src/access/About.ts"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { ApprovalStore } from "../../src/approvals/ApprovalStore.ts"
 import { bodyOf } from "../../src/approvals/Body.ts"
-import type { ApprovalWish, ChangeRequest, OpenWish } from "../../src/approvals/ChangeRequest.ts"
+import { type ApprovalWish, type ChangeRequest, EVERYTHING, type OpenWish } from "../../src/approvals/ChangeRequest.ts"
 import type { ProtectionWish } from "../../src/approvals/Protection.ts"
 import { standingOf, touchesOf } from "../../src/approvals/Touched.ts"
 import type { Action, Release, Wish } from "../../src/commits/Release.ts"
@@ -68,10 +69,14 @@ export const opening = Effect.fnUntraced(function* (
   const store = yield* ApprovalStore
   const touches = touchesOf(changes)
   const { epoch, bases } = yield* store.bases(environment, touches, standingOf(changes))
+  const rights = changes.map(({ kind, key }) => {
+    const about = aboutOf(kind, key)
+    return about === undefined ? EVERYTHING : { kind: about.kind, key: about.key ?? "*" }
+  })
   const its = { environment, action, message: "why", basis: undefined }
   const body = bodyOf({ ...its, epoch, bases, changes })
   const wish: OpenWish = {
-    ...{ kind: "approval", environment, key: "", op: "open", action, touches, epoch, bases, body, needed: 1 },
+    ...{ kind: "approval", environment, key: "", op: "open", action, touches, rights, epoch, bases, body, needed: 1 },
     digest: digestOf(body),
     bytes: body.length,
     lasts: 3_600_000,

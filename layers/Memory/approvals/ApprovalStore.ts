@@ -1,5 +1,6 @@
 /** ApprovalStore over a `State`, and the tables that commits write: the rules of migration 0045. */
 import { Clock, Effect, Layer } from "effect"
+import { inTouchScope } from "../../../src/access/About.ts"
 import { ApprovalStore } from "../../../src/approvals/ApprovalStore.ts"
 import { type ApprovalWish, changeBytes, type Touch } from "../../../src/approvals/ChangeRequest.ts"
 import { approvalProblem, approversOf, type Kept } from "../../../src/approvals/Limits.ts"
@@ -83,12 +84,14 @@ export const layer = Layer.effect(
             before: Object.fromEntries(before)
           }
         }),
-      list: (environment, { limit, before, state: wanted }) =>
+      list: (environment, { limit, before, state: wanted, scope }) =>
         Effect.sync(() => {
           const rows = [...tables.requests.values()]
             .filter(
               ({ request }) =>
-                request.environment === environment && (before === undefined || BigInt(request.key.slice(1)) < before)
+                request.environment === environment &&
+                (before === undefined || BigInt(request.key.slice(1)) < before) &&
+                request.rights.every((right) => inTouchScope(scope, right))
             )
             .map((kept) => tables.shown(kept, world()))
             .filter((one) => wanted === undefined || one.state === wanted)
@@ -145,6 +148,7 @@ const approvalTable = (tables: ApprovalTables, world: () => ReturnType<typeof wo
         author: actor,
         action: opens ? wish.action : asking.action,
         touches: wish.touches.map(({ kind, key }) => ({ kind, key })),
+        rights: wish.rights.map(({ kind, key }) => ({ kind, key })),
         digest: opens ? wish.digest : "",
         bytes: opens ? wish.bytes : 0,
         needed: opens ? wish.needed : 0,

@@ -1,11 +1,21 @@
 /** Reads protections and change requests in PostgreSQL, by the tables of migration 0045. */
 import { Effect, Layer } from "effect"
 import { ApprovalStore } from "../../../src/approvals/ApprovalStore.ts"
-import { asChangeRequest, type Base, type ChangeRow, type Touch } from "../../../src/approvals/ChangeRequest.ts"
+import {
+  asChangeRequest,
+  type Base,
+  type ChangeRow,
+  type State,
+  type Touch
+} from "../../../src/approvals/ChangeRequest.ts"
 import { asProtection, type ProtectionRow } from "../../../src/approvals/Protection.ts"
 import { PAGE_BYTES } from "../../../src/values/Page.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
+import { allTouched } from "../connection/Touched.ts"
+
+/** What an open one may have become. */
+const OPEN: ReadonlyArray<State> = ["open", "approved", "expired", "void"]
 
 interface Found {
   readonly request: ChangeRow
@@ -30,7 +40,7 @@ export const layer = Layer.effect(
         Effect.map(
           guarded("read protections")(reads<{ readonly stated: ProtectionRow }>`
             select herald_protection_json(p) as stated from protections p
-            where p.environment = ${environment} and not p.deleted order by p.protection_name`),
+            where p.environment = ${environment} and not p.deleted order by p.protection_name collate "C"`),
           (rows) => rows.map(({ stated }) => asProtection(stated))
         ),
       bases: (environment, touches, named) =>
@@ -66,7 +76,7 @@ export const layer = Layer.effect(
               )
             }
         ),
-      list: (environment, { limit, before, state }) =>
+      list: (environment, { limit, before, state, scope }) =>
         Effect.map(
           guarded("list change requests")(sql<Found>`
             select request from (
@@ -74,7 +84,9 @@ export const layer = Layer.effect(
                 select herald_approval_json(r) as request, r.made_revision as n from change_requests r
                 where r.environment = ${environment}
                   and r.made_revision < coalesce(${before === undefined ? null : String(before)}::text::bigint, 9223372036854775807)
-                  and (${state ?? ""} = '' or herald_change_state(r) = ${state ?? ""})
+                  and (${state === undefined} or r.state = ${state !== undefined && OPEN.includes(state) ? "open" : (state ?? "")})
+                  and ${allTouched(sql, scope, "r.rights")}
+                  and (${state === undefined || !OPEN.includes(state)} or herald_change_state(r) = ${state ?? ""})
                 order by r.made_revision desc limit ${limit}
               ) page
             ) sized where bytes_before < ${PAGE_BYTES} order by n desc`),

@@ -81,8 +81,14 @@ const list = Command.make(
   Effect.fn("Protect.list")(function* ({ env }) {
     const here = yield* invocation
     const environment = here.environment(env)
-    const { body } = yield* here.call({ method: "GET", path: "/v1/protections", query: { environment } })
-    const { protections } = body as ProtectionList
+    const protections: Array<Protection> = []
+    let after: string | undefined
+    do {
+      const query = { environment, after }
+      const page = (yield* here.call({ method: "GET", path: "/v1/protections", query })).body as ProtectionList
+      protections.push(...page.protections)
+      after = page.next ?? undefined
+    } while (after !== undefined)
     yield* here.emit(protections, (paint) =>
       protections.length === 0
         ? `nothing in ${printable(environment)} needs a second person; protect keys with herald protect set <name> <key>…`

@@ -30,9 +30,18 @@ export class ProtectionsGroup extends HttpApiGroup.make("protections")
           "What they become needs so many persons from then on. A protection that is there is changed as what it protects."
         )
       ),
-    get("list", "/v1/protections", { query, success: Wire.ProtectionList, error })
+    get("list", "/v1/protections", {
+      query: { ...query, limit: Schema.optionalKey(Limit), after: Schema.optionalKey(Wire.ProtectionName) },
+      success: Wire.ProtectionList,
+      error
+    })
       .annotate(Needs, need("config.read", "named", 2))
-      .annotateMerge(about("List protections")),
+      .annotateMerge(
+        about(
+          "List protections",
+          "In the order of their names; of each as much as is about keys and kinds that the caller may read."
+        )
+      ),
     HttpApiEndpoint.delete("unprotect", "/v1/protections/:id", {
       params: { id: Wire.ProtectionName },
       query: { ...query, message: Schema.optionalKey(Message), breakGlass: Over.breakGlass },

@@ -5,7 +5,7 @@ import { HttpApiBuilder } from "effect/http-api"
 import { requirePermission } from "../../../access/Access.ts"
 import { Approvals } from "../../../approvals/Approvals.ts"
 import { type ChangeRequest, changeBytes } from "../../../approvals/ChangeRequest.ts"
-import { approverRoles, LASTS, type Protection } from "../../../approvals/Protection.ts"
+import { approverRoles, LASTS, type Protection, protectionKind } from "../../../approvals/Protection.ts"
 import type { Committed } from "../../../commits/Release.ts"
 import { failure, type HeraldError } from "../../../errors/HeraldError.ts"
 import type { Change } from "../../../propagation/Revision.ts"
@@ -63,11 +63,12 @@ const protections = HttpApiBuilder.group(
           })
         )
       )
-      .handle("list", ({ query: { environment } }) =>
+      .handle("list", ({ query: { environment, limit = PAGE, after = "" } }) =>
         answer(
-          Effect.map(approvals.protections(environment), (found) =>
-            json({ protections: found.map(Wire.protection) } satisfies Wire.ProtectionList)
-          )
+          Effect.map(approvals.protections(environment, { limit, after }), (found) => {
+            const next = mayGoOn(found, limit, protectionKind.bytes) ? (found.at(-1)?.key ?? null) : null
+            return json({ protections: found.map(Wire.protection), next } satisfies Wire.ProtectionList)
+          })
         )
       )
       .handle("unprotect", ({ params: { id: name }, query: { environment, message = "", breakGlass }, headers }) =>

@@ -51,7 +51,11 @@ export const Protection = Schema.Struct({
   message: Schema.String
 }).annotate({ identifier: "Protection" })
 export type Protection = typeof Protection.Type
-export const ProtectionList = Schema.Struct({ protections: Schema.Array(Protection) }).annotate({
+/** `next`: give it as `after` for the next page; null at the end. */
+export const ProtectionList = Schema.Struct({
+  protections: Schema.Array(Protection),
+  next: Schema.NullOr(Schema.String)
+}).annotate({
   identifier: "ProtectionList"
 })
 export type ProtectionList = typeof ProtectionList.Type
