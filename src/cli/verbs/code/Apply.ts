@@ -19,7 +19,9 @@ export const plansOf = Effect.fn("Apply.plansOf")(function* (
   path: string,
   only: string | undefined,
   /** What has no file is of interest, too. */
-  prune: boolean
+  prune: boolean,
+  /** It has to be one state. What is applied has the versions that it expects instead. JA1 */
+  whole = false
 ) {
   const shell = yield* Shell
   const { locals, others } = yield* readFolder(shell.folder(path), only)
@@ -34,7 +36,7 @@ export const plansOf = Effect.fn("Apply.plansOf")(function* (
         `${environment}: of ${manifest.patterns.join(" ")} you may see only ${seen.patterns.join(" ")}, so what has no file can't be told`,
         "Sign in with rights to all that the manifest names; or leave --prune out; or export what you may see to a folder of its own."
       )
-    const found = yield* shapesOf(here, environment, seen.patterns)
+    const found = yield* shapesOf(here, environment, seen.patterns, whole)
     plans.push({ local, plan: planOf(shapes, found, prune ? manifest.patterns : []) })
   }
   return plans

@@ -72,8 +72,8 @@ export const compare = Command.make(
         const wanted = given.length === 0 ? EVERYTHING : given
         const { patterns, all } = yield* visibleOf(here, wanted)
         if (!all) yield* shell.progress(printable(`only what you may see is compared: ${patterns.join(" ")}`))
-        const found = yield* shapesOf(here, environment, patterns)
-        const rows = rowsOf(found, yield* shapesOf(here, other, patterns), [environment, other])
+        const found = yield* shapesOf(here, environment, patterns, true)
+        const rows = rowsOf(found, yield* shapesOf(here, other, patterns, true), [environment, other])
         return { here, environment, rows }
       })
     )

@@ -32,7 +32,7 @@ export const drift = Effect.fn("Drift.run")(function* (folder: string, env: stri
   const planned = yield* orCantTell(
     Effect.gen(function* () {
       const all: Array<Planned> = []
-      for (const { local, plan } of yield* plansOf(here, folder, env, true)) {
+      for (const { local, plan } of yield* plansOf(here, folder, env, true, true)) {
         const updates = plan.steps.filter(({ parts }) => parts.includes("value")).slice(0, SHOWN)
         const before =
           here.format === "table" ? yield* textsOf(here, local.environment, updates) : new Map<string, string>()

@@ -1,6 +1,7 @@
 /**
  * `herald promote <key…>`: what one environment has, made what another one has.
  *
+ *   JQ2  What is promoted was there at one moment: an environment that changes all the while is refused.
  *   JQ1  The message of the release says which versions of which environment it has.
  */
 import * as Argument from "effect/cli/Argument"
@@ -14,7 +15,7 @@ import { invocation } from "../../Globals.ts"
 import { wrongPattern } from "./Manifest.ts"
 import { type Content, type Found, planOf } from "./Plan.ts"
 import { carryOut, releaseFlags } from "./Releasing.ts"
-import { readAll, shapesOf } from "./Server.ts"
+import { readAll, shapesOf, unsettled } from "./Server.ts"
 
 /** Values that are kept from reading to releasing: more are read in several promotions. */
 const MOST_BYTES = 64 * 1_048_576
@@ -60,7 +61,7 @@ export const promote = Command.make(
     const wanted = new Map<string, Found>()
     const contents = new Map<string, Content>()
     let bytes = 0
-    yield* readAll(
+    const { settled, moving } = yield* readAll(
       here,
       from,
       keys,
@@ -74,6 +75,7 @@ export const promote = Command.make(
       },
       (name) => Effect.sync(() => void wanted.delete(name))
     )
+    if (!settled) return yield* unsettled(from, moving)
     const missing = keys.find((key) => prefixOf(key) === undefined && !wanted.has(key))
     const why = `See what there is: herald list --env ${from}.`
     if (missing !== undefined) return yield* known("NotFound", `there is no ${missing} in ${from}`, why)

@@ -13,7 +13,7 @@ import { keyIn, kindIn, nameOf } from "../../../keys/Name.ts"
 import { outermost, prefixOf } from "../../../keys/Pattern.ts"
 import { canonical } from "../../../values/Canonical.ts"
 import { membersAt, type NamedText, namedTextsIn } from "../../../values/Json.ts"
-import { usage } from "../../CliFailure.ts"
+import { type CliFailure, known, usage } from "../../CliFailure.ts"
 import type { Invocation } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { isType } from "./FileName.ts"
@@ -153,6 +153,16 @@ const readOne = (here: Invocation, environment: string, { name, version, entry }
 
 /** Rounds until what is read is one state. */
 const ROUNDS = 6
+/** Names that are told of those that changed all the while. */
+const MOVING = 3
+
+/** It was no one state. */
+export const unsettled = (environment: string, moving: ReadonlyArray<string>): CliFailure =>
+  known(
+    "VersionConflict",
+    `${environment} changed all the while it was read (${moving.join(", ")}): what was read is of several moments`,
+    "Run it again when it is quieter, or with fewer keys at once."
+  )
 
 /**
  * Hands on each name of these patterns with its value: again where it changed meanwhile, and `gone` where it was deleted. Succeeds with how many there are,
@@ -167,9 +177,15 @@ export const readAll = Effect.fn("Server.readAll")(function* <E, R>(
   told: (count: number) => Effect.Effect<void> = () => Effect.void
 ) {
   const versions = new Map<string, number>()
+  let moving: Array<string> = []
   for (let round = 0; round < ROUNDS; round++) {
     const seen = new Set<string>()
     let changed = 0
+    moving = []
+    const moves = (name: string): void => {
+      changed++
+      if (moving.length < MOVING) moving.push(name)
+    }
     yield* eachPage(here, environment, patterns, (page) =>
       Effect.forEach(
         page,
@@ -177,7 +193,7 @@ export const readAll = Effect.fn("Server.readAll")(function* <E, R>(
           Effect.gen(function* () {
             seen.add(one.name)
             if (versions.get(one.name) === one.version) return
-            changed++
+            moves(one.name)
             const read = yield* readOne(here, environment, one)
             if (read === undefined) {
               seen.delete(one.name)
@@ -191,28 +207,30 @@ export const readAll = Effect.fn("Server.readAll")(function* <E, R>(
     )
     for (const name of versions.keys())
       if (!seen.has(name)) {
-        changed++
+        moves(name)
         versions.delete(name)
         yield* gone(name)
       }
-    if (changed === 0) return { count: versions.size, settled: true }
+    if (changed === 0) return { count: versions.size, settled: true, moving }
   }
-  return { count: versions.size, settled: false }
+  return { count: versions.size, settled: false, moving }
 })
 
-/** What there is of these names and patterns, without the values. */
+/** What there is of these names and patterns, without the values. `whole`: fails `VersionConflict` where it could not be read as one state. */
 export const shapesOf = Effect.fn("Server.shapesOf")(function* (
   here: Invocation,
   environment: string,
-  patterns: ReadonlyArray<string>
+  patterns: ReadonlyArray<string>,
+  whole = false
 ) {
   const found = new Map<string, Found>()
-  yield* readAll(
+  const { settled, moving } = yield* readAll(
     here,
     environment,
     patterns,
     ({ name, shape }) => Effect.sync(() => void found.set(name, shape)),
     (name) => Effect.sync(() => void found.delete(name))
   )
+  if (whole && !settled) return yield* unsettled(environment, moving)
   return found
 })

@@ -72,6 +72,31 @@ describe("herald promote", () => {
   })
 })
 
+describe("an environment that changes all the while", () => {
+  it("JQ2 JC1 is not promoted, and whether it differs can't be told; apply goes by the versions of what it changes", async () => {
+    let n = 0
+    const publish = (value: number) =>
+      folder.server.call("PUT", "/v1/config/hot.a?environment=busy", { body: { value } })
+    await publish(0)
+    await folder.server.call("PUT", "/v1/config/hot.b?environment=busy", { body: { value: 1 } })
+    folder.put("busy", { "@manifest.yaml": 'herald: 1\npatterns: ["hot.*"]\n', "hot.b.number": "2" })
+    folder.server.before = async ({ method, path }) => {
+      if (method === "GET" && path.startsWith("/v1/config?environment=busy")) await publish(++n)
+    }
+    const [promoted, compared, differs, applied] = [
+      await run("admin", "promote", "hot.*", "--from", "busy", "--to", "calm", "--yes"),
+      await run("admin", "compare", "hot.*", "--env", "busy", "--with", "calm"),
+      await folder.diff("--env", "busy"),
+      await folder.apply("--env", "busy")
+    ]
+    folder.server.before = async () => {}
+    assert.deepStrictEqual([promoted.exit, compared.exit, differs.exit, applied.exit], [5, 2, 2, 0], applied.said)
+    for (const { said } of [promoted, compared, differs])
+      assert.include(said, "busy changed all the while it was read (hot.a)")
+    assert.strictEqual((await folder.server.call("GET", "/v1/config/hot.b?environment=calm")).status, 404)
+  })
+})
+
 describe("herald compare", () => {
   it("JC1 says by its exit code whether two environments differ, or that it can't tell", async () => {
     await stagingTo("twin", "*", "@flag/*", "@segment/*")
