@@ -11,6 +11,7 @@ import { Clock, Effect } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Limits } from "../limits/Limits.ts"
 import { RateLimits } from "../limits/RateLimits.ts"
+import { millisOf } from "../telemetry/Monotonic.ts"
 import { isGood } from "./ApiKeyStore.ts"
 import { makeAtOnce } from "./AtOnce.ts"
 import { Certificates, isCertificateId } from "./Certificates.ts"
@@ -64,6 +65,8 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
   const failures = new RateLimits({ perSecond: 1, burst: 10 })
   const wrongOf = new RateLimits({ perSecond: 1, burst: 20 }) // A10
   const now = () => clock.currentTimeMillisUnsafe()
+  /** Of limits. LJ2 */
+  const forward = () => millisOf(clock)
 
   const marksFor = (pepper: string): Ticket.Marks => ({
     hash: (text) => crypto.hash(pepper, text),
@@ -76,7 +79,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
 
   /** A4 */
   const tooOften = (name: string, cost: number): HeraldError | undefined => {
-    const wait = rates.take(name, now(), cost)
+    const wait = rates.take(name, forward(), cost)
     return wait === 0
       ? undefined
       : failure(
@@ -100,15 +103,15 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
       return yield* unauthenticated(
         "that is not a token of Herald: they look like hrld_<id>_<secret>, or hrst_… for a while"
       )
-    const held = address === undefined ? 0 : wrongOf.wait(address, now()) // A10
+    const held = address === undefined ? 0 : wrongOf.wait(address, forward()) // A10
     if (held > 0)
       return keysAtOnce.remembered(token) ?? (yield* limited("too many wrong API keys came from this address", held))
     const key = yield* keys.find(parts.id)
     // A2: the hash is made even when there is nothing to compare it with, so that time tells nothing.
     const matches = crypto.equal(marks.hash(parts.secret), key?.hash ?? "")
     if (key === undefined || !matches) {
-      if (address !== undefined) wrongOf.take(address, now())
-      const wait = failures.take(parts.id, now())
+      if (address !== undefined) wrongOf.take(address, forward())
+      const wait = failures.take(parts.id, forward())
       if (wait > 0) return yield* limited(`too many wrong tokens with the id ${parts.id}`, wait)
       return yield* unauthenticated("the token is unknown")
     }
@@ -208,7 +211,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     }
     if (isJwt(token)) return jwts.remembered(token)
     const address = addressOf(shown)
-    const held = address !== undefined && wrongOf.wait(address, now()) > 0 // A10
+    const held = address !== undefined && wrongOf.wait(address, forward()) > 0 // A10
     return held ? keysAtOnce.remembered(token) : keysAtOnce.whose(token)
   }
 
@@ -255,7 +258,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
 
   return {
     authenticate,
-    atOnce: { recognise, charge: ({ name }: Identity, cost: number) => rates.take(name, now(), cost) === 0 },
+    atOnce: { recognise, charge: ({ name }: Identity, cost: number) => rates.take(name, forward(), cost) === 0 },
     ...{ ticketFor, byTicket, spend, stillValid, exchange },
     later: (name: string, keyId: string) => Effect.sync(() => jwts.later(name, keyId))
   }

@@ -13,6 +13,7 @@ import { Clock, Effect } from "effect"
 import { Weighed } from "../bounds/Weighed.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { RateLimits } from "../limits/RateLimits.ts"
+import { millisOf } from "../telemetry/Monotonic.ts"
 import { type ClaimRule, OF_ISSUER, principalOf, ruleFor } from "./ClaimRules.ts"
 import { type Identity, identityOf } from "./Identity.ts"
 import { LONGEST_TOKEN } from "./ServiceToken.ts"
@@ -102,13 +103,13 @@ export const makeJwts = Effect.fnUntraced(function* (
 
   /** UW3 */
   const tooMany = (address: string | undefined): HeraldError | undefined => {
-    const wait = address === undefined ? ofNobody.wait("", now()) : ofAddress.wait(address, now())
+    const wait = address === undefined ? ofNobody.wait("", millisOf(clock)) : ofAddress.wait(address, millisOf(clock))
     return wait === 0
       ? undefined
       : failure("RateLimited", "too many wrong tokens came from this address", { details: { retryAfterMillis: wait } })
   }
   const wasWrong = (address: string | undefined): void =>
-    void (address === undefined ? ofNobody.take("", now()) : ofAddress.take(address, now()))
+    void (address === undefined ? ofNobody.take("", millisOf(clock)) : ofAddress.take(address, millisOf(clock)))
 
   const identify = Effect.fnUntraced(function* (token: string, address: string | undefined) {
     if (verifier === undefined)

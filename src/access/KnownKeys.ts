@@ -8,6 +8,7 @@ import { Clock, Duration, Effect, type Scope } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { RateLimits } from "../limits/RateLimits.ts"
 import { every } from "../telemetry/Every.ts"
+import { millisOf } from "../telemetry/Monotonic.ts"
 import { type ApiKey, ApiKeyStore } from "./ApiKeyStore.ts"
 
 export interface KnownKeys {
@@ -55,7 +56,7 @@ export const makeKnownKeys = (options: {
         Effect.suspend(() => {
           const key = known.get(id)
           if (key !== undefined) return Effect.succeed(key)
-          const now = clock.currentTimeMillisUnsafe()
+          const now = millisOf(clock)
           const since = unknown.get(id)
           if (since !== undefined && now - since < keep) return Effect.succeed(undefined) // KN2
           const wait = lookups.take("unknown", now)

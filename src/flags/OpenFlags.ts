@@ -14,6 +14,7 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { RateLimits } from "../limits/RateLimits.ts"
 import { isLoopback, parseHost } from "../net/Address.ts"
 import { makeOrigins, type Origins } from "../net/Origins.ts"
+import { millisOf } from "../telemetry/Monotonic.ts"
 
 export interface OpenFlagsOptions {
   /** Environments whose flags may be read without an API key. */
@@ -79,7 +80,7 @@ const make = Effect.fnUntraced(function* (options: OpenFlagsOptions) {
   const admit = (stranger: Stranger, cost: number) =>
     Effect.suspend((): Effect.Effect<Identity | undefined, HeraldError> => {
       if (anonymous.length === 0 || (near && !isNear(stranger))) return Effect.undefined
-      const now = clock.currentTimeMillisUnsafe()
+      const now = millisOf(clock)
       const { address } = stranger
       const isShared = options.shared(address)
       const own = isShared ? 0 : byAddress.take(address, now, cost)

@@ -2,6 +2,7 @@
  * Port: how often somebody may, counted over all nodes where they have something to count in together, and by each node otherwise.
  *
  *   LJ1  Nobody waits for it: it says at once, whatever becomes of what the nodes share.
+ *   LJ2  It goes by a clock that goes forward: a step of the time of day neither fills a bucket nor keeps it from being filled.
  */
 import { Context } from "effect"
 import { type RateLimit, RateLimits } from "./RateLimits.ts"

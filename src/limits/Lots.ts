@@ -3,12 +3,18 @@
  *
  *   LO1  A node has at most a lot in hand, a twentieth of what a bucket holds, and gives it up when the bucket would be full again. So all nodes together
  *        give no more than the bucket does, and a lot for each.
- *   LO2  Until a lot came a node gives of its own share, at most a lot, which the next lot pays for. Share: what the bucket has, by the nodes there are.
+ *   LO2  Until a lot came a node gives of its own share, at most a lot (or 50, where its share is as large), which the next lots pay for. Share: what the
+ *        bucket has, by the nodes there are.
  *   LO3  Where the bucket is empty that is said with the time to wait, and it is asked at most 50 times a second.
- *   LO4  What is shared fails, or does not answer: each node's share counts from then on, and a second later it is tried again.
- *   LO5  At most `BUCKETS` are kept, and `ASKED` questions are open.
+ *   LO4  What is shared fails, or has not answered for 20 ms: the node's share counts at once, and a second after the failure it is tried again. Nobody
+ *        waits for an answer.
+ *   LO5  At most `BUCKETS` are kept (LK1 in Kept.ts), and `ASKED` questions are open.
+ *   LO6  What is shared may be forged or broken. An answer that no bucket gives (more than was asked for, a wait for longer than a token takes, what is no
+ *        number) is not believed: the node's share counts for a second. So is a number of nodes beyond `NODES`. Such a bucket, and one that is empty, is
+ *        looked at, once a second. A node alone never gives more than the bucket would.
  */
-import { type RateLimit, RateLimits } from "./RateLimits.ts"
+import { Kept } from "./Kept.ts"
+import { type RateLimit, TokenBucket } from "./TokenBucket.ts"
 
 /** How many tokens a shared bucket gave, of those that were asked for, and has left; or `empty`: milliseconds until there are some. */
 export type Given = { readonly given: number; readonly left: number } | { readonly empty: number }
@@ -21,17 +27,30 @@ export interface LotsOptions {
   readonly away: () => boolean
   /** How many nodes there are, at least 1. */
   readonly nodes: () => number
+  /** Milliseconds of a monotonic clock, from whenever. */
+  readonly clock: () => number
+  /** Looks whether a bucket that says what can't be is broken. LO6 */
+  readonly doubt: (name: string) => void
 }
 
 interface Bucket {
+  readonly name: string
+  readonly own: TokenBucket
+  /** What this node gave, by the whole limit. LO6 */
+  readonly whole: TokenBucket
   hand: number
-  /** Milliseconds: when the tokens in hand came. */
+  /** Milliseconds: when it was answered last, or made. */
   at: number
   /** Tokens that were given before they were there. LO2 */
   debt: number
-  asking: boolean
+  /** When it was asked what was not answered yet. */
+  askedAt: number | undefined
   /** Until when it is known to be empty. LO3 */
   emptyUntil: number
+  /** When it was looked at last. LO6 */
+  lookedAt: number
+  /** Until when the node's share counts. LO4 */
+  aloneUntil: number
   /** What the shared one had, when it was last asked. */
   left: number
 }
@@ -41,26 +60,43 @@ const BUCKETS = 10_000
 const ASKED = 256
 /** Milliseconds. LO3, LO4 */
 const REST = 20
+const SILENT = 20
 const FAILED = 1_000
+const LOOK = 1_000
 /** LO1 */
 const PARTS = 20
+/** Tokens. LO2 */
+const AHEAD = 50
+/** LO6 */
+export const NODES = 64
+
+/** LO6 */
+const isSound = (given: Given, wanted: number, { perSecond, burst }: RateLimit): boolean =>
+  "empty" in given
+    ? given.empty >= 0 && given.empty <= Math.ceil(1_000 / perSecond) + 1
+    : given.given >= 0 && given.given <= wanted && given.left >= 0 && given.left <= burst
 
 export class Lots {
   readonly #options: LotsOptions
   readonly #lot: number
   /** Milliseconds in which an empty bucket is full again. */
   readonly #full: number
-  readonly #buckets = new Map<string, Bucket>()
-  #own: { readonly nodes: number; readonly rates: RateLimits }
+  readonly #buckets: Kept<Bucket>
+  #share: RateLimit & { readonly nodes: number }
   #asked = 0
-  #failedUntil = Number.NEGATIVE_INFINITY
 
   constructor(options: LotsOptions) {
     const { perSecond, burst } = options.limit
     this.#options = options
     this.#lot = Math.max(1, Math.ceil(burst / PARTS))
     this.#full = Math.max(1_000, (burst * 1_000) / perSecond)
-    this.#own = this.#share()
+    this.#share = this.#shareOf(1)
+    this.#buckets = new Kept({
+      most: BUCKETS,
+      make: (name, now) => this.#made(name, now),
+      isNew: (bucket, now) =>
+        bucket.askedAt === undefined && now - bucket.at >= this.#full && bucket.whole.isFull(options.limit, now)
+    })
   }
 
   /** Tokens of a lot. */
@@ -71,17 +107,25 @@ export class Lots {
   /** Takes `cost` tokens and returns 0, or the milliseconds until there are as many. `now`: milliseconds. */
   take(name: string, now: number, cost = 1): number {
     const wanted = Math.min(cost, this.#options.limit.burst)
-    const bucket = this.#bucketOf(name, now)
+    const bucket = this.#buckets.of(name, now)
+    if (now - bucket.at >= this.#full) this.#refilled(bucket)
+    const wait = bucket.whole.wait(this.#options.limit, now, wanted) || this.#drawn(bucket, now, wanted)
+    if (wait === 0) bucket.whole.take(this.#options.limit, now, wanted)
+    return wait
+  }
+
+  #drawn(bucket: Bucket, now: number, wanted: number): number {
     if (bucket.hand >= wanted) {
       bucket.hand -= wanted
-      if (bucket.hand < this.#lot / 2) this.#ask(name, bucket, now)
+      if (bucket.hand < this.#lot / 2) this.#ask(bucket, now)
       return 0
     }
-    if (this.#isAlone(now)) return this.#ofOwn(name, now, wanted)
+    const share = this.#shareNow()
+    if (this.#isAlone(bucket, now)) return bucket.own.take(share, now, wanted)
     if (now < bucket.emptyUntil) return Math.max(1, Math.ceil(bucket.emptyUntil - now))
-    this.#ask(name, bucket, now)
-    if (bucket.debt >= this.#lot) return REST
-    const wait = this.#ofOwn(name, now, wanted)
+    this.#ask(bucket, now)
+    if (bucket.debt >= Math.max(this.#lot, Math.min(AHEAD, share.burst))) return REST
+    const wait = bucket.own.take(share, now, wanted)
     if (wait === 0) {
       bucket.debt += wanted - bucket.hand
       bucket.hand = 0
@@ -91,8 +135,9 @@ export class Lots {
 
   /** Whole tokens, as far as is known. */
   left(name: string, now: number): number {
-    const bucket = this.#buckets.get(name)
-    if (this.#isAlone(now) || bucket === undefined) return this.#ownNow().left(name, now)
+    const bucket = this.#buckets.find(name)
+    if (bucket === undefined) return Math.floor(this.#options.limit.burst)
+    if (this.#isAlone(bucket, now)) return bucket.own.left(this.#shareNow(), now)
     return Math.max(0, Math.floor(Math.min(this.#options.limit.burst, bucket.left + bucket.hand - bucket.debt)))
   }
 
@@ -100,57 +145,88 @@ export class Lots {
     return this.#buckets.size
   }
 
-  #isAlone(now: number): boolean {
-    return now < this.#failedUntil || this.#options.away() // LO4
+  /** LO4 */
+  #isAlone({ aloneUntil, askedAt }: Bucket, now: number): boolean {
+    if (now < aloneUntil || this.#options.away()) return true
+    return askedAt === undefined ? this.#asked >= ASKED : now - askedAt >= SILENT
   }
 
-  #share() {
+  #shareOf(nodes: number) {
     const { perSecond, burst } = this.#options.limit
-    const nodes = Math.max(1, this.#options.nodes())
-    return { nodes, rates: new RateLimits({ perSecond: perSecond / nodes, burst: Math.max(1, burst / nodes) }) }
+    return { nodes, perSecond: perSecond / nodes, burst: Math.max(1, burst / nodes) }
   }
 
-  #ownNow(): RateLimits {
-    if (this.#own.nodes !== Math.max(1, this.#options.nodes())) this.#own = this.#share()
-    return this.#own.rates
+  #shareNow(): RateLimit {
+    const said = this.#options.nodes()
+    const nodes = said >= 1 && said <= NODES ? said : this.#share.nodes // LO6
+    if (this.#share.nodes !== nodes) this.#share = this.#shareOf(nodes)
+    return this.#share
   }
 
-  #ofOwn(name: string, now: number, cost: number): number {
-    return this.#ownNow().take(name, now, cost)
-  }
-
-  #bucketOf(name: string, now: number): Bucket {
-    let bucket = this.#buckets.get(name)
-    if (bucket === undefined) {
-      if (this.#buckets.size >= BUCKETS) this.#buckets.delete(this.#buckets.keys().next().value!) // LO5
-      const { burst } = this.#options.limit
-      bucket = { hand: 0, at: now, debt: 0, asking: false, emptyUntil: Number.NEGATIVE_INFINITY, left: burst }
-      this.#buckets.set(name, bucket)
+  #made(name: string, now: number): Bucket {
+    const never = Number.NEGATIVE_INFINITY
+    return {
+      ...{ name, own: new TokenBucket(this.#shareNow(), now), whole: new TokenBucket(this.#options.limit, now) },
+      ...{ hand: 0, at: now, debt: 0, askedAt: undefined, left: this.#options.limit.burst },
+      ...{ emptyUntil: never, lookedAt: never, aloneUntil: never }
     }
-    if (now - bucket.at >= this.#full) bucket.hand = 0 // LO1
-    return bucket
   }
 
-  #ask(name: string, bucket: Bucket, now: number): void {
-    if (bucket.asking || this.#asked >= ASKED || now < bucket.emptyUntil || this.#isAlone(now)) return
-    bucket.asking = true
+  /** LO1: the shared one is full again, with what was in hand, and with what is owed. */
+  #refilled(bucket: Bucket): void {
+    bucket.hand = 0
+    bucket.debt = 0
+    bucket.left = this.#options.limit.burst
+  }
+
+  #ask(bucket: Bucket, now: number): void {
+    if (bucket.askedAt !== undefined || this.#asked >= ASKED || now < bucket.emptyUntil || this.#isAlone(bucket, now))
+      return
+    bucket.askedAt = now
     this.#asked++
+    const { clock } = this.#options
+    const began = clock()
     const wanted = Math.max(1, Math.ceil(this.#lot - bucket.hand + bucket.debt))
-    this.#options.ask(name, wanted, (given) => {
-      bucket.asking = false
+    this.#options.ask(bucket.name, wanted, (given) => {
+      bucket.askedAt = undefined
       this.#asked--
-      if (given === undefined) this.#failedUntil = now + FAILED
-      else if ("empty" in given) {
-        bucket.left = 0
-        bucket.emptyUntil = now + Math.max(REST, given.empty) // LO3
-      } else {
-        const paid = Math.min(bucket.debt, given.given)
-        bucket.debt -= paid // LO2
-        bucket.hand += given.given - paid
-        bucket.left = given.left
-        bucket.at = now
-        if (given.given < wanted) bucket.emptyUntil = now + REST // LO3
-      }
+      this.#answered(bucket, wanted, given, now + clock() - began)
     })
+  }
+
+  #answered(bucket: Bucket, wanted: number, given: Given | undefined, now: number): void {
+    if (given === undefined) {
+      bucket.aloneUntil = now + FAILED
+      return
+    }
+    if (!isSound(given, wanted, this.#options.limit)) {
+      this.#disbelieve(bucket, now)
+      return
+    }
+    bucket.at = now
+    if ("empty" in given) {
+      bucket.left = 0
+      bucket.emptyUntil = now + Math.max(REST, given.empty) // LO3
+      this.#look(bucket, now)
+      return
+    }
+    const paid = Math.min(bucket.debt, given.given)
+    bucket.debt -= paid // LO2
+    bucket.hand += given.given - paid
+    bucket.left = given.left
+    if (given.given < wanted) bucket.emptyUntil = now + REST // LO3
+  }
+
+  /** LO6 */
+  #disbelieve(bucket: Bucket, now: number): void {
+    bucket.aloneUntil = now + FAILED
+    this.#look(bucket, now)
+  }
+
+  /** LO6 */
+  #look(bucket: Bucket, now: number): void {
+    if (now - bucket.lookedAt < LOOK) return
+    bucket.lookedAt = now
+    this.#options.doubt(bucket.name)
   }
 }

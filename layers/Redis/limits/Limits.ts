@@ -3,17 +3,20 @@
  *
  *   EC1  A bucket is kept by a digest of its name, and ends by itself when it would be full: Redis holds nobody's name, and nothing of who left.
  *   EC2  Clocks of nodes may differ: buckets are filled by that of Redis, which each node asks for.
+ *   EC4  A bucket that is not as this writes it (of another type, no number, more than it holds or less than nothing, filled in the future) is removed when
+ *        its answers can't be (LO6 in Lots.ts) or it can't be read: it is then full.
  *   EC3  How many nodes there are is counted in windows of 10 s, in which each says once that it is there.
  */
 import { createHash } from "node:crypto"
-import { Clock, Duration, Effect, Layer, Metric } from "effect"
+import { Clock, Duration, Effect, Layer, Metric, Option } from "effect"
 import { Redis as EffectRedis, RateLimiter } from "effect/persistence"
 import { Limits } from "../../../src/limits/Limits.ts"
-import { type Given, Lots } from "../../../src/limits/Lots.ts"
+import { type Given, Lots, NODES } from "../../../src/limits/Lots.ts"
 import type { RateLimit } from "../../../src/limits/RateLimits.ts"
 import { notice } from "../../../src/telemetry/Degraded.ts"
 import { afterEvery } from "../../../src/telemetry/Every.ts"
 import { counter, gauge } from "../../../src/telemetry/Metrics.ts"
+import { millisOf } from "../../../src/telemetry/Monotonic.ts"
 import { Client } from "../connection/Client.ts"
 import { aheadOf } from "../connection/ClockAhead.ts"
 import { evaluate } from "../connection/Scripts.ts"
@@ -25,14 +28,28 @@ const WINDOW = 10_000
 const LOOK = "5 seconds"
 
 /** In braces, so that the two keys of a bucket are in one slot of a cluster. EC1 */
-const keyOf = (of: string, name: string): string =>
+export const keyOf = (of: string, name: string): string =>
   `{${of}:${createHash("sha256").update(name).digest("base64url").slice(0, 22)}}`
 
 const lots = counter(
   "herald_limits_lots_total",
   "lots of requests that nodes asked Redis for, for limits over all of them"
 )
+const broken = counter(
+  "herald_limits_broken_total",
+  "buckets of limits in Redis that were forged or broken, and removed"
+)
 const counted = gauge("herald_limits_nodes", "nodes that count limits together in Redis; 0: this one counts alone")
+
+/** Milliseconds by which clocks may be apart that fill one bucket. EC4 */
+const APART = 5_000
+/** What Redis says of what is no text. */
+const UNUSABLE = /WRONGTYPE/
+
+/** EC4 */
+const isGood = (tokens: string | null, filled: string | null, burst: number, now: number): boolean =>
+  (tokens === null || (tokens !== "" && Number(tokens) >= 0 && Number(tokens) <= burst)) &&
+  (filled === null || (filled !== "" && Number(filled) >= 0 && Number(filled) <= now + APART))
 
 /** What Redis said, below what the store makes of it. */
 const reasonOf = (error: unknown): string => {
@@ -108,12 +125,34 @@ const make = Effect.gen(function* () {
       said = now
     }
     const [last, current] = [yield* window(now - 1, 0), yield* window(now, 0)]
-    nodes = Math.max(1, last, current)
+    const both = Math.max(1, last, current)
+    if (!(both <= NODES)) return yield* Effect.fail(new Error(`Redis says that ${both} nodes count limits together`)) // LO6
+    nodes = both
     yield* Metric.update(counted, nodes)
     yield* missing.works
   }).pipe(Effect.catch((error) => Effect.andThen(Metric.update(counted, 0), missing.fails(reasonOf(error)))))
   yield* look
   yield* Effect.forkScoped(afterEvery("limits were not looked after", LOOK, look))
+
+  /** EC4 */
+  const examine = (of: string, name: string, burst: number) =>
+    Effect.gen(function* () {
+      const key = `${PREFIX}${keyOf(of, name)}`
+      const keys = [key, `${key}:refill`] as const
+      const found = yield* Effect.option(
+        call((client) => Promise.all(keys.map((one) => client.get(one)))).pipe(
+          Effect.map(([tokens = null, filled = null]) =>
+            isGood(tokens, filled, burst, there.currentTimeMillisUnsafe())
+          ),
+          Effect.catch((error) => (UNUSABLE.test(error.message) ? Effect.succeed(false) : Effect.fail(error)))
+        )
+      )
+      if (Option.getOrElse(found, () => true)) return
+      yield* Effect.andThen(
+        call((client) => client.del(...keys)),
+        Metric.update(broken, 1)
+      )
+    }).pipe(Effect.ignore)
 
   const ask =
     (of: string, { perSecond, burst }: RateLimit) =>
@@ -129,14 +168,22 @@ const make = Effect.gen(function* () {
         const [left] = yield* taken(tokens)
         if (left >= 0) return { given: tokens, left }
         const some = Math.floor(tokens + left)
-        if (some < 1) return { empty: Math.ceil((1 - (tokens + left)) * refill) }
+        if (!(some >= 1)) return { empty: Math.ceil((1 - (tokens + left)) * refill) }
         const [rest] = yield* taken(some)
         return rest >= 0 ? { given: some, left: rest } : { empty: Math.ceil(refill) }
       })
-      run(atRedis(asked)).addObserver((exit) => done(exit._tag === "Success" ? exit.value : undefined))
+      run(atRedis(asked)).addObserver((exit) => {
+        if (exit._tag === "Failure" && !away()) run(examine(of, name, burst))
+        done(exit._tag === "Success" ? exit.value : undefined)
+      })
     }
 
-  return (of: string, limit: RateLimit) => new Lots({ limit, ask: ask(of, limit), away, nodes: () => nodes })
+  return (of: string, limit: RateLimit) =>
+    new Lots({
+      ...{ limit, away, nodes: () => nodes, ask: ask(of, limit) },
+      clock: () => millisOf(clock),
+      doubt: (name) => void run(examine(of, name, limit.burst))
+    })
 })
 
 export const layer = Layer.effect(Limits, make)

@@ -1,0 +1,42 @@
+/** Tokens that come back at a rate. Pure state; LI1 and LI3 in RateLimits.ts. */
+export interface RateLimit {
+  readonly perSecond: number
+  readonly burst: number
+}
+
+export class TokenBucket {
+  #tokens: number
+  #at: number
+
+  constructor({ burst }: RateLimit, now: number) {
+    this.#tokens = burst
+    this.#at = now
+  }
+
+  #has({ perSecond, burst }: RateLimit, now: number): number {
+    return Math.min(burst, this.#tokens + (Math.max(0, now - this.#at) * perSecond) / 1_000) // LI1
+  }
+
+  /** Takes `cost` tokens and returns 0, or the milliseconds until there are as many. `now`: milliseconds of a monotonic clock. */
+  take(limit: RateLimit, now: number, cost: number): number {
+    const wait = this.wait(limit, now, cost)
+    this.#tokens = this.#has(limit, now) - (wait === 0 ? Math.min(cost, limit.burst) : 0)
+    this.#at = now
+    return wait
+  }
+
+  /** Whole tokens. */
+  left(limit: RateLimit, now: number): number {
+    return Math.floor(this.#has(limit, now))
+  }
+
+  /** The milliseconds until `cost` could be taken: 0, they can now. */
+  wait(limit: RateLimit, now: number, cost = 1): number {
+    const missing = Math.min(cost, limit.burst) - this.#has(limit, now) // LI3
+    return missing <= 0 ? 0 : Math.max(1, Math.ceil((missing * 1_000) / limit.perSecond))
+  }
+
+  isFull(limit: RateLimit, now: number): boolean {
+    return this.#has(limit, now) >= limit.burst
+  }
+}
