@@ -29,7 +29,8 @@ const NAMES = [
   "catchUp",
   "fanout",
   "start",
-  "access"
+  "access",
+  "browsers"
 ]
 const LANES = ["notify", "redis", "kafka", "none"]
 const RUNGS = ["1k", "10k", "100k", "fleet"]

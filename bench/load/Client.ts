@@ -7,18 +7,10 @@
 import { connect, type Socket } from "node:net"
 import type { Crowd } from "./Crowd.ts"
 import * as Frames from "./Frames.ts"
-import { readUpdate, type Seen } from "./Wire.ts"
+import type { Has, Simulated } from "./Simulated.ts"
+import { heartbeatRequest, readUpdate, type Seen } from "./Wire.ts"
 
 const seen: Seen = { kind: 0, key: "", version: 0, revision: 0, stale: false, at: 0, digest: "", epoch: "" }
-
-/** The last update of a key. */
-export interface Has {
-  version: number
-  revision: number
-  epoch: string
-  stale: boolean
-  digest: string
-}
 
 export interface Opening {
   readonly host: string
@@ -30,7 +22,9 @@ export interface Opening {
   readonly has: Map<string, Has>
 }
 
-export class Client {
+const heartbeat = Frames.dataFrame(heartbeatRequest())
+
+export class Client implements Simulated {
   readonly #crowd: Crowd
   readonly #socket: Socket
   /** What came of a frame, and of a message, that isn't whole yet. */
@@ -43,13 +37,9 @@ export class Client {
   #peerWindow = Frames.DEFAULT_WINDOW
   #out: Array<Buffer> = []
   #held: Array<Buffer> = []
-  /** The last update of each key. */
   readonly has: Map<string, Has>
-  /** Which of the crowd it is: it comes back under the same name. */
   readonly number: number
-  /** It was here before: nobody waits for its snapshot. */
   returning = false
-  /** The server said that it is not sure. */
   unsure = false
   spokeAt = performance.now()
   synced = false
@@ -74,10 +64,9 @@ export class Client {
     this.#socket.destroy()
   }
 
-  /** Sends a DATA frame, when the peer's windows allow. BC2 */
-  send(frame: Buffer): void {
+  beat(): void {
     this.spokeAt = performance.now()
-    this.#send(frame)
+    this.#send(heartbeat)
     this.#flush()
   }
 
@@ -175,6 +164,7 @@ export class Client {
     this.#message = at === until ? undefined : Buffer.from(from.subarray(at, until))
   }
 
+  /** A DATA frame, when the peer's windows allow. BC2 */
   #send(frame: Buffer): void {
     const size = frame.length - 9
     if (this.#held.length > 0 || size > this.#mayOnConnection || size > this.#mayOnStream) {

@@ -9,12 +9,29 @@
  */
 import { type Spread, spreadOf } from "../support/Numbers.ts"
 import { nanos } from "../support/Pace.ts"
-import { Client, type Has } from "./Client.ts"
+import { Client } from "./Client.ts"
+import { EventClient } from "./EventClient.ts"
 import * as Frames from "./Frames.ts"
+import type { Has, Simulated } from "./Simulated.ts"
+import { applied, WebClient } from "./WebClient.ts"
 import * as Wire from "./Wire.ts"
 
+/** How a client is told: by gRPC, the WebSocket `/v1/stream`, or server-sent events. */
+export type Door = "grpc" | "websocket" | "events"
+
+/** What answers an update; nothing where nobody does. */
+const answers: Readonly<Record<Door, (seen: Wire.Seen) => Buffer | undefined>> = {
+  grpc: ({ key, revision }) => Frames.dataFrame(Wire.appliedRequest(key, revision)),
+  websocket: applied,
+  events: () => undefined
+}
+
 export interface Connecting {
+  /** `grpc` when left out. All of a crowd come by the same. */
+  readonly door?: Door
   readonly grpc: string
+  /** Of the HTTP door; for those that come by it. */
+  readonly http?: string
   readonly token: string
   readonly service: string
   /** `{service}` in a key stands for the client's service. */
@@ -55,9 +72,8 @@ const HEARTBEAT_AFTER = 25_000
 const SPREAD = 2_000
 
 export class Crowd {
-  readonly clients: Array<Client> = []
-  readonly #acks = new Map<string, { revision: number; frame: Buffer }>()
-  readonly #heartbeat = Frames.dataFrame(Wire.heartbeatRequest())
+  readonly clients: Array<Simulated> = []
+  readonly #acks = new Map<string, { revision: number; frame: Buffer | undefined }>()
   /** When each version of a key should have been published, and when the last client had it. */
   readonly #versions = new Map<string, { readonly at: Array<number>; readonly last: Array<number> }>()
   #endings = new Map<string, number>()
@@ -81,8 +97,7 @@ export class Crowd {
   constructor() {
     setInterval(() => {
       const now = performance.now()
-      for (const client of this.clients)
-        if (!client.over && now - client.spokeAt > HEARTBEAT_AFTER) client.send(this.#heartbeat)
+      for (const client of this.clients) if (!client.over && now - client.spokeAt > HEARTBEAT_AFTER) client.beat()
     }, 1_000).unref()
   }
 
@@ -99,17 +114,32 @@ export class Crowd {
     })
   }
 
-  #open({ grpc, token, service, services = 1, keys }: Connecting, number: number, has: Map<string, Has>): Client {
-    const [host, port] = grpc.split(":") as [string, string]
+  #open(options: Connecting, number: number, has: Map<string, Has>): Simulated {
+    const { door = "grpc", grpc, http = "", token, service, services = 1, keys } = options
     const name = services > 1 ? `${service}${number % services}` : service
     const wanted = keys.map((key) => key.replace("{service}", name))
+    const opening = { http, token, service: name, keys: wanted, number, has }
+    if (door === "websocket") return new WebClient(this, opening)
+    if (door === "events") return new EventClient(this, opening)
+    return this.#call(grpc, token, name, wanted, number, has)
+  }
+
+  #call(
+    grpc: string,
+    token: string,
+    name: string,
+    wanted: ReadonlyArray<string>,
+    number: number,
+    has: Map<string, Has>
+  ) {
+    const [host, port] = grpc.split(":") as [string, string]
     const first = Wire.subscribeRequest(name, `instance-${number}`, wanted, has)
     const opening = Frames.opening(grpc, token, first)
     return new Client(this, { host, port: Number(port), opening, first: first.length + 5, number, has })
   }
 
   /** An update came; returns the frame that answers it. */
-  received(client: Client, seen: Wire.Seen): Buffer | undefined {
+  received(client: Simulated, seen: Wire.Seen): Buffer | undefined {
     if (seen.kind === Wire.SYNCED || seen.kind === Wire.HEARTBEAT) client.unsure = seen.stale
     if (seen.kind === Wire.SYNCED) this.#isSynced(client)
     if (seen.kind !== Wire.VALUE && seen.kind !== Wire.DELETED) return undefined
@@ -132,13 +162,13 @@ export class Crowd {
     client.spokeAt = performance.now()
     let ack = this.#acks.get(key)
     if (ack === undefined || ack.revision !== revision) {
-      ack = { revision, frame: Frames.dataFrame(Wire.appliedRequest(key, revision)) }
+      ack = { revision, frame: answers[this.#options?.door ?? "grpc"](seen) }
       this.#acks.set(key, ack)
     }
     return ack.frame
   }
 
-  ended(client: Client, reason: string): void {
+  ended(client: Simulated, reason: string): void {
     if (this.#options?.reconnect === true && (client.synced || client.returning)) {
       this.#left = reason
       this.#comeBack(client)
@@ -149,7 +179,7 @@ export class Crowd {
   }
 
   /** BR4 */
-  #comeBack(client: Client): void {
+  #comeBack(client: Simulated): void {
     const options = this.#options!
     setTimeout(() => {
       const at = this.clients.indexOf(client)
@@ -218,7 +248,7 @@ export class Crowd {
     this.#endings = new Map()
   }
 
-  #isSynced(client: Client): void {
+  #isSynced(client: Simulated): void {
     if (client.synced) return
     client.synced = true
     if (client.returning) return

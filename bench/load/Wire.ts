@@ -55,6 +55,9 @@ const timeIn = (bytes: Uint8Array, start: number, end: number): number => {
   return 0
 }
 
+/** Of content as text; 0 when it doesn't say. */
+export const timeOf = (content: string): number => Number(/^\{"at":(\d+)/.exec(content)?.[1] ?? 0)
+
 /** `known`, where these bytes say the same: an epoch is read a million times and changes never. */
 const same = (known: string, bytes: Buffer, start: number, length: number): string => {
   const text = bytes.toString("latin1", start, start + length)
