@@ -69,14 +69,14 @@ create table change_requests (
   ended_at timestamptz,
   ended_by text not null,
   reason text not null,
-  -- The commit that did it, and for how many approvals it counts from then on.
+  -- The commit that did it.
   applied_revision bigint,
-  counted integer not null default 0,
   primary key (environment, id)
 );
 create index change_requests_made on change_requests (environment, made_revision);
-create index change_requests_waiting on change_requests (environment) where state in ('open', 'review');
-create index change_requests_authors on change_requests (author) where state = 'open';
+create index change_requests_open on change_requests (environment, expires_at) where state = 'open';
+create index change_requests_authors on change_requests (author, expires_at) where state = 'open';
+create index change_requests_reviews on change_requests (environment) where state = 'review';
 create index change_requests_applied on change_requests (environment, applied_revision) where applied_revision is not null;
 
 -- One a person: keys of one principal are one person.
@@ -86,12 +86,14 @@ create table change_approvals (
   principal text not null,
   -- Of the API key; null: it has none.
   key_id text,
-  -- The role that it had, where no API key says which it has.
+  -- By which it was approved.
   role text not null,
   digest text not null,
   at timestamptz not null,
   -- Until when it counts, where no API key says whether the right is still there.
   until timestamptz,
+  -- Which of the persons it was, when the request was applied; null: it did not count.
+  person text,
   primary key (environment, id, principal),
   foreign key (environment, id) references change_requests on delete cascade
 );
@@ -135,11 +137,11 @@ create index flag_segments_using on flag_segments using gin (uses) with (fastupd
 alter index feature_flags_using set (fastupdate = off);
 
 -- Keys that changes are of, by the kinds that rights are given for, and all that hangs on them, however far: one walk for all changes. A key that is
--- null stands for all. `sures`: for how many approvals each change counts by itself, in their order. `direct`: a change names it.
-create function herald_touched(changes jsonb, sures integer[]) returns table (sure integer, in_environment text, of_kind text, of_key text, direct boolean)
+-- null stands for all. `begins`: requests that began each change, in their order, '*' where it never waits. `direct`: a change names it.
+create function herald_touched(changes jsonb, begins text[]) returns table (begun text, in_environment text, of_kind text, of_key text, direct boolean)
   language sql stable set enable_bitmapscan = on set enable_hashjoin = on as $$
-  with recursive named(sure, environment, kind, key) as materialized (
-    select distinct sures[c.n], c.value->>'environment', t.kind, t.key from jsonb_array_elements(changes) with ordinality c(value, n) cross join lateral (
+  with recursive named(begun, environment, kind, key) as materialized (
+    select distinct coalesce(begins[c.n], ''), c.value->>'environment', t.kind, t.key from jsonb_array_elements(changes) with ordinality c(value, n) cross join lateral (
       select c.value->>'kind' as kind, c.value->>'key' as key where c.value->>'kind' in ('configuration', 'flag', 'segment', 'flag_settings')
       union all
       select 'experiment', coalesce(c.value->>'flag', (select x.flag_name from experiments x
@@ -158,10 +160,10 @@ create function herald_touched(changes jsonb, sures integer[]) returns table (su
     union all
     select k.environment, 'flag', one->>'flag', k.key from rollout_candidates k cross join lateral jsonb_array_elements(k.prerequisites) one
       where k.state = 'candidate' and (k.uses <> '[]' or k.prerequisites <> '[]')
-  ), reached(sure, environment, kind, key) as (
-    select n.sure, n.environment, n.kind, n.key from named n where n.kind in ('flag', 'segment')
+  ), reached(begun, environment, kind, key) as (
+    select n.begun, n.environment, n.kind, n.key from named n where n.kind in ('flag', 'segment')
     union
-    select r.sure, r.environment, next.kind, next.key from reached r cross join lateral (
+    select r.begun, r.environment, next.kind, next.key from reached r cross join lateral (
       select 'flag' as kind, f.flag_name as key from feature_flags f where r.kind = 'flag' and f.environment = r.environment and not f.deleted
         and f.prerequisites <> '[]' and herald_needs(f.prerequisites) ? r.key
       union all
@@ -172,9 +174,9 @@ create function herald_touched(changes jsonb, sures integer[]) returns table (su
       select 'flag', k.flag_name from candidates k where k.environment = r.environment and k.kind = r.kind and k.key = r.key
     ) next
   )
-  select t.sure, t.environment, t.kind, t.key, n.key is not null from reached t left join named n using (sure, environment, kind, key)
+  select t.begun, t.environment, t.kind, t.key, n.key is not null from reached t left join named n using (begun, environment, kind, key)
   union all
-  select n.sure, n.environment, case n.kind when 'configuration' then 'config' when 'flag_settings' then 'flag' else n.kind end,
+  select n.begun, n.environment, case n.kind when 'configuration' then 'config' when 'flag_settings' then 'flag' else n.kind end,
       case when n.kind = 'flag_settings' or (n.kind = 'configuration' and n.key = 'herald.variables') then null else n.key end, true
     from named n where n.kind not in ('flag', 'segment')
 $$;
@@ -253,20 +255,71 @@ begin
   return case when changed.kind is not null then format('the %s %s was changed since, in revision %s', changed.kind, changed.key, changed.at) end;
 end $$;
 
--- Persons whose approval counts now: not the author, of a right that still is there.
-create function herald_approvers(r change_requests, of_roles text[]) returns setof text language sql volatile as $$
-  select a.principal from change_approvals a where a.environment = r.environment and a.id = r.id and a.digest = r.digest and a.principal <> r.author
-    and (a.until is null or a.until > clock_timestamp())
-    and case when a.until is not null then a.role = any (of_roles) else
+-- Makers are looked for by whom keys are of.
+create index api_keys_names on api_keys (name);
+
+-- Principals who can act with an API key: its own, who made it and so saw its token, and who made one of theirs, however far (AQ10). Where it is no key
+-- that is known, by all of the principal's.
+create function herald_holders(of_principal text, of_key text) returns setof text language sql stable as $$
+  with recursive makers(name) as (
+    select k.created_by from api_keys k where k.name = of_principal
+      and (k.id = of_key or not exists (select from api_keys x where x.id = of_key and x.name = of_principal))
+    union select k.created_by from makers m join api_keys k on k.name = m.name)
+  select of_principal union select m.name from makers m where m.name <> 'herald'
+$$;
+
+-- Whom the server itself let in, and who has no good key any more: what they handed out is with those who have it. AQ15
+create function herald_is_retired(principal text) returns boolean language sql volatile as $$
+  select count(*) > 0 and bool_and(k.created_by in ('herald', k.name)) and not bool_or(herald_is_good(k)) from api_keys k where k.name = principal
+$$;
+
+-- Who can act as both, so that they are one person; null: nobody, they are two.
+create function herald_meeting(a text, a_key text, b text, b_key text) returns text language sql volatile as $$
+  select h from (select herald_holders(a, a_key) as h intersect select herald_holders(b, b_key)) both_hold
+    where h in (a, b) or not herald_is_retired(h) order by h in (a, b) desc, h limit 1
+$$;
+
+-- Approvals that count now: of another person than the author, of a right that still is there. By the very key that approved, or, where that ended by
+-- itself, by another of its principal: of the role that approved, either way.
+create function herald_approvers(r change_requests, of_roles text[]) returns setof change_approvals language sql volatile as $$
+  select a.* from change_approvals a where a.environment = r.environment and a.id = r.id and a.digest = r.digest and a.role = any (of_roles)
+    and case when a.until is not null then a.until > clock_timestamp() else
       not exists (select from api_keys k where k.id = a.key_id and k.revoked_at is not null)
       and exists (select from api_keys k where k.name = a.principal and herald_is_good(k) and k.role = any (of_roles)
-        and (k.environments ? '*' or k.environments ? r.environment)) end
+        and (k.environments ? '*' or k.environments ? r.environment)
+        and (k.id = a.key_id or not exists (select from api_keys x where x.id = a.key_id and herald_is_good(x)))) end
+    and herald_meeting(r.author, r.key_id, a.principal, a.key_id) is null
+$$;
+
+-- The same, each with the person that it is of: those who meet are one, also through somebody else. `looked_at`: principals that count; null: all.
+create function herald_persons(r change_requests, of_roles text[], looked_at jsonb) returns table (approver text, person text) language sql volatile as $$
+  with recursive counting as materialized (
+    select a.principal, a.key_id from herald_approvers(r, of_roles) a where looked_at is null or looked_at ? a.principal),
+  holding as materialized (select c.principal, h.name from counting c cross join lateral herald_holders(c.principal, c.key_id) h(name)),
+  apart as materialized (select d.name from (select distinct h.name from holding h) d where herald_is_retired(d.name)),
+  meeting as materialized (
+    select distinct a.principal as one, b.principal as other from holding a join holding b on a.name = b.name
+      where a.name in (a.principal, b.principal) or a.name not in (select p.name from apart p)),
+  same(one, other) as (select m.one, m.other from meeting m union select s.one, m.other from same s join meeting m on m.one = s.other)
+  select s.one, min(s.other collate "C") from same s group by s.one
+$$;
+
+-- For how many approvals of these roles it counts since it was applied; of a broken glass for any number. AQ6
+create function herald_counted(in_environment text, of_id text, of_roles text[]) returns bigint language sql stable as $$
+  select case when r.state in ('review', 'reviewed') then 6
+    else (select count(distinct a.person) from change_approvals a where a.environment = r.environment and a.id = r.id and a.role = any (of_roles)) end
+  from change_requests r where r.environment = in_environment and r.id = of_id
+$$;
+
+-- Whether one of the requests that began it (ids with a space between, '*': whatever) had so many approvals of these roles.
+create function herald_counts(in_environment text, begun text, of_roles text[], needed integer) returns boolean language sql stable as $$
+  select exists (select from unnest(string_to_array(begun, ' ')) one where one = '*' or herald_counted(in_environment, one, of_roles) >= needed)
 $$;
 
 -- open, approved, applied, rejected, withdrawn, review, reviewed; expired and void are what has become of an open one.
 create function herald_change_state(r change_requests) returns text language sql volatile as $$
   select case when r.state <> 'open' then r.state when r.expires_at <= clock_timestamp() then 'expired' when herald_change_void(r) is not null then 'void'
-    when (select count(*) from herald_approvers(r, '{admin,publisher,viewer,subscriber}')) >= r.needed then 'approved' else 'open' end
+    when (select count(distinct p.person) from herald_persons(r, '{admin,publisher}', null) p) >= r.needed then 'approved' else 'open' end
 $$;
 
 -- A change request as nodes are told of it.
@@ -283,6 +336,19 @@ create function herald_refusal(name text, message text, details jsonb) returns j
   select jsonb_build_object('name', name, 'message', message, 'details', details)
 $$;
 
+-- Nobody approves or looks at their own; null: it is another person who acts.
+create function herald_own_change(r change_requests, actor text, actor_key text) returns jsonb language plpgsql as $$
+declare
+  by_both constant text := herald_meeting(r.author, r.key_id, actor, actor_key);
+begin
+  return case when by_both is not null then herald_refusal('OwnChange', case
+    when r.author = actor then format('%s is of %s, so somebody else looks at it', r.id, actor)
+    when by_both = actor then format('%s is of %s, whose API key %s made, or one that it comes from', r.id, r.author, actor)
+    when by_both = r.author then format('%s is of %s, who made this API key of %s, or one that it comes from', r.id, r.author, actor)
+    else format('%s is of %s, and %s made the API keys of both %s and %s, or those that they come from', r.id, r.author, by_both, r.author, actor) end,
+    jsonb_build_object('key', r.id, 'environment', r.environment, 'by', by_both)) end;
+end $$;
+
 create function herald_approval_problem(change jsonb, release jsonb) returns jsonb language plpgsql as $$
 declare
   in_environment constant text := change->>'environment';
@@ -295,17 +361,22 @@ declare
   is_now text;
   open_ones bigint;
   total bigint;
+  problem jsonb;
 begin
-  if op = 'open' or op = 'glass' then
+  if op = 'glass' and (select count(*) from change_requests r where r.environment = in_environment and r.state = 'review') >= 500 then
+    return herald_refusal('ChangesFull', format('%s has 500 open reviews of broken glass: somebody else closes one first', in_environment), '{}');
+  end if;
+  if op = 'glass' then return null; end if;
+  if op = 'open' then
     select count(*), coalesce(sum(r.bytes), 0) into open_ones, total from change_requests r
       where r.environment = in_environment and r.state = 'open' and r.expires_at > clock_timestamp();
-    if op = 'open' and open_ones >= 500 then
+    if open_ones >= 500 then
       return herald_refusal('ChangesFull', format('%s has 500 open change requests already', in_environment), '{}');
     end if;
-    if op = 'open' and total + (change->>'bytes')::bigint > 67108864 then
+    if total + (change->>'bytes')::bigint > 67108864 then
       return herald_refusal('ChangesFull', format('the open change requests of %s would have more than 67108864 bytes', in_environment), '{}');
     end if;
-    if op = 'open' and (select count(*) from change_requests r where r.author = actor and r.state = 'open' and r.expires_at > clock_timestamp()) >= 100 then
+    if (select count(*) from change_requests r where r.author = actor and r.state = 'open' and r.expires_at > clock_timestamp()) >= 100 then
       return herald_refusal('ChangesFull', format('%s has 100 open change requests already', actor), '{}');
     end if;
     select b.kind, b.key into stale from herald_bases(in_environment, coalesce(change->'bases', '[]')) b
@@ -325,10 +396,7 @@ begin
     if held.state <> 'review' then
       return herald_refusal('ChangeOver', format('%s in %s has no open review: it is %s', of_id, in_environment, held.state), details);
     end if;
-    if held.author = actor then
-      return herald_refusal('OwnChange', format('%s broke the glass, so somebody else looks at it', actor), details);
-    end if;
-    return null;
+    return herald_own_change(held, actor, release->>'keyId');
   end if;
   is_now := herald_change_state(held);
   if is_now = 'void' and op <> 'withdraw' and op <> 'reject' then
@@ -338,9 +406,8 @@ begin
     return herald_refusal('ChangeOver', format('the change request %s in %s is %s', of_id, in_environment, is_now), details || jsonb_build_object('state', is_now));
   end if;
   if op = 'approve' then
-    if held.author = actor then
-      return herald_refusal('OwnChange', format('%s asked for %s, so somebody else approves it', actor, of_id), details);
-    end if;
+    problem := herald_own_change(held, actor, release->>'keyId');
+    if problem is not null then return problem; end if;
     if (select count(*) from change_approvals a where a.environment = in_environment and a.id = of_id and a.principal <> actor) >= 20 then
       return herald_refusal('ChangesFull', format('%s has 20 approvals already', of_id), details);
     end if;
@@ -357,15 +424,14 @@ declare
   asked constant jsonb := jsonb_path_query_first(release, '$.changes[*] ? (@.kind == "approval" && @.op == "apply")');
   glass constant boolean := jsonb_path_exists(release, '$.changes[*] ? (@.kind == "approval" && @.op == "glass")');
   held change_requests;
-  origin change_requests;
   change jsonb;
   moved rollouts;
+  -- What each change may by itself: requests that began it, '*': anything.
   allowed jsonb := '[]';
-  sure integer := 0;
-  sures integer[] := '{}';
+  begun text;
+  begins text[] := '{}';
   touch record;
   p protections;
-  counted bigint;
   problem jsonb;
 begin
   -- What a commit opens, approves or ends waits or waited by itself.
@@ -379,8 +445,7 @@ begin
       return herald_refusal('ChangeDiffers', format('what would be done is not what %s asks for', held.id),
         jsonb_build_object('key', held.id, 'environment', held.environment));
     end if;
-    select count(*) into counted from herald_approvers(held, '{admin,publisher}') name where asked->'approvers' ? name;
-    if counted < 1 then
+    if not exists (select from herald_persons(held, '{admin,publisher}', asked->'approvers')) then
       return herald_refusal('ApprovalRequired', format('%s in %s has no approval that counts', held.id, held.environment),
         jsonb_build_object('change', held.id, 'environment', held.environment, 'needed', greatest(held.needed, 1), 'have', 0));
     end if;
@@ -393,35 +458,33 @@ begin
     -- The way back never waits; the way on is what was approved with the plan. AQ6
     if change->>'kind' = 'rollout' and change->>'op' = 'move' then
       select * into moved from rollouts r where r.environment = change->>'environment' and r.id = change->>'key';
+      begun := null;
       if change->>'to' in ('paused', 'rolled_back', 'aborted') then
-        sure := 6;
-      else
-        select * into origin from change_requests r where r.environment = moved.environment and r.applied_revision = moved.began;
-        sure := case when change->'fence' <> 'null' or (change->>'stage')::integer = moved.stage and change->>'to' <> 'completed'
-          then coalesce(origin.counted, 0) else 0 end;
+        begun := '*';
+      elsif change->'fence' <> 'null' or (change->>'stage')::integer = moved.stage and change->>'to' <> 'completed' then
+        select r.id into begun from change_requests r where r.environment = moved.environment and r.applied_revision = moved.began;
       end if;
+      allowed := allowed || jsonb_build_object('environment', change->'environment', 'kind', 'rollout', 'key', change->'key', 'begun', begun);
       if release->>'action' = 'rollout' and moved.id is not null then
-        allowed := allowed || coalesce((select jsonb_agg(jsonb_build_object('environment', moved.environment, 'kind', t->'kind', 'key', t->'key', 'sure', sure))
+        allowed := allowed || coalesce((select jsonb_agg(jsonb_build_object('environment', moved.environment, 'kind', t->'kind', 'key', t->'key', 'begun', begun))
           from jsonb_array_elements(moved.stated->'targets') t), '[]');
       end if;
     elsif change->>'kind' = 'schedule' and change->>'state' = 'committed' then
-      select r.* into origin from schedules s join change_requests r on r.environment = s.environment and r.applied_revision = s.made_revision
-        where s.environment = change->>'environment' and s.id = change->>'key';
-      allowed := allowed || coalesce((select jsonb_agg(jsonb_build_object('environment', s.environment, 'kind', t->'kind', 'key', t->'key',
-          'sure', coalesce(origin.counted, 0)))
-        from schedules s cross join lateral jsonb_array_elements(s.touches) t where s.environment = change->>'environment' and s.id = change->>'key'), '[]');
+      allowed := allowed || coalesce((select jsonb_agg(jsonb_build_object('environment', s.environment, 'kind', t->'kind', 'key', t->'key', 'begun', r.id))
+        from schedules s join change_requests r on r.environment = s.environment and r.applied_revision = s.made_revision
+          cross join lateral jsonb_array_elements(s.touches) t where s.environment = change->>'environment' and s.id = change->>'key'), '[]');
     end if;
-    sures := sures || case when change->>'kind' = 'rollout' and change->>'op' = 'move' then sure else 0 end;
   end loop;
   if allowed <> '[]' then
-    select array_agg(greatest(sures[c.n], (select max((a->>'sure')::integer) from jsonb_array_elements(allowed) a
-        where c.value->>'kind' <> 'rollout' and a->'environment' = c.value->'environment' and a->'kind' = c.value->'kind' and a->'key' = c.value->'key')) order by c.n)
-      into sures from jsonb_array_elements(release->'changes') with ordinality c(value, n);
+    select array_agg(coalesce((select string_agg(distinct a->>'begun', ' ') from jsonb_array_elements(allowed) a
+        where a->'environment' = c.value->'environment' and a->'kind' = c.value->'kind' and a->'key' = c.value->'key'), '') order by c.n)
+      into begins from jsonb_array_elements(release->'changes') with ordinality c(value, n);
   end if;
   -- What a change names is told of before what hangs on it.
   for touch in
     select distinct on (o.environment collate "C", o.protection_name collate "C") t.of_kind, t.of_key, o.protection_name as protection, o.environment
-      from herald_touched(release->'changes', sures) t cross join lateral herald_protections_of(t.in_environment, t.of_kind, t.of_key) o where t.sure < o.approvals
+      from herald_touched(release->'changes', begins) t cross join lateral herald_protections_of(t.in_environment, t.of_kind, t.of_key) o
+      where not herald_counts(t.in_environment, t.begun, o.roles, o.approvals)
       order by o.environment collate "C", o.protection_name collate "C", t.direct desc, t.of_kind collate "C", t.of_key collate "C" nulls first
   loop
     select * into p from protections x where x.environment = touch.environment and x.protection_name = touch.protection;
@@ -444,7 +507,7 @@ declare
   have bigint := 0;
 begin
   if held.id is not null then
-    select count(*) into have from herald_approvers(held, p.roles) name where asked->'approvers' ? name;
+    select count(distinct x.person) into have from herald_persons(held, p.roles, asked->'approvers') x;
   end if;
   if have >= p.approvals then return null; end if;
   return herald_refusal('ApprovalRequired', format('the %s %s in %s is protected by %s: %s of %s approvals count', of_kind, coalesce(of_key, '*'), p.environment,
@@ -485,9 +548,13 @@ begin
     made.ended_by := '';
     made.reason := coalesce(change->>'reason', '');
     made.applied_revision := case op when 'glass' then at_revision end;
-    made.counted := case op when 'glass' then 6 else 0 end;
     insert into change_requests values (made.*);
   else
+    if op = 'apply' then
+      update change_approvals a set person = p.person from change_requests r
+          cross join lateral herald_persons(r, '{admin,publisher}', change->'approvers') p
+        where r.environment = in_environment and r.id = change->>'key' and a.environment = r.environment and a.id = r.id and a.principal = p.approver;
+    end if;
     if op = 'approve' then
       insert into change_approvals values (in_environment, change->>'key', actor, release->>'keyId', change->>'role', change->>'digest', now,
           herald_at((change->>'until')::double precision))
@@ -497,9 +564,7 @@ begin
     update change_requests r set revision = at_revision, version = r.version + 1,
         state = case op when 'apply' then 'applied' when 'reject' then 'rejected' when 'withdraw' then 'withdrawn' when 'review' then 'reviewed' else r.state end,
         ended_at = case when op <> 'approve' then now end, ended_by = case when op = 'approve' then '' else coalesce(change->>'by', actor) end,
-        reason = coalesce(change->>'reason', r.reason), applied_revision = case op when 'apply' then at_revision else r.applied_revision end,
-        counted = case op when 'apply' then (select count(*) from herald_approvers(r, '{admin,publisher}') name where change->'approvers' ? name)
-          else r.counted end
+        reason = coalesce(change->>'reason', r.reason), applied_revision = case op when 'apply' then at_revision else r.applied_revision end
       where r.environment = in_environment and r.id = change->>'key' returning * into made;
   end if;
   stated := herald_approval_json(made);
@@ -525,6 +590,37 @@ begin
   get diagnostics gone = row_count;
   return gone;
 end $$;
+
+-- As in 0030_ids.sql, but that lists stay which something names that waits: a change request, or a change that is to be made at a time.
+create or replace function herald_sweep_ids(step integer) returns integer language plpgsql as $$
+declare
+  ended text[];
+  pieces text[];
+  gone integer;
+begin
+  if not exists (select from flag_id_lists l where l.touched_at < now() - interval '1 day'
+    and not exists (select from flag_segment_history h where h.list = l.digest) and not herald_list_waits(l.digest)) then
+    return 0;
+  end if;
+  if not pg_try_advisory_xact_lock(7234733) or not pg_try_advisory_xact_lock(hashtext('herald_ids')) then -- the first is herald_lock()
+    return 0;
+  end if;
+  select array_agg(l.digest) into ended from (
+    select digest from flag_id_lists l where l.touched_at < now() - interval '1 day'
+      and not exists (select from flag_segment_history h where h.list = l.digest) and not herald_list_waits(l.digest) limit least(step, 10)) l;
+  select array_agg(distinct p) into pieces from flag_id_lists l cross join lateral unnest(l.pieces) p where l.digest = any (ended);
+  delete from flag_id_lists l where l.digest = any (ended);
+  delete from flag_id_pieces p where p.digest = any (pieces) and p.touched_at < now() - interval '1 day'
+    and not exists (select from flag_id_lists l where l.pieces @> array[p.digest]);
+  get diagnostics gone = row_count;
+  return gone + coalesce(cardinality(ended), 0);
+end $$;
+
+create function herald_list_waits(of_digest text) returns boolean language sql volatile as $$
+  select exists (select from change_requests r where r.state = 'open' and r.expires_at > clock_timestamp() and r.touches @> '[{"kind": "segment"}]'
+      and position(of_digest in r.body) > 0)
+    or exists (select from schedules s where s.state = 'pending' and s.touches @> '[{"kind": "segment"}]' and position(of_digest in s.body) > 0)
+$$;
 
 create function herald_protection_json(p protections) returns jsonb language sql stable as $$
   select jsonb_build_object('environment', p.environment, 'key', p.protection_name, 'revision', p.revision::text, 'version', p.version, 'deleted', p.deleted,

@@ -1,6 +1,7 @@
 /** Port: reads protections and change requests from the store; `Commits` writes them. Fails `DatabaseUnavailable` or `Timeout`. */
 import { Context, type Effect } from "effect"
 import type { TouchScope } from "../access/About.ts"
+import type { Wish } from "../commits/Release.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Base, ChangeRequest, State, Touch } from "./ChangeRequest.ts"
 import type { Protection } from "./Protection.ts"
@@ -34,6 +35,11 @@ export class ApprovalStore extends Context.Service<
   {
     /** Those that are live, by name. */
     readonly protections: (environment: string) => Effect.Effect<ReadonlyArray<Protection>, HeraldError>
+    /** Those that these changes touch, with what hangs on that, or that these are: live, by name. */
+    readonly protecting: (
+      environment: string,
+      changes: ReadonlyArray<Wish>
+    ) => Effect.Effect<ReadonlyArray<Protection>, HeraldError>
     /** Where these are now, and behind them all that they stand on, and what is `named`, does: `STANDS` and one at most. AQ4 */
     readonly bases: (
       environment: string,

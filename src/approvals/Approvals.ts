@@ -3,7 +3,7 @@ import { Context, Effect, Layer } from "effect"
 import { rightsScope } from "../access/About.ts"
 import { requirePermission } from "../access/Access.ts"
 import { CurrentIdentity, type Identity } from "../access/Identity.ts"
-import { makeCommitting } from "../commits/Committing.ts"
+import { type Checked, makeCommitting } from "../commits/Committing.ts"
 import type { Committed } from "../commits/Release.ts"
 import type { CommitOptions } from "../commits/Request.ts"
 import { AsRequest } from "../commits/Requesting.ts"
@@ -79,7 +79,7 @@ export class Approvals extends Context.Service<
 
 const make = Effect.gen(function* () {
   const store = yield* ApprovalStore
-  const { mayAll, requireAll, notOwn, counting, authorOf } = yield* makePersons
+  const { mayAll, requireAll, lasts, counting, authorOf } = yield* makePersons
   const committing = yield* makeCommitting
   // Its own steps don't wait.
   const commit: typeof committing = (asked) => Effect.provideService(committing(asked), AsRequest, false)
@@ -178,8 +178,8 @@ const make = Effect.gen(function* () {
 
     approve: Effect.fn("Approvals.approve")(function* (environment, key, digest, options) {
       const held = yield* get(environment, key)
-      const identity = yield* requireAll("config.write", held.request)
-      const until = yield* notOwn(held, identity)
+      const identity = yield* requireAll(held)
+      const until = yield* lasts(identity)
       const wish: ApproveWish = {
         kind: "approval",
         environment,
@@ -193,47 +193,49 @@ const make = Effect.gen(function* () {
     }),
 
     reject: Effect.fn("Approvals.reject")((environment, key, reason, options) =>
-      ended(environment, key, "reject", reason, options, ({ request }) => requireAll("config.write", request))
+      ended(environment, key, "reject", reason, options, requireAll)
     ),
 
     withdraw: Effect.fn("Approvals.withdraw")((environment, key, reason, options) =>
-      ended(environment, key, "withdraw", reason, options, ({ request }) =>
-        Effect.flatMap(requireAll("config.write", request), (identity) =>
-          identity.name === request.author ? Effect.succeed(identity) : requirePermission("keys.manage", environment)
+      ended(environment, key, "withdraw", reason, options, (held) =>
+        Effect.flatMap(requireAll(held), (identity) =>
+          identity.name === held.request.author
+            ? Effect.succeed(identity)
+            : requirePermission("keys.manage", environment)
         )
       )
     ),
 
     review: Effect.fn("Approvals.review")((environment, key, note, options) =>
-      ended(environment, key, "review", note, options, (held) =>
-        Effect.flatMap(requireAll("config.write", held.request), (identity) =>
-          Effect.as(notOwn(held, identity), identity)
-        )
-      )
+      ended(environment, key, "review", note, options, requireAll)
     ),
 
     apply: Effect.fn("Approvals.apply")(function* (environment, key, options) {
       const held = yield* get(environment, key)
       const { request, body } = held
-      const caller = yield* requireAll("config.write", request)
-      const { action, message, changes, basis } = bodyIn(body === "" ? NOTHING : body)
+      const caller = yield* requireAll(held)
       if (body === "")
         return yield* failure("ChangeOver", `${key} in ${environment} was done already, without a second person`)
-      const identity = yield* authorOf(held, caller)
-      const wish: ApplyWish = {
-        ...{ kind: "approval", environment, key, op: "apply", digest: request.digest },
-        by: caller.name,
-        approvers: yield* counting(held)
-      }
-      return yield* commit<Change>({
-        action,
-        identity,
-        options: { ...options, message },
-        request: { apply: key, environment },
-        check: () => Effect.succeed({ changes: [...changes, wish], basis, message })
-      }).pipe(Effect.provideService(CurrentIdentity, identity))
+      const { action, message, changes, basis } = bodyIn(body)
+      const done = (identity: Identity, check: Effect.Effect<Checked<Change>, HeraldError>) =>
+        commit<Change>({
+          ...{ action, identity, owner: caller.name, request: { apply: key, environment }, check: () => check },
+          options: { ...options, message }
+        }).pipe(Effect.provideService(CurrentIdentity, identity))
+      return yield* Effect.matchEffect(authorOf(held, caller), {
+        onFailure: (why) => done(caller, Effect.fail(why)),
+        onSuccess: (author) =>
+          done(
+            author,
+            Effect.map(counting(held), (approvers) => {
+              const applied: ApplyWish = {
+                ...{ kind: "approval", environment, key, op: "apply", digest: request.digest },
+                ...{ by: caller.name, approvers }
+              }
+              return { changes: [...changes, applied], basis, message }
+            })
+          )
+      })
     })
   })
 })
-
-const NOTHING = '{"changes":[]}'

@@ -4,14 +4,14 @@
  *   AQ1  What is protected is changed by a commit that was approved, and by no other: decided under the lock of the commits, of its own changes.
  *   AQ2  What is approved is a digest: of the environment, each change with its value, the plan of a rollout, and where each key was. Another
  *        digest is another request; a request is never changed.
- *   AQ3  Nobody approves their own. Persons are principals: all keys of one are one person, and a key that the author made, or one that comes
- *        from such a key, is the author's.
+ *   AQ3  Nobody approves their own. All keys of a principal are one person, and so are those of several with which somebody can act (AQ10).
  *   AQ4  A base that was changed voids what was approved, for good: of what it changes, and of what that stands on, however far.
  *   AQ5  It is applied once or never, by rights of that moment: the author's, and those of everyone whose approval counts.
  *   AQ6  The way back never waits: whoever may pauses a rollout and takes it back, and so does its owner. What a server does by a plan or at a time
- *        counts for as many approvals as the plan or the schedule had.
+ *        counts for as many approvals, of as many of those roles, as the plan or the schedule had.
  *   AQ8  Whoever breaks the glass may, says why, and leaves a review that somebody else closes.
- *   AQ9  An environment has at most `CHANGES` open with `CHANGES_BYTES`, a principal `CHANGES_EACH`, a request `APPROVALS`.
+ *   AQ9  An environment has at most `CHANGES` open with `CHANGES_BYTES`, a principal `CHANGES_EACH`, a request `APPROVALS`, and it has
+ *        at most `REVIEWS` that nobody has closed: then the glass breaks no more.
  *   AQ13 What one may not see is not there: a request is for whoever may read each key of it, with its kind, and of a protection one is told what is one's own.
  *   AQ12 Where a change request is asked for of what can't wait, at whatever door, nothing is done.
  */
@@ -34,6 +34,8 @@ export const CHANGE_BYTES = 8_388_608
 export const STANDS = 1_000
 /** Of one request. */
 export const APPROVALS = 20
+/** Open reviews of broken glass of one environment. */
+export const REVIEWS = 500
 /** Characters of why. */
 export const REASON = 500
 

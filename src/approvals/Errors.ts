@@ -24,8 +24,8 @@ export const errors = {
     code: "HRLD-3092",
     title: "Nobody approves their own",
     cause:
-      "It was asked for by the same principal, or this API key, or one that it comes from, was made by whoever asked for it.",
-    fix: "Let somebody else look at it, with an API key that its author has not made.",
+      "The same principal asked for it, or somebody can act as both: whoever made an API key saw its token, and so counts as one person with whose it is, and with whom else they made keys for.",
+    fix: "Let somebody look at it whose API key another admin made, or let another admin rotate one of both keys (`herald key rotate`). Where it is the first admin who made both, revoke that one's own keys once others manage keys (`herald key revoke`). Who signs in by an issuer or a certificate is a person by themselves.",
     grpc: 7,
     http: 403,
     exit: 6
@@ -61,8 +61,8 @@ export const errors = {
     code: "HRLD-3096",
     title: "Too much waits for a second person",
     cause:
-      "An environment may have 500 open change requests with 64 MiB together and 100 protections, a principal 100 requests, a request 20 approvals.",
-    fix: "Apply, reject or withdraw what nobody needs (`herald change list`, `herald change cancel <id>`).",
+      "An environment may have 500 open change requests with 64 MiB together, 500 open reviews of broken glass and 100 protections, a principal 100 requests, a request 20 approvals.",
+    fix: "Apply, reject or withdraw what nobody needs (`herald change list`, `herald change cancel <id>`); close reviews (`herald change reviews`).",
     grpc: 8,
     http: 409,
     exit: 5

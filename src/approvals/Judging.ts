@@ -94,8 +94,8 @@ const judging = Effect.gen(function* () {
     const found: Array<GlassWish> = []
     if (breakGlass === undefined || changes.some(({ kind }) => isApproval(kind))) return found
     for (const environment of new Set(changes.map((change) => change.environment))) {
-      if ((yield* store.protections(environment)).length === 0) continue
       const here = changes.filter((change) => change.environment === environment)
+      if ((yield* store.protecting(environment, here)).length === 0) continue
       const touches = touchesOf(here)
       const rights = yield* rightsOf({ action, changes: here }, known)
       yield* Effect.provideService(requirePermission("approvals.bypass", environment), CurrentIdentity, identity)

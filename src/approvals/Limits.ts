@@ -7,6 +7,7 @@ import { Overtaken } from "../commits/Conflict.ts"
 import type { Wish } from "../commits/Release.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { Rollout } from "../rollouts/Rollout.ts"
+import { type Acting, type Made, meeting, personsOf } from "./Chain.ts"
 import {
   APPROVALS,
   type ApprovalWish,
@@ -15,19 +16,27 @@ import {
   CHANGES_BYTES,
   CHANGES_EACH,
   type ChangeRequest,
+  REVIEWS,
   type State,
   type Touch
 } from "./ChangeRequest.ts"
-import type { Protection } from "./Protection.ts"
+import { approverRoles, type Protection } from "./Protection.ts"
 
 /** An API key, as far as approvals ask. */
-export interface KnownKey {
-  readonly id: string
-  readonly name: string
+export interface KnownKey extends Made {
   readonly role: Role
   readonly environments: ReadonlyArray<string>
-  readonly expiresAt: number | null
-  readonly revokedAt: number | null
+}
+
+export interface KeptApproval {
+  readonly by: string
+  readonly keyId: string | undefined
+  readonly role: string
+  readonly digest: string
+  readonly at: number
+  readonly until: number | null
+  /** Which of the persons it was, when the request was applied; undefined: it did not count. */
+  readonly person: string | undefined
 }
 
 /** A request as the store has it. */
@@ -37,16 +46,7 @@ export interface Kept {
   readonly epoch: string
   readonly bases: ReadonlyArray<Base>
   readonly body: string
-  readonly approvals: ReadonlyArray<{
-    readonly by: string
-    readonly keyId: string | undefined
-    readonly role: string
-    readonly digest: string
-    readonly at: number
-    readonly until: number | null
-  }>
-  /** For how many approvals it counts since it was applied. AQ6 */
-  readonly counted: number
+  readonly approvals: ReadonlyArray<KeptApproval>
 }
 
 /** What is there, as it is when the turn of a commit has come. */
@@ -69,8 +69,6 @@ export interface World {
   readonly digestOf: (text: string) => string
 }
 
-const roles: ReadonlyArray<Role> = ["admin", "publisher", "viewer", "subscriber"]
-
 export const voidOf = ({ request, epoch, bases }: Kept, world: World): string | undefined => {
   if (request.state !== "open") return undefined
   if (epoch !== world.epoch) return "history has another epoch since"
@@ -81,28 +79,61 @@ export const voidOf = ({ request, epoch, bases }: Kept, world: World): string | 
   return undefined
 }
 
-/** Persons whose approval counts now. */
-export const approversOf = (
-  { request, approvals }: Kept,
-  world: World,
-  of: ReadonlyArray<string>
-): ReadonlyArray<string> => {
+const authorOf = ({ request, keyId }: Kept): Acting => ({ name: request.author, keyId })
+
+/**
+ * Approvals that count now: of another person than the author, of a right that still is there. By the very key that approved, or, where that ended by
+ * itself, by another of its principal: of the role that approved, either way.
+ */
+const approversOf = (kept: Kept, world: World, of: ReadonlyArray<string>): ReadonlyArray<KeptApproval> => {
+  const { request, approvals } = kept
   const good = (key: KnownKey) => key.revokedAt === null && (key.expiresAt === null || key.expiresAt > world.now)
   const here = ({ environments }: KnownKey) => environments.includes("*") || environments.includes(request.environment)
-  return approvals.flatMap(({ by, keyId, role, digest, until }) => {
-    if (digest !== request.digest || by === request.author) return []
-    if (until !== null) return until > world.now && of.includes(role) ? [by] : []
-    if (world.keys.some(({ id, revokedAt }) => id === keyId && revokedAt !== null)) return []
-    return world.keys.some((key) => key.name === by && good(key) && of.includes(key.role) && here(key)) ? [by] : []
-  })
+  const stands = ({ by, keyId }: KeptApproval) => {
+    const its = world.keys.find(({ id }) => id === keyId)
+    if (its !== undefined && its.revokedAt !== null) return false
+    const able = its !== undefined && good(its) ? [its] : world.keys.filter(({ name }) => name === by)
+    return able.some((key) => key.name === by && good(key) && of.includes(key.role) && here(key))
+  }
+  return approvals.filter(
+    (one) =>
+      one.digest === request.digest &&
+      of.includes(one.role) &&
+      (one.until === null ? stands(one) : one.until > world.now) &&
+      meeting(authorOf(kept), { name: one.by, keyId: one.keyId }, world.keys, world.now) === undefined
+  )
 }
+
+/** Principals whose approval counts, each with the person that it is of. `lookedAt`: those of whom more is known; left out, all. AQ14 */
+export const approving = (
+  kept: Kept,
+  world: World,
+  of: ReadonlyArray<string>,
+  lookedAt?: ReadonlyArray<string>
+): ReadonlyMap<string, string> =>
+  personsOf(
+    approversOf(kept, world, of)
+      .filter(({ by }) => lookedAt?.includes(by) ?? true)
+      .map(({ by, keyId }) => ({ name: by, keyId })),
+    world.keys,
+    world.now
+  )
+
+/** How many they are. */
+export const persons = (...asked: Parameters<typeof approving>): number => new Set(approving(...asked).values()).size
+
+/** For how many approvals of these roles it counts since it was applied; of a broken glass for any number. AQ6 */
+export const countedFor = ({ request, approvals }: Kept, of: ReadonlyArray<string>): number =>
+  request.state === "review" || request.state === "reviewed"
+    ? Number.POSITIVE_INFINITY
+    : new Set(approvals.flatMap(({ person, role }) => (person !== undefined && of.includes(role) ? [person] : []))).size
 
 export const stateOf = (kept: Kept, world: World): State => {
   const { state, expiresAt, needed } = kept.request
   if (state !== "open") return state
   if (expiresAt !== null && expiresAt <= world.now) return "expired"
   if (voidOf(kept, world) !== undefined) return "void"
-  return approversOf(kept, world, roles).length >= needed ? "approved" : "open"
+  return persons(kept, world, approverRoles) >= needed ? "approved" : "open"
 }
 
 export const keptOf = (
@@ -110,19 +141,45 @@ export const keptOf = (
   { environment, key }: Pick<Wish, "environment" | "key">
 ): Kept | undefined => requests.find(({ request }) => request.environment === environment && request.key === key)
 
-export const approvalProblem = (wish: ApprovalWish, actor: string, world: World): HeraldError | undefined => {
+/** Nobody approves or looks at their own; undefined: it is another person who acts. AQ3, AQ10 */
+const ownChange = (held: Kept, actor: Acting, world: World): HeraldError | undefined => {
+  const { author, key, environment } = held.request
+  const by = meeting(authorOf(held), actor, world.keys, world.now)
+  if (by === undefined) return undefined
+  const { name } = actor
+  const why =
+    name === author
+      ? `${key} is of ${author}, so somebody else looks at it`
+      : by === name
+        ? `${key} is of ${author}, whose API key ${name} made, or one that it comes from`
+        : by === author
+          ? `${key} is of ${author}, who made this API key of ${name}, or one that it comes from`
+          : `${key} is of ${author}, and ${by} made the API keys of both ${author} and ${name}, or those that they come from`
+  return failure("OwnChange", why, { details: { key, environment, by } })
+}
+
+export const approvalProblem = (wish: ApprovalWish, actor: Acting, world: World): HeraldError | undefined => {
   const { environment, key, op } = wish
   const details = { key, environment }
-  if (op === "open" || op === "glass") return op === "open" ? openProblem(wish, actor, world) : undefined
+  if (op === "glass") {
+    const open = world.requests.filter(
+      ({ request }) => request.environment === environment && request.state === "review"
+    )
+    return open.length >= REVIEWS
+      ? failure(
+          "ChangesFull",
+          `${environment} has ${REVIEWS} open reviews of broken glass: somebody else closes one first`
+        )
+      : undefined
+  }
+  if (op === "open") return openProblem(wish, actor.name, world)
   const held = keptOf(world, wish)
   if (held === undefined) return failure("NotFound", `there is no change request ${key} in ${environment}`, { details })
-  const { author, digest, state } = held.request
+  const { digest, state } = held.request
   if (op === "review") {
     if (state !== "review")
       return failure("ChangeOver", `${key} in ${environment} has no open review: it is ${state}`, { details })
-    return author === actor
-      ? failure("OwnChange", `${actor} broke the glass, so somebody else looks at it`, { details })
-      : undefined
+    return ownChange(held, actor, world)
   }
   const now = stateOf(held, world)
   const ends = op === "withdraw" || op === "reject"
@@ -134,9 +191,9 @@ export const approvalProblem = (wish: ApprovalWish, actor: string, world: World)
     return failure("ChangeOver", `the change request ${key} in ${environment} is ${now}`, {
       details: { ...details, state: now }
     })
-  if (op === "approve" && author === actor)
-    return failure("OwnChange", `${actor} asked for ${key}, so somebody else approves it`, { details })
-  if (op === "approve" && held.approvals.filter(({ by }) => by !== actor).length >= APPROVALS)
+  const own = op === "approve" ? ownChange(held, actor, world) : undefined
+  if (own !== undefined) return own
+  if (op === "approve" && held.approvals.filter(({ by }) => by !== actor.name).length >= APPROVALS)
     return failure("ChangesFull", `${key} has ${APPROVALS} approvals already`, { details })
   if ((op === "approve" || op === "apply") && (wish.digest !== digest || world.digestOf(held.body) !== digest))
     return failure("ChangeDiffers", `the digest of ${key} is ${digest}, not ${wish.digest}`, { details })

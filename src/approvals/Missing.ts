@@ -8,12 +8,9 @@ import type { ScheduleWish } from "../schedules/Schedule.ts"
 import { canonical } from "../values/Canonical.ts"
 import { bodyIn } from "./Body.ts"
 import type { ApplyWish, ApprovalWish, Touch } from "./ChangeRequest.ts"
-import { approvalProblem, approversOf, type Kept, keptOf, type World } from "./Limits.ts"
-import { type Protection, protects, type Touched } from "./Protection.ts"
+import { approvalProblem, countedFor, type Kept, keptOf, persons, type World } from "./Limits.ts"
+import { approverRoles, type Protection, protects, type Touched } from "./Protection.ts"
 import { namedBy, reached, touchedOf } from "./Touched.ts"
-
-/** Counts for any number of approvals. */
-const ANY = 6
 
 const isApproval = (wish: Wish): wish is ApprovalWish => wish.kind === "approval"
 
@@ -25,7 +22,7 @@ export const missing = (release: Release, world: World): HeraldError | undefined
   const glass = own.some(({ op }) => op === "glass")
   let held: Kept | undefined
   if (asked !== undefined) {
-    const problem = approvalProblem(asked, release.actor, world)
+    const problem = approvalProblem(asked, { name: release.actor, keyId: release.keyId }, world)
     if (problem !== undefined) return problem
     held = keptOf(world, asked)!
     const { environment, key, needed, action, author } = held.request
@@ -36,7 +33,7 @@ export const missing = (release: Release, world: World): HeraldError | undefined
       return failure("ChangeDiffers", `what would be done is not what ${key} asks for`, {
         details: { key, environment }
       })
-    if (approversOf(held, world, ["admin", "publisher"]).filter((name) => asked.approvers.includes(name)).length < 1)
+    if (persons(held, world, approverRoles, asked.approvers) < 1)
       return failure("ApprovalRequired", `${key} in ${environment} has no approval that counts`, {
         details: { change: key, environment, needed: Math.max(needed, 1), have: 0 }
       })
@@ -52,7 +49,7 @@ export const missing = (release: Release, world: World): HeraldError | undefined
     const here = others.filter((wish) => wish.environment === environment)
     const touched = touchedBy(here, environment, sureOf, world)
     for (const one of protections) {
-      const its = touched.find(({ sure, ...of }) => sure < one.approvals && protects(one, of))
+      const its = touched.find(({ sure, ...of }) => sure(one.roles) < one.approvals && protects(one, of))
       const problem = its && lack(one, its.kind, its.key)
       if (problem !== undefined) return problem
     }
@@ -73,10 +70,7 @@ const plainOf = (wishes: ReadonlyArray<Wish>) =>
 const lackOf =
   (held: Kept | undefined, asked: ApplyWish | undefined, world: World) =>
   (one: Protection, kind: string, key: string | undefined): HeraldError | undefined => {
-    const have =
-      held === undefined
-        ? 0
-        : approversOf(held, world, one.roles).filter((name) => asked?.approvers.includes(name)).length
+    const have = held === undefined ? 0 : persons(held, world, one.roles, asked?.approvers)
     if (have >= one.approvals) return undefined
     const { environment, key: protection, approvals } = one
     return failure(
@@ -96,46 +90,67 @@ const lackOf =
     )
   }
 
+/** Protections of what these touch, and those that these are. */
+export const protecting = (
+  changes: ReadonlyArray<Wish>,
+  environment: string,
+  world: World
+): ReadonlyArray<Protection> => {
+  const touched = touchedBy(changes, environment, () => none, world)
+  const own = (one: Protection) => changes.some(({ kind, key }) => kind === "protection" && key === one.key)
+  return world.protections(environment).filter((one) => own(one) || touched.some((of) => protects(one, of)))
+}
+
+/** For how many approvals of such roles it counts. */
+type Counts = (roles: ReadonlyArray<string>) => number
+const none: Counts = () => 0
+const any: Counts = () => Number.POSITIVE_INFINITY
+
 /** As herald_touched: what the changes name before what hangs on it. */
 const touchedBy = (
   wishes: ReadonlyArray<Wish>,
   environment: string,
-  sureOf: (wish: Wish) => number,
+  sureOf: (wish: Wish) => Counts,
   world: World
-): ReadonlyArray<Touched & { readonly sure: number }> => {
+): ReadonlyArray<Touched & { readonly sure: Counts }> => {
   const next = world.hanging(environment)
-  const found = new Map<string, Touched & { readonly sure: number; readonly direct: boolean }>()
+  const found = new Map<Counts, Map<string, Touched & { readonly sure: Counts; readonly direct: boolean }>>()
   for (const wish of wishes) {
     const [sure, named] = [sureOf(wish), namedBy(wish, world)]
+    const its = found.get(sure) ?? new Map<string, Touched & { readonly sure: Counts; readonly direct: boolean }>()
+    found.set(sure, its)
     for (const [touch, direct] of reached(named, next))
       for (const of of touchedOf(touch)) {
-        const name = `${sure}/${of.kind}/${of.key}`
-        found.set(name, { ...of, sure, direct: direct || found.get(name)?.direct === true })
+        const name = `${of.kind}/${of.key}`
+        its.set(name, { ...of, sure, direct: direct || its.get(name)?.direct === true })
       }
   }
   const order = (a: string | undefined = "", b: string | undefined = "") => (a < b ? -1 : a > b ? 1 : 0)
-  return [...found.values()].sort(
-    (a, b) => Number(b.direct) - Number(a.direct) || order(a.kind, b.kind) || order(a.key, b.key)
-  )
+  return [...found.values()]
+    .flatMap((its) => [...its.values()])
+    .sort((a, b) => Number(b.direct) - Number(a.direct) || order(a.kind, b.kind) || order(a.key, b.key))
 }
 
 /** For how many approvals each change counts by itself. AQ6 */
-const allowedBy = (release: Release, world: World): ((wish: Wish) => number) => {
-  const origin = (environment: string, revision: bigint | undefined): number =>
-    world.requests.find(
+const allowedBy = (release: Release, world: World): ((wish: Wish) => Counts) => {
+  const origin = (environment: string, revision: bigint | undefined): Counts => {
+    const found = world.requests.find(
       ({ request }) => request.environment === environment && request.applied === String(revision ?? "none")
-    )?.counted ?? 0
-  const ofMove = (wish: RolloutWish): number => {
-    if (wish.op !== "move") return 0
-    if (wish.to === "paused" || wish.to === "rolled_back" || wish.to === "aborted") return ANY
+    )
+    return found === undefined ? none : (roles) => countedFor(found, roles)
+  }
+  const ofMove = (wish: RolloutWish): Counts => {
+    if (wish.op !== "move") return none
+    if (wish.to === "paused" || wish.to === "rolled_back" || wish.to === "aborted") return any
     const rollout = world.rollout(wish.environment, wish.key)
     const goesOn = wish.fence !== null || (wish.stage === rollout?.stage && wish.to !== "completed")
-    return goesOn ? origin(wish.environment, rollout?.began) : 0
+    return goesOn ? origin(wish.environment, rollout?.began) : none
   }
-  const found = new Map<string, number>()
-  const add = (environment: string, { kind, key }: Touch, sure: number) => {
+  const found = new Map<string, Counts>()
+  const add = (environment: string, { kind, key }: Touch, counts: Counts) => {
     const name = `${environment}/${kind}/${key}`
-    found.set(name, Math.max(sure, found.get(name) ?? 0))
+    const before = found.get(name) ?? none
+    found.set(name, (roles) => Math.max(counts(roles), before(roles)))
   }
   for (const wish of release.changes) {
     const { environment, key } = wish
@@ -151,5 +166,5 @@ const allowedBy = (release: Release, world: World): ((wish: Wish) => number) => 
   return (wish) =>
     wish.kind === "rollout"
       ? ofMove(wish as RolloutWish)
-      : (found.get(`${wish.environment}/${wish.kind}/${wish.key}`) ?? 0)
+      : (found.get(`${wish.environment}/${wish.kind}/${wish.key}`) ?? none)
 }

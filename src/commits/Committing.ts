@@ -32,6 +32,8 @@ export interface Checked<C extends Change> extends Pick<Release<C>, "changes" | 
 export interface Asked<C extends Change> {
   readonly action: Action
   readonly identity: Identity
+  /** Whose the idempotency key is; left out, the identity's. */
+  readonly owner?: string
   readonly options: CommitOptions
   /** What an idempotency key stands for, as JSON: with another `request` the same key is refused. */
   readonly request: unknown
@@ -78,7 +80,7 @@ export const makeCommitting = Effect.gen(function* () {
       idempotencyKey === undefined
         ? undefined
         : {
-            owner: actor,
+            owner: asked.owner ?? actor,
             key: idempotencyKey,
             digest: digestOf(canonical({ action, request, message, ...(waits ? { waits } : {}) }))
           }

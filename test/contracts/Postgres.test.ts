@@ -18,6 +18,7 @@ import { Seal } from "../../src/seals/Seal.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { change, release } from "../support/Release.ts"
 import { kinds } from "../support/Twins.ts"
+import { approvalPersonsContract } from "./ApprovalPersons.ts"
 import { approvalsContract } from "./ApprovalStores.ts"
 import { approvalTouchesContract } from "./ApprovalTouches.ts"
 import { approvalWaysContract } from "./ApprovalWays.ts"
@@ -62,6 +63,7 @@ describe("PostgreSQL", () => {
   approvalsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   approvalWaysContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   approvalTouchesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  approvalPersonsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   schedulesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   scheduleVersionsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   experimentsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))

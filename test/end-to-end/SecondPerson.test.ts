@@ -16,6 +16,7 @@ beforeAll(async () => {
     const made = await server.call("POST", "/v1/keys", { name, role, environments: ["*"], expiresAt: null })
     tokens[name] = made.body.token
   }
+  await server.handOver(tokens["cid"]!)
 })
 afterAll(() => server[Symbol.asyncDispose]())
 

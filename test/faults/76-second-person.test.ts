@@ -28,6 +28,8 @@ describe("fault 76: what a second person approved", () => {
     const ann = await person(first, "ann", "publisher")
     const bob = await person(first, "bob", "publisher")
     const cid = await person(first, "cid", "admin")
+    await first.handOver(cid.authorization.slice("Bearer ".length))
+    second.given = first.given
     await first.call("PUT", KEY, { value: 1, type: "number" }, ann)
     const protection = await first.call("PUT", `/v1/protections/p?${IN}`, { keys: ["pay.*"], approvals: 1 }, cid)
     assert.strictEqual(protection.status, 200, JSON.stringify(protection.body))

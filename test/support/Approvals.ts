@@ -57,7 +57,7 @@ export const protection = (
 })
 
 export const protect = (environment: string, patterns: ReadonlyArray<string>, changed: Partial<ProtectionWish> = {}) =>
-  commit([protection(environment, "p", patterns, changed)], { action: "protect" })
+  commit([protection(environment, changed.key ?? "p", patterns, changed)], { action: "protect" })
 
 /** As a node makes one of these wishes. */
 export const opening = Effect.fnUntraced(function* (

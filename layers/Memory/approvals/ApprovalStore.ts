@@ -3,8 +3,9 @@ import { Clock, Effect, Layer } from "effect"
 import { inTouchScope } from "../../../src/access/About.ts"
 import { ApprovalStore } from "../../../src/approvals/ApprovalStore.ts"
 import { type ApprovalWish, changeBytes, type Touch } from "../../../src/approvals/ChangeRequest.ts"
-import { approvalProblem, approversOf, type Kept } from "../../../src/approvals/Limits.ts"
-import { PROTECTIONS, type Protection, type ProtectionWish } from "../../../src/approvals/Protection.ts"
+import { approvalProblem, approving, type Kept } from "../../../src/approvals/Limits.ts"
+import { protecting } from "../../../src/approvals/Missing.ts"
+import { approverRoles, PROTECTIONS, type Protection, type ProtectionWish } from "../../../src/approvals/Protection.ts"
 import { nameOfTouch } from "../../../src/approvals/Touched.ts"
 import { failure } from "../../../src/errors/HeraldError.ts"
 import { pageOf } from "../../../src/values/Page.ts"
@@ -49,6 +50,7 @@ export const layer = Layer.effect(
 
     return ApprovalStore.of({
       protections: (environment) => Effect.sync(() => tables.live(environment)),
+      protecting: (environment, changes) => Effect.sync(() => protecting(changes, environment, world())),
       bases: (environment, touches, named) =>
         Effect.sync(() => ({
           epoch: state.epoch,
@@ -164,8 +166,7 @@ const approvalTable = (tables: ApprovalTables, world: () => ReturnType<typeof wo
       epoch: opens ? wish.epoch : "",
       bases: opens ? wish.bases : [],
       body: opens ? wish.body : "",
-      approvals: [],
-      counted: opens ? 0 : 6
+      approvals: []
     }
   }
 
@@ -179,17 +180,17 @@ const approvalTable = (tables: ApprovalTables, world: () => ReturnType<typeof wo
       return {
         ...held,
         request,
-        approvals: [...others, { by: actor, keyId: asking.keyId, role, digest, at: now, until }]
+        approvals: [...others, { by: actor, keyId: asking.keyId, role, digest, at: now, until, person: undefined }]
       }
     }
     const over = { ...request, endedAt: now, endedBy: actor }
     if (wish.op === "apply") {
       const { approvers, by } = wish
-      const counted = approversOf(held, world(), ["admin", "publisher"]).filter((name) => approvers.includes(name))
+      const counted = approving(held, world(), approverRoles, approvers)
       return {
         ...held,
         request: { ...over, endedBy: by, state: "applied", applied: String(revision) },
-        counted: counted.length
+        approvals: held.approvals.map((one) => ({ ...one, person: counted.get(one.by) }))
       }
     }
     const state = { reject: "rejected", withdraw: "withdrawn", review: "reviewed" } as const
@@ -199,7 +200,7 @@ const approvalTable = (tables: ApprovalTables, world: () => ReturnType<typeof wo
   return {
     problem: (wish, release) => {
       asking = { keyId: release.keyId, action: release.action }
-      return approvalProblem(wish as ApprovalWish, release.actor, world())
+      return approvalProblem(wish as ApprovalWish, { name: release.actor, keyId: release.keyId }, world())
     },
     write: (wish, at) => {
       const its = wish as ApprovalWish

@@ -9,6 +9,7 @@ import {
   type Touch
 } from "../../../src/approvals/ChangeRequest.ts"
 import { asProtection, type ProtectionRow } from "../../../src/approvals/Protection.ts"
+import type { Wish } from "../../../src/commits/Release.ts"
 import { PAGE_BYTES } from "../../../src/values/Page.ts"
 import { guarded } from "../connection/Failure.ts"
 import { Pools } from "../connection/Pools.ts"
@@ -32,6 +33,24 @@ interface Whole extends Found {
   readonly before: ReadonlyArray<Touch & { readonly text: string | null }> | null
 }
 
+/** What `herald_touched` reads of a change. */
+const outlined = (wish: Wish): object => {
+  const {
+    kind,
+    environment,
+    key,
+    op,
+    state,
+    touches,
+    candidates = []
+  } = wish as Wish &
+    Partial<Record<"op" | "state", string>> & {
+      readonly touches?: ReadonlyArray<Touch>
+      readonly candidates?: ReadonlyArray<Touch>
+    }
+  return { kind, environment, key, op, state, touches, candidates: candidates.map(({ kind, key }) => ({ kind, key })) }
+}
+
 export const layer = Layer.effect(
   ApprovalStore,
   Effect.map(Pools, ({ reads, other: sql }) =>
@@ -41,6 +60,19 @@ export const layer = Layer.effect(
           guarded("read protections")(reads<{ readonly stated: ProtectionRow }>`
             select herald_protection_json(p) as stated from protections p
             where p.environment = ${environment} and not p.deleted order by p.protection_name collate "C"`),
+          (rows) => rows.map(({ stated }) => asProtection(stated))
+        ),
+      protecting: (environment, changes) =>
+        Effect.map(
+          guarded("read what protects them")(sql<{ readonly stated: ProtectionRow }>`
+            with asked as materialized (select ${JSON.stringify(changes.map(outlined))}::text::jsonb as changes),
+              touched as materialized (select distinct t.of_kind, t.of_key from asked a cross join lateral herald_touched(a.changes, '{}') t)
+            select herald_protection_json(p) as stated from protections p
+            where p.environment = ${environment} and not p.deleted and (
+              exists (select from asked a cross join lateral jsonb_array_elements(a.changes) c where c->>'kind' = 'protection' and c->>'key' = p.protection_name)
+              or exists (select from touched t where (p.kinds is null or t.of_kind = any (p.kinds))
+                and (t.of_key is null or herald_covers(p.patterns, t.of_key))))
+            order by p.protection_name`),
           (rows) => rows.map(({ stated }) => asProtection(stated))
         ),
       bases: (environment, touches, named) =>
