@@ -2,7 +2,8 @@
  * Takes secrets out of texts where they don't belong. Pure.
  *
  *   TU1  A token in a URL, whether as a parameter, in the path or in front of the host, reaches no route, trace, log or answer.
- *   TU2  What looks like a token of Herald's or a JWT stands in no line of a log, and in nothing that the command line tells of an error or a plan.
+ *   TU2  What looks like a token of Herald's or a JWT stands in no line of a log, and in nothing that the command line tells of an error or a plan. What a text costs
+ *        grows with its length alone.
  */
 
 const TOKEN = /hrld_([a-f0-9]{16})_[a-f0-9]{16,}/gi
@@ -13,12 +14,20 @@ const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i
 /** Opens a stream, once; and a service token. */
 const SEALED = /(hrtk|hrst)_[A-Za-z0-9_-]+(?:\.[0-9a-f]{1,64})?/gi
 
-/** Signed or encrypted: its first part is a JSON object, which begins with `{"` in base64. */
-const JWT = /eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){2,4}/g
+/** Three to five parts with dots, whole: nowhere in the middle of a part is begun anew. TU2 */
+const PARTS = /(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{7,}\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){0,2}/g
 
-/** Without the secrets of Herald's own tokens and without JWTs; ids stay, for whoever has to revoke them. TU2 */
-export const withoutTokens = (text: string): string =>
-  text.replace(TOKEN, "hrld_$1_redacted").replace(SEALED, "$1_redacted").replace(JWT, "jwt_redacted")
+/** Whose first part has the beginning of a JSON object in base64url, maybe behind the end of something else, such as `%20`. */
+const withoutJwt = (parts: string): string => {
+  const at = parts.indexOf("eyJ")
+  return at < 0 || at > parts.indexOf(".") ? parts : `${parts.slice(0, at)}jwt_redacted`
+}
+
+/** Without the secrets of tokens; ids of Herald's own stay, for whoever has to revoke them. */
+export const withoutTokens = (text: string): string => {
+  const own = text.replace(TOKEN, "hrld_$1_redacted").replace(SEALED, "$1_redacted")
+  return own.includes("eyJ") ? own.replace(PARTS, withoutJwt) : own
+}
 
 /** The path and query of a request, as its route may see them. TU1 */
 export const withoutSecrets = (url: string): string => {

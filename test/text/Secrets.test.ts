@@ -45,4 +45,33 @@ describe("Secrets", () => {
   it("TU1 a line of the log has no token, but whose it was", () => {
     assert.strictEqual(withoutTokens(`with ${TOKEN}, twice ${TOKEN.toUpperCase()}`).match(/redacted/g)?.length, 2)
   })
+
+  const JWT = `eyJ${"hbGciOiJSUzI1NiJ9"}.eyJ${"zdWIiOiJhbm4ifQ"}.${"aB-_9".repeat(68)}`
+  it("TU2 a token of an issuer is gone from wherever it stands, signed, encrypted or without a signature", () => {
+    const [head, said] = JWT.split(".")
+    for (const token of [JWT, `${head}.${said}.`, `${JWT}.${"c".repeat(40)}.${"d".repeat(22)}`])
+      for (const [before, after] of [
+        ["", ""],
+        ["Bearer ", ", which ended"],
+        ['{"token":"', '"}'],
+        ["/v1/config?prefix=Bearer%20", "&limit=1"],
+        ["(", ")"]
+      ])
+        assert.strictEqual(withoutTokens(`${before}${token}${after}`), `${before}jwt_redacted${after}`)
+    assert.strictEqual(withoutSecrets(`/v1/keys/${JWT}?a=b`), "/v1/keys/jwt_redacted?a=b")
+    for (const text of ["eyJ", "payments.eyJ.db", "some-thing.example.com", "v1.2.3", "eyJ.a.b"])
+      assert.strictEqual(withoutTokens(text), text)
+  })
+
+  it("TU2 no text costs more than its length", () => {
+    const size = 200_000
+    const texts = ["eyJ", "eyJ.", "eyJaaaa.aa", "eyJaaaa.", "a", "a.", "eyJaaaaa.a!", "eyJaaaaaaa "].map((one) =>
+      one.repeat(size / one.length)
+    )
+    for (const text of texts) {
+      const began = performance.now()
+      withoutTokens(text)
+      assert.isBelow(performance.now() - began, 500, text.slice(0, 12))
+    }
+  })
 })
