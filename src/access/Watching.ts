@@ -1,4 +1,8 @@
-/** Ends what stays open once what it was opened with is no longer good. A3 in Access.ts, A8 in Authenticating.ts */
+/**
+ * Ends what stays open once what it was opened with is no longer good. A3 in Access.ts, A8 in Authenticating.ts
+ *
+ *   EW1  A look costs what is open once, however many of those who opened it are no longer good, and gives way to others in between.
+ */
 import { Effect } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Access } from "./Access.ts"
@@ -17,6 +21,9 @@ export const keyRevoked = ({ name, keyId, until }: Identity): HeraldError =>
 /** What was shown: several tokens of one key may be open, each with an end of its own. */
 export const shownBy = ({ keyId, until }: Identity): string => (until === undefined ? keyId : `${keyId} ${until}`)
 
+/** Of a look, until others have a turn: some milliseconds. */
+const STEPS = 256
+
 /** Asks once for each of what was shown, however much is open by it. `end`: perhaps of what is over by now. */
 export type Watching = <A extends Open>(
   open: Iterable<A>,
@@ -26,16 +33,18 @@ export type Watching = <A extends Open>(
 export const makeWatching = Effect.map(
   Access,
   ({ stillValid }): Watching =>
-    (open, end) =>
-      Effect.suspend(() =>
-        Effect.forEach(
-          Map.groupBy(open, ({ identity }) => shownBy(identity)).values(),
-          Effect.fnUntraced(function* (its) {
-            const { identity } = its[0]!
-            if (yield* stillValid(identity)) return
-            for (const one of its) end(one, keyRevoked(identity))
-          }),
-          { discard: true }
-        )
-      )
+    Effect.fnUntraced(function* (open, end) {
+      let steps = 0
+      const next = Effect.suspend(() => (++steps % STEPS === 0 ? Effect.yieldNow : Effect.void))
+      for (const its of Map.groupBy(open, ({ identity }) => shownBy(identity)).values()) {
+        yield* next
+        const { identity } = its[0]!
+        if (yield* stillValid(identity)) continue
+        const error = keyRevoked(identity)
+        for (const one of its) {
+          end(one, error)
+          yield* next
+        }
+      }
+    })
 )

@@ -1,7 +1,7 @@
 /** Ends the streams of what is no longer good: A3 of access/Access.ts, A8 of access/Authenticating.ts. */
 import { Effect } from "effect"
 import type { Identity } from "../access/Identity.ts"
-import { shownBy } from "../access/Watching.ts"
+import { makeWatching } from "../access/Watching.ts"
 import { afterEvery } from "../telemetry/Every.ts"
 import type { Here } from "./Connected.ts"
 import type { Ending } from "./Ending.ts"
@@ -11,18 +11,12 @@ const endingOf = ({ name, until }: Identity): Ending =>
     ? { name: "KeyRevoked", reason: `the API key ${name} is no longer valid` }
     : { name: "CredentialEnded", reason: `what ${name} showed has ended: come back with a new token` }
 
-/** Once a second, with one question for each of what was shown. */
-export const endRevoked = (here: Here, stillValid: (identity: Identity) => Effect.Effect<boolean>) =>
-  afterEvery(
-    "sessions could not be looked after",
-    "1 second",
-    Effect.gen(function* () {
-      const identities = new Map<string, Identity>()
-      for (const { subscription } of here.all()) identities.set(shownBy(subscription.identity), subscription.identity)
-      for (const [shown, identity] of identities) {
-        if (yield* stillValid(identity)) continue
-        for (const session of here.all())
-          if (shownBy(session.subscription.identity) === shown) session.end(endingOf(identity))
-      }
-    })
+/** Once a second, with one question for each of what was shown. EW1 */
+export const endRevoked = (here: Pick<Here, "all">) =>
+  Effect.flatMap(makeWatching, (watching) =>
+    afterEvery(
+      "sessions could not be looked after",
+      "1 second",
+      Effect.suspend(() => watching(here.all(), (session) => session.end(endingOf(session.identity))))
+    )
   )

@@ -7,6 +7,7 @@
  *   SG1 in Stage.ts, S7 and S8 in Told.ts
  */
 import { Deferred, Effect } from "effect"
+import type { Identity } from "../access/Identity.ts"
 import { baseOf } from "../delta/Delta.ts"
 import { instanceKey } from "../fleet/Instance.ts"
 import type { Mark, Update } from "../updates/Update.ts"
@@ -77,6 +78,11 @@ export class Session {
     this.heardAt = options.now
     this.answers = control
     this.#stage = { name: "opening", hello: held }
+  }
+
+  /** Who opened it. */
+  get identity(): Identity {
+    return this.subscription.identity
   }
 
   get stage(): Stage {

@@ -4,7 +4,6 @@
  *   S1–S3 in Session.ts, S4 in Connected.ts, S5 in Actor.ts, S6 in Sending.ts, S7 and S8 in Told.ts, XS1 and XS2 in Served.ts
  */
 import { Clock, Context, Duration, Effect, Layer, Random } from "effect"
-import { Access } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { Bookkeeping } from "../fleet/Bookkeeping.ts"
@@ -76,7 +75,6 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
   const updates = yield* UpdateSource
   const bookkeeping = yield* Bookkeeping
   const clientEvents = yield* ClientEvents
-  const { stillValid } = yield* Access
   const { tell } = yield* Witnesses
   const clock = yield* Clock.Clock
   const slices = new Slices()
@@ -103,7 +101,7 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
     heartbeatTimeout
   })
   yield* makeTakeover({ here, node, heartbeatTimeout, ownership, notes })
-  yield* Effect.forkScoped(endRevoked(here, stillValid))
+  yield* Effect.forkScoped(endRevoked(here))
   let opened = 0
   let draining = false
 
