@@ -70,7 +70,7 @@ const credentialsOf = (
   handshake: number
 ): grpc.ServerCredentials => {
   if (certificate === undefined) return grpc.ServerCredentials.createInsecure()
-  const { cert, key, ca } = certificate.now()
+  const { cert, key, ca, secureOptions } = certificate.now()
   const credentials = grpc.ServerCredentials.createSsl(
     ca === undefined ? null : Buffer.from(ca),
     [{ cert_chain: Buffer.from(cert), private_key: Buffer.from(key) }],
@@ -78,9 +78,13 @@ const credentialsOf = (
   )
   // What its server is made with: it has no setting for this one.
   const inner = credentials as unknown as {
-    readonly _getConstructorOptions: () => { handshakeTimeout?: number; rejectUnauthorized?: boolean }
+    readonly _getConstructorOptions: () => {
+      handshakeTimeout?: number
+      rejectUnauthorized?: boolean
+      secureOptions?: number | undefined
+    }
   }
-  Object.assign(inner._getConstructorOptions(), { handshakeTimeout: handshake, rejectUnauthorized }) // GJ1
+  Object.assign(inner._getConstructorOptions(), { handshakeTimeout: handshake, rejectUnauthorized, secureOptions }) // GJ1, TC6
   return credentials
 }
 

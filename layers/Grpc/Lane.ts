@@ -9,7 +9,7 @@ import type { Below, BelowOptions } from "./Below.ts"
 import { Http1 } from "./connect/Http1.ts"
 import { Http2 } from "./connect/Http2.ts"
 import { other, unknown, WAITING } from "./Gate.ts"
-import { LaneServer, type Peer, secured } from "./lane/LaneServer.ts"
+import { LaneServer, type Peer, securely } from "./lane/LaneServer.ts"
 import { MAX_SEND } from "./MaxSend.ts"
 
 export const onLane = (below: BelowOptions): Below => {
@@ -71,7 +71,7 @@ export const onLane = (below: BelowOptions): Below => {
         rejectUnauthorized: options.clientCertificates === "required"
       }
       const server = lane.make(pair && { ...pair, ...asks })
-      certificate?.keep({ setSecureContext: (pair) => (server as TlsServer).setSecureContext({ ...secured, ...pair }) }) // TC2
+      certificate?.keep({ setSecureContext: (pair) => (server as TlsServer).setSecureContext(securely(pair)) }) // TC2
       gateBefore(server, { connection: connections(gate, refuse) }) // GA1
       return lane.listen(options.host, options.port)
     },

@@ -5,10 +5,11 @@
  *   TC2  A pair that changed is used for connections from then on, within a few seconds; those that are open stay.
  *   TC3  One that is wrong by then is told once, and the one before stays in use: half of a renewal is no outage.
  *   TC4  Authorities whose certificates clients may show are read, checked and renewed as the pair is.
- *   TC5  With a change of any of them, of the list of revoked certificates too, tickets of before are worth nothing: who comes back shows its certificate
- *        again. New files are taken once they are whole (WY1 in Watched.ts).
+ *   TC5  With a change of any of them tickets of before are worth nothing. New files are taken once they are whole (WY1 in Watched.ts).
+ *   TC6  Where clients are asked for certificates, no connection goes on with an earlier one: neither by tickets nor by session ids, of TLS 1.2 or 1.3.
+ *        OpenSSL keeps the client's certificate with them, but not those above it, of which one may have been revoked.
  */
-import { createPrivateKey, X509Certificate } from "node:crypto"
+import { constants, createPrivateKey, X509Certificate } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { createSecureContext } from "node:tls"
 import { Effect, type Scope } from "effect"
@@ -25,8 +26,6 @@ export interface CertificateFiles {
   readonly clientCa?: string | undefined
   /** Which setting names them. */
   readonly clientCaSetting?: string | undefined
-  /** Lists of revoked certificates: access/Certificates.ts says what is on them. TC5 */
-  readonly crl?: string | undefined
 }
 
 export interface Pair {
@@ -34,14 +33,16 @@ export interface Pair {
   readonly key: string
   /** TC4 */
   readonly ca?: string
-}
-
-interface Files extends Pair {
-  readonly crl?: string
+  /** As node:tls has it. TC6 */
+  readonly secureOptions?: number
 }
 
 /** What of it TLS is told. */
-const secureOf = ({ cert, key, ca }: Files): Pair => ({ cert, key, ...(ca === undefined ? {} : { ca }) })
+const secureOf = ({ cert, key, ca }: Pair): Pair => ({
+  cert,
+  key,
+  ...(ca === undefined ? {} : { ca, secureOptions: constants.SSL_OP_NO_TICKET }) // TC6: of TLS 1.3 it leaves ids, which nobody keeps
+})
 
 /** A server that takes a new pair while it runs, as those of https, http2 and tls do. */
 interface Secured {
@@ -55,12 +56,11 @@ export interface Certificate {
 }
 
 /** Throws what is wrong with the files. */
-const read = ({ cert, key, ca, crl }: Files, setting: string): Files => {
+const read = ({ cert, key, ca }: Pair, setting: string): Pair => {
   const pair = {
     cert: attempt(`TLS_CERT can't be read`, () => readFileSync(cert, "utf8")),
     key: attempt(`TLS_KEY can't be read`, () => readFileSync(key, "utf8")),
-    ...(ca === undefined ? {} : { ca: readAuthorities(ca, setting).pem }),
-    ...(crl === undefined ? {} : { crl: attempt("TLS_CLIENT_CRL can't be read", () => readFileSync(crl, "utf8")) })
+    ...(ca === undefined ? {} : { ca: readAuthorities(ca, setting).pem })
   }
   const first = attempt(`${cert} (TLS_CERT) is no certificate in PEM`, () => new X509Certificate(pair.cert))
   const own = attempt(`${key} (TLS_KEY) is no private key in PEM without a password`, () => createPrivateKey(pair.key))
@@ -76,8 +76,7 @@ export const makeCertificate = Effect.fnUntraced(function* ({
   cert,
   key,
   clientCa,
-  clientCaSetting: setting = "TLS_CLIENT_CA",
-  crl
+  clientCaSetting: setting = "TLS_CLIENT_CA"
 }: CertificateFiles): Effect.fn.Return<Certificate | undefined, HeraldError, Scope.Scope> {
   if (cert === undefined && key === undefined) {
     if (clientCa === undefined) return undefined
@@ -87,10 +86,7 @@ export const makeCertificate = Effect.fnUntraced(function* ({
     const [given, missing] = cert === undefined ? ["TLS_KEY", "TLS_CERT"] : ["TLS_CERT", "TLS_KEY"]
     return yield* failure("SettingsInvalid", `${given} is given and ${missing} is not: TLS takes both`)
   }
-  const files: Files = {
-    ...{ cert, key },
-    ...(clientCa === undefined ? {} : { ca: clientCa, ...(crl === undefined ? {} : { crl }) })
-  }
+  const files: Pair = { cert, key, ...(clientCa === undefined ? {} : { ca: clientCa }) }
   let pair = yield* Effect.try({
     try: () => read(files, setting),
     catch: (cause) => failure("SettingsInvalid", (cause as Error).message) // TC1
@@ -102,8 +98,7 @@ export const makeCertificate = Effect.fnUntraced(function* ({
     read: () => read(files, setting),
     failed: "the certificate was not renewed", // TC3
     changed: (found) => {
-      const isSame =
-        found.cert === pair.cert && found.key === pair.key && found.ca === pair.ca && found.crl === pair.crl
+      const isSame = found.cert === pair.cert && found.key === pair.key && found.ca === pair.ca
       pair = found
       if (isSame) return Effect.void
       for (const server of servers) server.setSecureContext(secureOf(found)) // TC2, TC5

@@ -1,11 +1,13 @@
 /**
  * What is known of a client by the certificate that its connection showed.
  *
- *   CT1  A certificate is one that TLS checked to an authority of the server when the connection began; a connection that goes on with an earlier
- *        one (a ticket) has the certificate of that one, and is asked again for what may have changed since: its times, and whether it was revoked.
+ *   CT1  A certificate is one that TLS checked to an authority of the server when the connection began. None goes on with an earlier one, whose chain
+ *        would not come along (TC6 in Certificate.ts); one that does all the same has nobody above it, and counts for nobody (XM2).
  *   CT2  Names that can't be read for certain are no names.
+ *   CT3  Who is above whom goes by signatures. What Node says of it goes by names, and whoever connects may send another one of the same name beside
+ *        the one that was revoked. Where one did not sign the next, nobody is above.
  */
-import type { X509Certificate } from "node:crypto"
+import { X509Certificate } from "node:crypto"
 import { type DetailedPeerCertificate, TLSSocket } from "node:tls"
 import type { Certificate, CertificatesShape } from "../../src/access/Certificates.ts"
 import { namedIn } from "./Revocations.ts"
@@ -33,12 +35,15 @@ export const namesIn = (text: string | undefined): ReadonlyArray<string> => {
 
 const FURTHER = 10
 
-/** Those above it, as far as they came with it or the server knows them. */
-const chainOf = (first: DetailedPeerCertificate): ReadonlyArray<Buffer> => {
-  const found: Array<Buffer> = []
-  for (let one = first.issuerCertificate; one !== undefined && found.length < FURTHER; one = one.issuerCertificate) {
-    if (!one.raw || one.raw.equals(found.at(-1) ?? first.raw)) break
-    found.push(one.raw)
+/** Those above it, up to an authority: from what came with it, and from what the server knows. CT3 */
+const chainOf = (shown: X509Certificate, first: DetailedPeerCertificate): ReadonlyArray<X509Certificate> => {
+  const found: Array<X509Certificate> = []
+  let below = shown
+  for (let one = first.issuerCertificate; one?.raw && !one.raw.equals(below.raw); one = one.issuerCertificate) {
+    const above = new X509Certificate(one.raw)
+    if (found.length === FURTHER || !below.verify(above.publicKey)) return []
+    found.push(above)
+    below = above
   }
   return found
 }
@@ -47,14 +52,14 @@ const hexOf = (fingerprint: string): string => fingerprint.replaceAll(":", "").t
 
 const read = (socket: TLSSocket, shown: X509Certificate): Certificate | undefined => {
   try {
-    const chain = chainOf(socket.getPeerCertificate(true))
+    const chain = chainOf(shown, socket.getPeerCertificate(true))
     return {
       subjectAltNames: namesIn(shown.subjectAltName),
       notBefore: Date.parse(shown.validFrom),
-      notAfter: Date.parse(shown.validTo),
+      notAfter: Math.min(...[shown, ...chain].map(({ validTo }) => Date.parse(validTo))),
       fingerprint: hexOf(shown.fingerprint256),
       id: namedIn(shown.raw).id,
-      above: chain.map((one) => namedIn(one).id)
+      above: chain.map(({ raw }) => namedIn(raw).id)
     }
   } catch {
     return undefined

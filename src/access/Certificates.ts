@@ -10,12 +10,13 @@ export interface Certificate {
   readonly subjectAltNames: ReadonlyArray<string>
   /** Milliseconds since 1970. */
   readonly notBefore: number
+  /** The same: when the first of it and those above it ends. */
   readonly notAfter: number
   /** SHA-256 of its DER in small hexadecimal digits. */
   readonly fingerprint: string
   /** Which it is among all: who issued it, and its number there. */
   readonly id: string
-  /** The same of those above it, up to an authority. */
+  /** The same of those above it, up to an authority. None: it is an authority itself, or they are not known. */
   readonly above: ReadonlyArray<string>
 }
 
@@ -32,8 +33,17 @@ export interface CertificatesShape {
 
 const CERTIFICATE = "x509:"
 
-/** What stands for it where an API key has its id; no id of a key has a colon. */
-export const certificateId = ({ id }: Pick<Certificate, "id">): string => `${CERTIFICATE}${id}`
+/**
+ * What stands for it where an API key has its id; no id of a key has a colon. With those above it, so that any node can say at any time whether it is
+ * still good, of what was made with it, too (tickets, tokens).
+ */
+export const certificateId = ({ id, above }: Pick<Certificate, "id" | "above">): string =>
+  `${CERTIFICATE}${[id, ...above].join("/")}`
+/** The other way round. */
+export const certificateIn = (keyId: string): Pick<Certificate, "id" | "above"> => {
+  const [id = "", ...above] = keyId.slice(CERTIFICATE.length).split("/")
+  return { id, above }
+}
 export const isCertificateId = (keyId: string): boolean => keyId.startsWith(CERTIFICATE)
 
 /** Nobody's, where a node takes no certificates. */

@@ -57,7 +57,11 @@ export interface Peer {
 }
 
 /** What a certificate is used with, also when it is renewed: nobody negotiates again (RFC 9113 §9.2.1). */
-export const secured = { minVersion: "TLSv1.2", secureOptions: constants.SSL_OP_NO_RENEGOTIATION } as const
+export const securely = <Given extends { readonly secureOptions?: number | undefined }>(given: Given) => ({
+  minVersion: "TLSv1.2" as const,
+  ...given,
+  secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (given.secureOptions ?? 0)
+})
 
 /** Bytes of parts that are copied into one write; more are written one after the other. */
 const ONE = 65_536
@@ -95,7 +99,7 @@ export class LaneServer {
         ? createServer({ noDelay: true })
         : createTlsServer({
             ...{ ALPNProtocols: ["h2", "http/1.1"], handshakeTimeout: this.#times.preface },
-            ...{ ...secured, ...tls },
+            ...securely(tls),
             noDelay: true
           })
     this.#arrivals.of(server, tls !== undefined)

@@ -3,14 +3,20 @@
  *
  *   XM1  A list of revoked certificates, and authorities, that changed count from then on, for streams that are open, too; what is wrong with new
  *        ones is told, and those before stay.
- *   XM2  A certificate is as good as all of those above it.
- *   XM3  At most `KNOWN` certificates are remembered with those above them. Of one that was forgotten it alone is looked up, until it comes again.
+ *   XM2  A certificate is as good as all of those above it, of whom one is an authority. One that has none above it counts only where it is an authority.
+ *   XM3  Nothing is remembered of certificates: what is asked about has those above it in its id.
  */
 import type { X509Certificate } from "node:crypto"
 import { readFileSync, statSync } from "node:fs"
 import { Clock, Effect, Layer, Metric, type Scope } from "effect"
 import { type CertificateRule, readCertificateRules, ruleFor } from "../../../src/access/CertificateRules.ts"
-import { Certificates, type CertificatesShape, certificateId } from "../../../src/access/Certificates.ts"
+import {
+  type Certificate,
+  Certificates,
+  type CertificatesShape,
+  certificateId,
+  certificateIn
+} from "../../../src/access/Certificates.ts"
 import { grantOf } from "../../../src/access/Grant.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { afterEvery } from "../../../src/telemetry/Every.ts"
@@ -28,9 +34,6 @@ export interface CertificatesOptions {
   /** JSON: src/access/CertificateRules.ts */
   readonly identities?: string | undefined
 }
-
-/** XM3 */
-const KNOWN = 10_000
 
 interface Read {
   /** What authorities are: as `Certificate.id`. */
@@ -106,23 +109,19 @@ const make = Effect.fnUntraced(function* (options: CertificatesOptions) {
     )
   )
 
-  /** Those above a certificate, by its id. XM3 */
-  const above = new Map<string, ReadonlyArray<string>>()
-
-  const why = (id: string, its: ReadonlyArray<string>): string | undefined => {
+  /** XM2 */
+  const why = ({ id, above }: Pick<Certificate, "id" | "above">): string | undefined => {
     const { authorities, revoked } = now()
     if (revoked.has(id)) return "it was revoked"
-    if (its.some((one) => revoked.has(one))) return "an authority above it was revoked" // XM2
-    if (its.length > 0 && !its.some((one) => authorities.has(one)))
-      return "its authority is none of this server's any more"
-    return undefined
+    if (above.some((one) => revoked.has(one))) return "an authority above it was revoked"
+    return [id, ...above].some((one) => authorities.has(one)) ? undefined : "its authority is none of this server's"
   }
 
   const whyNot: CertificatesShape["whyNot"] = (certificate) => {
     const time = clock.currentTimeMillisUnsafe()
     if (time >= certificate.notAfter) return "it has ended"
     if (time < certificate.notBefore) return "it has not begun"
-    return why(certificate.id, certificate.above)
+    return why(certificate)
   }
 
   return {
@@ -131,19 +130,12 @@ const make = Effect.fnUntraced(function* (options: CertificatesOptions) {
     identify: (certificate) => {
       const found = ruleFor(rules, certificate)
       if (found === undefined || whyNot(certificate) !== undefined) return undefined
-      if (certificate.above.length > 0 && !above.has(certificate.id)) {
-        if (above.size >= KNOWN) above.delete(above.keys().next().value!)
-        above.set(certificate.id, certificate.above)
-      }
       return {
         ...grantOf(found.rule.grant),
         ...{ name: found.principal, keyId: certificateId(certificate), by: "certificate", until: certificate.notAfter }
       }
     },
-    isGood: (keyId) => {
-      const id = keyId.slice(keyId.indexOf(":") + 1)
-      return why(id, above.get(id) ?? []) === undefined
-    }
+    isGood: (keyId) => why(certificateIn(keyId)) === undefined // XM3
   } satisfies CertificatesShape
 })
 

@@ -58,7 +58,12 @@ describe("Certificates", () => {
         const shown = shownBy(issued, middle, root)
         const identity = identify(shown)!
         assert.deepStrictEqual(identity, {
-          ...{ name: "x509:prod", keyId: `x509:${shown.id}`, role: "publisher", environments: ["production"] },
+          ...{
+            name: "x509:prod",
+            keyId: `x509:${[shown.id, ...shown.above].join("/")}`,
+            role: "publisher",
+            environments: ["production"]
+          },
           ...{ keys: ["payments.*"], by: "certificate", until: shown.notAfter }
         })
         assert.isUndefined(identify({ ...shown, subjectAltNames: ["URI:spiffe://test/a"] }))
@@ -93,9 +98,12 @@ describe("Certificates", () => {
         writeFileSync(crl, text)
         yield* looks(3)
         assert.isTrue(isGood(keyId))
-        for (let i = 0; i < 10_000; i++) identify({ ...shown, id: `0.${i.toString(16)}` })
-        assert.isTrue(isGood(keyId)) // forgotten, and good by itself
-        identify(shown)
+        assert.isTrue((yield* made()).isGood(keyId)) // of a node that never saw it
+        for (const above of [[], [idOf(middle.pem).replace(/.$/, "x")]]) {
+          assert.isUndefined(identify({ ...shown, above }))
+          assert.isDefined((yield* made()).whyNot({ ...shown, above }))
+        }
+        assert.isDefined(identify({ ...shown, id: idOf(root.pem), above: [] }))
         const other = new Authority(join(ca, ".."), "other")
         writeFileSync(ca, other.pem)
         writeFileSync(crl, other.revoked())
