@@ -3,8 +3,8 @@
  *
  *   XN1  A rule names a URI or a host name, whole, or the beginning of a URI up to a slash (`spiffe://prod/payments/*`), or the hosts right below a
  *        name (`*.agents.example.com`). The first rule that fits counts; where none fits, the certificate is nobody's.
- *   XN2  The principal is `x509:` and the rule's name, or else the name that fitted: no principal of an API key has a colon.
- *   XN3  A name with control characters, spaces, dot segments or more than 200 characters fits nothing.
+ *   XN2  The principal is `x509:` and the rule's name, or else the name that fitted, of a host in small letters: no principal of an API key has a colon.
+ *   XN3  A name with control characters, spaces, dot segments or more than 200 characters fits nothing, nor does a host that is none, such as `*.a.example`.
  */
 import type { Grant } from "./Decision.ts"
 import { grantProblem } from "./Grant.ts"
@@ -34,6 +34,9 @@ const isSan = (san: string): boolean => {
   return URI.test(san) && (star < 0 || (san.endsWith("/*") && star === san.length - 1 && san.split("/").length > 3))
 }
 
+/** Hosts are the same in capitals: one host, one principal. XN2 */
+const asOne = (kind: string, name: string): string => (kind === "DNS" ? name.toLowerCase() : name)
+
 /** XN1 */
 const fits = (san: string, kind: string, name: string): boolean => {
   if (san.includes("://"))
@@ -41,8 +44,8 @@ const fits = (san: string, kind: string, name: string): boolean => {
       kind === "URI" &&
       (san.endsWith("/*") ? name.length >= san.length && name.startsWith(san.slice(0, -1)) : name === san)
     )
-  if (kind !== "DNS") return false
-  const [host, wanted] = [name.toLowerCase(), san.toLowerCase()]
+  if (kind !== "DNS" || name.startsWith("*") || !HOST.test(name)) return false
+  const [host, wanted] = [name, san.toLowerCase()]
   return wanted.startsWith("*.")
     ? host.slice(host.indexOf(".") + 1) === wanted.slice(2) && host !== wanted.slice(2)
     : host === wanted
@@ -88,7 +91,8 @@ export const ruleFor = (
   for (const rule of rules)
     for (const said of subjectAltNames) {
       const at = said.indexOf(":")
-      const [kind, name] = [said.slice(0, at), said.slice(at + 1)]
+      const kind = said.slice(0, at)
+      const name = asOne(kind, said.slice(at + 1))
       if (isPlain(name) && fits(rule.san, kind, name)) return { rule, principal: `x509:${rule.name ?? name}` }
     }
   return undefined

@@ -21,10 +21,11 @@ describe("CertificateRules", () => {
       ["a.example.com", "IP Address:a.example.com"],
       ["*.example.com", "DNS:example.com"],
       ["*.example.com", "DNS:a.b.example.com"],
-      ["*.example.com", "DNS:.example.com.evil"]
+      ["*.example.com", "DNS:.example.com.evil"],
+      ["*.example.com", "DNS:*.example.com"],
+      ["*.example.com", "DNS:a@b.example.com"]
     ] as const)
       assert.isUndefined(fitting(san, name), `${san} ${name}`)
-    assert.strictEqual(fitting("*.example.com", "DNS:A.example.com"), "x509:A.example.com")
     assert.strictEqual(fitting("a.example.com", "DNS:other", "DNS:a.example.com"), "x509:a.example.com")
   })
 
@@ -41,6 +42,14 @@ describe("CertificateRules", () => {
   it("XN2 no principal of a certificate is one of an API key", () => {
     assert.isDefined(nameProblem(fitting("a.example.com", "DNS:a.example.com")!))
     assert.isDefined(nameProblem("x509:payments"))
+  })
+
+  it("XN2 a host in capitals is the same principal as in small letters, and a path in capitals another one", () => {
+    for (const name of ["A.example.com", "a.EXAMPLE.com"]) {
+      assert.strictEqual(fitting("*.Example.com", `DNS:${name}`), "x509:a.example.com")
+      assert.strictEqual(fitting("A.example.com", `DNS:${name}`), "x509:a.example.com")
+    }
+    assert.strictEqual(fitting("spiffe://prod/*", "URI:spiffe://prod/A"), "x509:spiffe://prod/A")
   })
 
   it("XN3 names with what has no place in them fit nothing", () => {
