@@ -9,6 +9,8 @@ import { isEnvironment } from "../../../keys/Environment.ts"
 import { kindIn } from "../../../keys/Name.ts"
 import { coveredBy } from "../../../keys/Pattern.ts"
 import { VALUE_BYTES } from "../../../values/Limits.ts"
+import { read as readAs } from "../../../values/Value.ts"
+import type { ValueType } from "../../../values/ValueType.ts"
 import { readCarrier } from "../../../values/Written.ts"
 import { type CliFailure, usage } from "../../CliFailure.ts"
 import type { Folder } from "../../Folder.ts"
@@ -20,8 +22,8 @@ import { digestOf, schemaText } from "./Server.ts"
 /** Bytes of a file of a value, with its line end. */
 const MOST = VALUE_BYTES + 2
 const MANIFEST_BYTES = 64 * 1_048_576
-/** Errors that are told. */
-const TOLD = 20
+/** Errors that are told: all of them, unless something else is wrong. */
+const TOLD = 1_000
 const AT_ONCE = 16
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
@@ -67,6 +69,21 @@ const textIn = (bytes: Uint8Array, most: number): string | Omit<Problem, "path">
   } catch {
     return { line: brokenLine(bytes), problem: "it is not UTF-8; save it as UTF-8" }
   }
+}
+
+/** The line of which a reason says it, by a position or by the line itself. */
+const lineIn = (text: string, reason: string): number | undefined => {
+  const [, position, line] = / at (?:position (\d+)|line (\d+))/.exec(reason) ?? []
+  if (line !== undefined) return Number(line)
+  return position === undefined ? undefined : text.slice(0, Number(position)).split("\n").length
+}
+
+/** What no server takes of a value, in the words of a server; what an older one took may stay as it is. */
+const wrongValue = (text: string, type: ValueType): Omit<Problem, "path"> | undefined => {
+  const read = readAs(type, text, { stored: true })
+  if (read._tag === "Success") return undefined
+  const line = lineIn(text, read.failure)
+  return { problem: `it can't be read as ${type}: ${read.failure}`, ...(line === undefined ? {} : { line }) }
 }
 
 /** A JSON Schema, or what is wrong with it. */
@@ -138,6 +155,8 @@ const readEnvironment = Effect.fnUntraced(function* (
       return wrong(`no pattern of ${manifestPath} covers ${name}; add one there, or take the file away`)
     files.set(name, whole)
     const value = valueIn(text)
+    const broken = wrongValue(value, named.type)
+    if (broken !== undefined) return wrong(broken.problem, broken.line)
     const kept = kindIn(name) === "" && strict.has(name)
     shapes.set(name, { name, digest: digestOf(value), type: named.type, strict: kept, schema: "" })
   })

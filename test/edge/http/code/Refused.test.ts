@@ -119,7 +119,7 @@ describe("what somebody changes meanwhile", () => {
 
   it("JR1 what is refused of one environment stops all, before anything is written", async () => {
     folder.put("one", { "a.number": "1" })
-    folder.put("two", { "a.json": "{" })
+    folder.put("two", { "a.json": "{}", "@schema/a.json": '{"type": "array"}' })
     const before = writes().length
     const applied = await folder.apply()
     assert.strictEqual(applied.exit, 3, applied.said)
