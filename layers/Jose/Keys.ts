@@ -5,12 +5,14 @@
  *        addresses that were checked (WP1): by https, and no redirect is followed; on this machine or in a private network only where a setting names them.
  *   JK2  64 keys and 64 KiB at most, and 5 s a question. What is more is no answer.
  *   JK3  They are read every 10 min, and at once when a token names one that is not known: once in 30 s, and one question for all who wait.
- *   JK4  Is the issuer away, what is known counts for an hour after it was read; then nothing does.
+ *   JK4  Is the issuer away, what is known counts for an hour after it was read; then nothing does, and nothing of what was checked with it. Hours are
+ *        those of the monotonic clock: who sets the clock of this machine makes no key count for longer.
  */
 import { Clock, Deferred, Effect, Exit, type Scope } from "effect"
 import { createLocalJWKSet, type JSONWebKeySet, type JWK, type JWTVerifyGetKey } from "jose"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { every } from "../../src/telemetry/Every.ts"
+import { millisOf } from "../../src/telemetry/Monotonic.ts"
 import { addressOf, ask, kept, type Limits } from "../Sockets/Pinned.ts"
 
 export interface KeysOptions extends Pick<Limits, "resolve"> {
@@ -39,13 +41,15 @@ interface Known {
   readonly ids: ReadonlySet<string | undefined>
   /** The keys as texts. */
   readonly texts: ReadonlySet<string>
+  /** Milliseconds of the monotonic clock. */
   readonly at: number
 }
 
 export interface IssuerKeys {
   /** Keys among which one of this name is, if it is anywhere. Fails `IssuerUnavailable`. */
   readonly withKey: (kid: string | undefined) => Effect.Effect<JWTVerifyGetKey, HeraldError>
-  readonly generation: () => number
+  /** Grows when one of them is the issuer's no longer; undefined: none counts. JK4 */
+  readonly generation: () => number | undefined
 }
 
 class Wrong extends Error {}
@@ -96,7 +100,7 @@ export const makeKeys = Effect.fnUntraced(function* ({
   let askedForUnknown = Number.NEGATIVE_INFINITY
   let why = "it was not asked yet"
 
-  const now = () => clock.currentTimeMillisUnsafe()
+  const now = () => millisOf(clock)
 
   /** JK1 */
   const get = Effect.fnUntraced(function* (text: string, what: string) {
@@ -172,5 +176,5 @@ export const makeKeys = Effect.fnUntraced(function* ({
   })
 
   yield* Effect.forkScoped(every("the keys of the issuer of tokens were not read", "10 minutes", refresh))
-  return { withKey, generation: () => generation }
+  return { withKey, generation: () => (counting() === undefined ? undefined : generation) }
 })

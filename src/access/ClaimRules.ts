@@ -6,7 +6,10 @@
  *        a list that has it: of the same type, letter by letter.
  *   JU3  Their principal is `jwt:<sub>@<issuer>`: no API key has a name with a colon, and no two subjects have one name. Letters that names of API keys
  *        can't have are percent-encoded.
- *   JU4  Another claim names them only where a setting says so, and an address (`email`) never where the issuer says that it was not verified.
+ *        Persons are compared by it everywhere: limits, ownership and approvals know nothing else of them.
+ *   JU4  Another claim is shown beside it where a setting says so, and names nobody: two may have the same, and one may change it.
+ *   JU5  An address (`email`) counts, in rules and to be shown, where the issuer says that it was verified (`email_verified`, true) beside it. A rule that
+ *        would fit but for that is named, to its bearer and to whoever runs the server.
  */
 import { excerpt } from "../text/Excerpt.ts"
 import type { Grant } from "./Decision.ts"
@@ -58,18 +61,45 @@ export const rulesOf = (written: unknown): ReadonlyArray<ClaimRule> => {
 const own = (members: unknown, name: string): unknown =>
   isMembers(members) && Object.hasOwn(members, name) ? members[name] : undefined
 
-/** JU2 */
-export const claimOf = (claims: Claims, name: string): unknown =>
-  own(claims, name) ?? name.split(".").reduce<unknown>((at, part) => own(at, part), claims)
+const ADDRESS = "email"
 
-const fits = ({ claim, value }: ClaimRule, claims: Claims): boolean => {
-  const found = claimOf(claims, claim)
-  return found === value || (Array.isArray(found) && found.includes(value))
+/** JU2, JU5 */
+const found = (claims: Claims, name: string): { readonly said: unknown; readonly unverified: boolean } => {
+  const parts = name.split(".")
+  const whole = (own(claims, name) ?? undefined) !== undefined
+  const holder = whole ? claims : parts.slice(0, -1).reduce<unknown>(own, claims)
+  const member = whole ? name : parts.at(-1)!
+  const said = own(holder, member)
+  return { said, unverified: member === ADDRESS && said !== undefined && own(holder, "email_verified") !== true }
 }
+
+/** JU2, JU5 */
+export const claimOf = (claims: Claims, name: string): unknown => {
+  const { said, unverified } = found(claims, name)
+  return unverified ? undefined : said
+}
+
+const holds = (said: unknown, value: ClaimRule["value"]): boolean =>
+  said === value || (Array.isArray(said) && said.includes(value))
+const fits = ({ claim, value }: ClaimRule, claims: Claims): boolean => holds(claimOf(claims, claim), value)
 
 /** JU1 */
 export const ruleFor = (rules: ReadonlyArray<ClaimRule>, claims: Claims): ClaimRule | undefined =>
   rules.find((rule) => fits(rule, claims))
+
+/** Why rules were passed over that would have fitted an address which was verified: by their numbers, and no more than three. JU5 */
+export const passedOver = (rules: ReadonlyArray<ClaimRule>, claims: Claims): ReadonlyArray<string> => {
+  const notes: Array<string> = []
+  for (const [i, rule] of rules.entries()) {
+    if (notes.length === 3 || fits(rule, claims)) break
+    const { said, unverified } = found(claims, rule.claim)
+    if (unverified && holds(said, rule.value))
+      notes.push(
+        `rule ${i + 1} of HERALD_OIDC_ROLES was passed over: the token does not say that its ${ADDRESS} was verified (email_verified: true)`
+      )
+  }
+  return notes
+}
 
 /** What of a principal's name stands for somebody of an issuer. */
 export const OF_ISSUER = "jwt:"
@@ -83,18 +113,20 @@ const encoded = (text: string): string =>
 export interface Named {
   readonly issuer: string
   readonly subject: string
-  readonly claims: Claims
 }
 
-/** The principal, or what is wrong. `by`: the claim that names them; undefined: `sub`. JU3, JU4 */
-export const principalOf = (
-  { issuer, subject, claims }: Named,
-  by: string | undefined
-): { readonly name: string } | { readonly wrong: string } => {
-  const said = by === undefined ? subject : claimOf(claims, by)
-  if (typeof said !== "string" || said === "") return { wrong: `the token has no ${by ?? "sub"} that names anybody` }
-  if (by === "email" && own(claims, "email_verified") === false)
-    return { wrong: "its issuer has not verified the address in email" }
-  const name = `${OF_ISSUER}${encoded(said)}@${issuer.replace(/^https?:\/\//, "").replace(/\/$/, "")}`
-  return name.length > LONGEST ? { wrong: `its ${by ?? "sub"} is too long for a name` } : { name }
+/** The principal, or what is wrong. JU3 */
+export const principalOf = ({ issuer, subject }: Named): { readonly name: string } | { readonly wrong: string } => {
+  if (subject === "") return { wrong: "the token has no sub that names anybody" }
+  const name = `${OF_ISSUER}${encoded(subject)}@${issuer.replace(/^https?:\/\//, "").replace(/\/$/, "")}`
+  return name.length > LONGEST ? { wrong: "its sub is too long for a name" } : { name }
+}
+
+/** Nothing that a terminal could take for more than letters. */
+const SHOWN = /^[^\p{C}\p{Zl}\p{Zp}]{1,128}$/u
+
+/** What is shown beside the principal; undefined: nothing. `by`: the claim. JU4, JU5 */
+export const shownOf = (claims: Claims, by: string | undefined): string | undefined => {
+  const said = by === undefined ? undefined : claimOf(claims, by)
+  return typeof said === "string" && SHOWN.test(said) ? said : undefined
 }

@@ -26,6 +26,10 @@ export interface Identity {
   readonly by?: "key" | "token" | "jwt" | "certificate"
   /** Milliseconds since 1970: when what it showed ends; left out: as its API key says. */
   readonly until?: number
+  /** What an issuer calls them beside; names nobody, and is not compared. JU4 */
+  readonly shown?: string
+  /** What whoever shows it may want to know of what it gives. JU5 */
+  readonly notes?: ReadonlyArray<string>
   /** Of a caller without a key, where it does not share it with many others. */
   readonly address?: string
 }
@@ -40,7 +44,9 @@ export const identityOf = ({
   keys,
   kinds,
   by,
-  until
+  until,
+  shown,
+  notes
 }: Omit<Identity, "keyId" | "address"> & { readonly id: string }): Identity => ({
   keyId: id,
   ...{ name, role, environments },
@@ -48,7 +54,9 @@ export const identityOf = ({
   ...(keys === undefined ? {} : { keys }),
   ...(kinds === undefined ? {} : { kinds }),
   ...(by === undefined ? {} : { by }),
-  ...(until === undefined ? {} : { until })
+  ...(until === undefined ? {} : { until }),
+  ...(shown === undefined ? {} : { shown }),
+  ...(notes === undefined ? {} : { notes })
 })
 
 export const permissions = [

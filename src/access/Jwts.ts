@@ -3,10 +3,11 @@
  *
  *   UW1  What a token says counts after its signature, issuer, audience and times were checked, and what its bearer may is asked of the settings'
  *        rules. Nothing about it is kept but in memory.
- *   UW2  A token that was right is remembered by its digest until it ends, 1,000 of them in 1 MiB at most, and for no longer than its issuer has the
- *        keys of then.
+ *   UW2  A token that was right is remembered by its digest until it ends, 1,000 of them in 1 MiB at most, of which those go that were not used for
+ *        longest; and for no longer than its issuer has the keys of then, or than these count.
  *   UW3  Wrong tokens are limited by address, and those of whom no address is known together, before another signature is checked; so are long ones,
- *        which are none. What is remembered is not limited.
+ *        which are none. What is remembered is not limited. Nor are others' wrong ones counted against a subject that was right at that address before:
+ *        what claims to be theirs has a limit of its own, so nobody behind the same address keeps them out whose token was renewed.
  *   UW4  It is good for as long as its issuer said. Shown in the 30 s after that, as clocks differ, it is good for what is left of them.
  */
 import { Clock, Effect } from "effect"
@@ -14,7 +15,7 @@ import { Weighed } from "../bounds/Weighed.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { RateLimits } from "../limits/RateLimits.ts"
 import { millisOf } from "../telemetry/Monotonic.ts"
-import { type ClaimRule, OF_ISSUER, principalOf, ruleFor } from "./ClaimRules.ts"
+import { type ClaimRule, OF_ISSUER, passedOver, principalOf, ruleFor, shownOf } from "./ClaimRules.ts"
 import { type Identity, identityOf } from "./Identity.ts"
 import { LONGEST_TOKEN } from "./ServiceToken.ts"
 import { SKEW, TokenVerifier, type VerifiedToken } from "./TokenVerifier.ts"
@@ -29,9 +30,29 @@ const HELD = 512
 const OF_ADDRESS = { perSecond: 1, burst: 20 }
 const OF_NOBODY = { perSecond: 50, burst: 200 }
 
+/** Subjects by address that were right, and bytes of one. UW3 */
+const RIGHT = 10_000
+const RIGHT_BYTES = 128
+
+/** Milliseconds between two lines of the log that say why a rule was passed over. */
+const TOLD = 60_000
+
+/** Whom a token claims to be of, though nothing was checked yet. */
+const claimedBy = (token: string): string | undefined => {
+  if (token.length > LONGEST_TOKEN) return undefined
+  try {
+    const { sub } = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8")) as {
+      sub?: unknown
+    }
+    return typeof sub === "string" && sub.length <= 255 ? sub : undefined
+  } catch {
+    return undefined
+  }
+}
+
 export interface JwtOptions {
   readonly rules: ReadonlyArray<ClaimRule>
-  /** The claim that names a principal; undefined: `sub`. */
+  /** The claim that is shown beside a principal; undefined: none. JU4 */
   readonly nameClaim: string | undefined
 }
 
@@ -48,7 +69,7 @@ interface Remembered {
   readonly identity: Identity
   /** UW4 */
   readonly late: Identity
-  readonly generation: number
+  readonly generation: number | undefined
   readonly bytes: number
 }
 
@@ -67,6 +88,11 @@ export const makeJwts = Effect.fnUntraced(function* (
   const markOf = (rule: ClaimRule): string => digest(JSON.stringify(rule)).slice(0, 8)
   const byMark = new Map(rules.map((rule) => [markOf(rule), rule]))
 
+  const right = new Weighed<boolean>(() => RIGHT_BYTES)
+  let toldAt = Number.NEGATIVE_INFINITY
+
+  /** Milliseconds of the monotonic clock. */
+  const elapsed = () => millisOf(clock)
   /** UW4 */
   const now = () => clock.currentTimeMillisUnsafe()
   const atThisTime = ({ identity, late }: Remembered): Identity | undefined => {
@@ -77,7 +103,7 @@ export const makeJwts = Effect.fnUntraced(function* (
   const remembered = (token: string): Identity | undefined => {
     if (known.size === 0) return undefined
     const id = digest(token)
-    const found = known.get(id)
+    const found = known.use(id)
     if (found === undefined) return undefined
     const identity = found.generation === verifier?.generation() ? atThisTime(found) : undefined
     if (identity === undefined) known.delete(id) // UW2
@@ -85,51 +111,76 @@ export const makeJwts = Effect.fnUntraced(function* (
   }
 
   const identityIn = Effect.fnUntraced(function* (verified: VerifiedToken) {
-    const named = principalOf(verified, nameClaim)
+    const { claims } = verified
+    const named = principalOf(verified)
     if ("wrong" in named) return yield* failure("Unauthenticated", named.wrong)
     const { name } = named
-    const rule = ruleFor(rules, verified.claims) // JU1
-    if (rule === undefined) {
-      return yield* failure("NoGrant", `none of the ${rules.length} rules of HERALD_OIDC_ROLES fits ${name}`, {
-        details: { principal: name }
-      })
+    const rule = ruleFor(rules, claims) // JU1
+    const notes = passedOver(rules, claims)
+    if (notes.length > 0 && elapsed() - toldAt >= TOLD) {
+      toldAt = elapsed()
+      yield* Effect.logWarning("a token's address was not taken, as it was not verified", {
+        principal: name,
+        reason: notes[0]
+      }) // JU5
     }
+    if (rule === undefined) {
+      const why = [`none of the ${rules.length} rules of HERALD_OIDC_ROLES fits ${name}`, ...notes]
+      return yield* failure("NoGrant", why.join("; "), { details: { principal: name } })
+    }
+    const shown = shownOf(claims, nameClaim)
     const who = digest(`${verified.issuer}\n${verified.subject}`).slice(0, 16)
     return identityOf({
       ...{ id: `${OF_ISSUER}${who}:${markOf(rule)}`, name, by: "jwt", until: verified.until },
+      ...(shown === undefined ? {} : { shown }),
+      ...(notes.length === 0 ? {} : { notes }),
       ...rule.grant
     })
   })
 
-  /** UW3 */
-  const tooMany = (address: string | undefined): HeraldError | undefined => {
-    const wait = address === undefined ? ofNobody.wait("", millisOf(clock)) : ofAddress.wait(address, millisOf(clock))
-    return wait === 0
-      ? undefined
-      : failure("RateLimited", "too many wrong tokens came from this address", { details: { retryAfterMillis: wait } })
+  const rightAt = (subject: string, address: string | undefined) => digest(`${address ?? ""}\n${subject}`)
+
+  /** What limits it. UW3 */
+  const limitOf = (token: string, address: string | undefined): readonly [limit: RateLimits, name: string] => {
+    const shared = address === undefined ? ([ofNobody, ""] as const) : ([ofAddress, address] as const)
+    if (right.size === 0 || shared[0].wait(shared[1], elapsed()) === 0) return shared
+    const subject = claimedBy(token)
+    const own = subject === undefined ? undefined : rightAt(subject, address)
+    return own !== undefined && right.use(own) === true ? [ofAddress, own] : shared
   }
-  const wasWrong = (address: string | undefined): void =>
-    void (address === undefined ? ofNobody.take("", millisOf(clock)) : ofAddress.take(address, millisOf(clock)))
+
+  const wasRight = (subject: string, address: string | undefined): void => {
+    right.set(rightAt(subject, address), true)
+    right.trim(RIGHT * RIGHT_BYTES, RIGHT)
+  }
 
   const identify = Effect.fnUntraced(function* (token: string, address: string | undefined) {
     if (verifier === undefined)
       return yield* failure("Unauthenticated", "that is a JWT, and this server trusts no issuer (HERALD_OIDC_ISSUER)")
     const before = remembered(token)
     if (before !== undefined) return before
-    const refused = tooMany(address) // UW3
-    if (refused !== undefined) return yield* refused
+    const [limit, limited] = limitOf(token, address) // UW3
+    const wait = limit.wait(limited, elapsed())
+    if (wait > 0)
+      return yield* failure("RateLimited", "too many wrong tokens came from this address", {
+        details: { retryAfterMillis: wait }
+      })
     const generation = verifier.generation()
     const checked =
       token.length > LONGEST_TOKEN
         ? Effect.fail(failure("Unauthenticated", `the token has more than ${LONGEST_TOKEN} characters`))
-        : Effect.flatMap(verifier.verify(token), identityIn)
+        : verifier.verify(token).pipe(
+            Effect.tap(({ subject }) => Effect.sync(() => wasRight(subject, address))),
+            Effect.flatMap(identityIn)
+          )
     // An issuer that is away is nobody's fault who calls.
     const identity = yield* Effect.tapError(checked, ({ row }) =>
-      Effect.sync(() => row.http < 500 && wasWrong(address))
+      Effect.sync(() => row.http < 500 && limit.take(limited, elapsed()))
     )
     const late = { ...identity, until: identity.until! + SKEW }
-    const one = { identity, late, generation, bytes: HELD + 2 * JSON.stringify(identity).length }
-    known.set(digest(token), one)
+    const bytes = HELD + 2 * JSON.stringify(identity).length
+    const one = { identity, late, generation, bytes }
+    if (generation !== undefined) known.set(digest(token), one) // else none of its keys counted yet
     known.trim(REMEMBERED_BYTES, REMEMBERED) // UW2
     const good = atThisTime(one)
     return good ?? (yield* failure("Unauthenticated", "the token has ended"))

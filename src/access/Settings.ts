@@ -15,7 +15,7 @@ export const settings = {
     algorithms: setting("oidc.algorithms", "HERALD_OIDC_ALGORITHMS", signatures, ["RS256", "PS256", "ES256", "EdDSA"]),
     /** Who may what, by claims: docs/access.md. */
     roles: setting("oidc.roles", "HERALD_OIDC_ROLES", jsonList, []),
-    /** The claim that names a principal. Absent: `sub`. */
+    /** The claim that `herald access whoami` shows beside the principal, which is the `sub`. Absent: none. */
     nameClaim: unset("oidc.nameClaim", "HERALD_OIDC_NAME_CLAIM", text),
     /** `host:port` of an issuer that is on this machine or in its network, and may be asked by http, too. */
     near: unset("oidc.near", "HERALD_OIDC_NEAR", hosts)

@@ -23,8 +23,11 @@ export interface TokenVerifierShape {
    * answer (details.retryAfterMillis).
    */
   readonly verify: (token: string) => Effect.Effect<VerifiedToken, HeraldError>
-  /** Grows when a key that signed tokens is one of the issuer's no longer: what it signed is asked for again. */
-  readonly generation: () => number
+  /**
+   * Grows when a key that signed tokens is one of the issuer's no longer: what it signed is asked for again. Undefined: none of its keys counts, as it was
+   * away for too long, and nothing does that was checked before.
+   */
+  readonly generation: () => number | undefined
 }
 
 /** Undefined: no issuer is trusted. */

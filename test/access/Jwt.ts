@@ -23,7 +23,7 @@ export class Issuer {
   readonly tokens = new Map<string, VerifiedToken>()
   readonly asked: Array<string> = []
   away = false
-  generation = 0
+  generation: number | undefined = 0
 
   /** The text of a token for a subject that is in this group. */
   token(subject: string, until: number, claims: Readonly<Record<string, unknown>> = {}): string {

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Clock, Effect, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Access } from "../../src/access/Access.ts"
-import { claimOf, principalOf, readRules } from "../../src/access/ClaimRules.ts"
+import { claimOf, passedOver, principalOf, readRules, shownOf } from "../../src/access/ClaimRules.ts"
 import { nameProblem } from "../../src/access/Principal.ts"
 import { ISSUER, Issuer, isNamed, ops, startWith } from "./Jwt.ts"
 
@@ -11,7 +11,7 @@ const show = (token: string, address?: string) =>
 const refusal = (token: string, address?: string) => Effect.flip(show(token, address))
 const HOUR = 3_600_000
 const nameOf = (subject: string): string => {
-  const named = principalOf({ issuer: ISSUER, subject, claims: {} }, undefined)
+  const named = principalOf({ issuer: ISSUER, subject })
   return "wrong" in named ? "" : named.name
 }
 
@@ -59,10 +59,45 @@ describe("Jwts", () => {
       assert.deepStrictEqual(again, [first, first])
       assert.lengthOf(issuer.asked, 1)
 
-      issuer.generation++
+      issuer.generation = 1
       issuer.tokens.clear()
       assert.isUndefined(recognise({ token }))
       isNamed(yield* refusal(token), "Unauthenticated")
+    }).pipe(Effect.provide(startWith(issuer).layer))
+  })
+
+  it.effect("UW2 JK4 nothing that was right is remembered once none of the issuer's keys counts", () => {
+    const issuer = new Issuer()
+    return Effect.gen(function* () {
+      const { recognise } = yield* (yield* Access).atOnce
+      const token = issuer.token("ann", HOUR)
+      yield* show(token)
+      assert.isDefined(recognise({ token }))
+      issuer.generation = undefined
+      issuer.away = true
+      assert.isUndefined(recognise({ token }))
+      isNamed(yield* refusal(token), "IssuerUnavailable")
+      issuer.away = false
+      yield* show(token)
+      assert.isUndefined(recognise({ token }), "of no generation it is not remembered")
+      issuer.generation = 1
+      yield* show(token)
+      assert.isDefined(recognise({ token }))
+    }).pipe(Effect.provide(startWith(issuer).layer))
+  })
+
+  it.effect("UW2 who is at work is remembered, however many others come once", () => {
+    const issuer = new Issuer()
+    return Effect.gen(function* () {
+      const { recognise } = yield* (yield* Access).atOnce
+      const busy = issuer.token("ann", HOUR)
+      yield* show(busy)
+      for (let i = 0; i < 2_000; i++) {
+        yield* show(issuer.token(`s${i}`, HOUR))
+        if (i % 400 === 0) assert.isDefined(recognise({ token: busy }))
+      }
+      assert.isDefined(recognise({ token: busy }))
+      assert.strictEqual(issuer.asked.filter((token) => token === busy).length, 1)
     }).pipe(Effect.provide(startWith(issuer).layer))
   })
 
@@ -102,6 +137,53 @@ describe("Jwts", () => {
       }).pipe(Effect.provide(startWith(issuer).layer))
     }
   )
+
+  const unsigned = (sub: unknown, more = "") =>
+    `eyJ.${Buffer.from(JSON.stringify({ sub, more })).toString("base64url")}.c2ln`
+  it.effect("UW3 whose token was renewed is let in from an address of which others' wrong ones come", () => {
+    const issuer = new Issuer()
+    const renewed = (subject: string, more: string) => {
+      const token = unsigned(subject, more)
+      const claims = { realm_access: { roles: ["ops"] }, sub: subject }
+      issuer.tokens.set(token, { issuer: ISSUER, subject, until: HOUR, claims })
+      return token
+    }
+    return Effect.gen(function* () {
+      for (const address of ["192.0.2.1", undefined]) {
+        yield* show(renewed("ann", `1 at ${address}`), address)
+        for (let i = 0; i < 300; i++) yield* Effect.ignore(show(`a.${i}.c`, address))
+        isNamed(yield* refusal(renewed("bob", "1"), address), "RateLimited")
+        assert.strictEqual((yield* show(renewed("ann", `2 at ${address}`), address)).by, "jwt")
+
+        for (let i = 0; i < 20; i++) isNamed(yield* refusal(unsigned("ann", `w${i}`), address), "Unauthenticated")
+        const asked = issuer.asked.length
+        isNamed(yield* refusal(unsigned("ann", "w"), address), "RateLimited")
+        isNamed(yield* refusal(unsigned(["ann"], "w"), address), "RateLimited")
+        assert.strictEqual(issuer.asked.length, asked)
+      }
+    }).pipe(Effect.provide(startWith(issuer).layer))
+  })
+
+  it.effect("UW3 a clock that is set forward or back gives nobody more wrong tokens", () => {
+    const issuer = new Issuer()
+    return Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      let ahead = 0
+      const skewed: Clock.Clock = {
+        ...clock,
+        sleep: (duration) => clock.sleep(duration),
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + ahead,
+        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe()
+      }
+      yield* Effect.gen(function* () {
+        for (let i = 0; i < 20; i++) isNamed(yield* refusal(`a.${i}.c`, "192.0.2.1"), "Unauthenticated")
+        for (const by of [HOUR, -HOUR, 365 * 24 * HOUR]) {
+          ahead = by
+          isNamed(yield* refusal("a.b.c", "192.0.2.1"), "RateLimited")
+        }
+      }).pipe(Effect.provide(startWith(issuer).layer), Effect.provideService(Clock.Clock, skewed))
+    })
+  })
 
   it.effect(
     "UW3 an address that many share is not one; an issuer that is away is nobody's fault; what is too long is none",
@@ -167,15 +249,60 @@ describe("Jwts", () => {
     assert.strictEqual(nameOf("x".repeat(255)), "")
   })
 
-  it("JU4 another claim names them where that is asked for, and no address that was not verified", () => {
-    const of = (claims: Record<string, unknown>, by: string) =>
-      principalOf({ issuer: ISSUER, subject: "1", claims }, by)
-    assert.deepStrictEqual(of({ email: "ann@x.org" }, "email"), {
-      name: "jwt:ann@x.org@login.example.com/realms/a"
-    })
-    assert.property(of({ email: "ann@x.org", email_verified: false }, "email"), "wrong")
-    assert.property(of({ name: 7 }, "name"), "wrong")
-    assert.property(of({}, "name"), "wrong")
+  it.effect("JU4 who has two addresses is one, and two who are called alike are two", () => {
+    const issuer = new Issuer()
+    return Effect.gen(function* () {
+      const called = (subject: string, email: string) =>
+        show(issuer.token(subject, HOUR, { email, email_verified: true }))
+      const [ann, married, other] = [
+        yield* called("1", "ann@x.org"),
+        yield* called("1", "ann@y.org"),
+        yield* called("2", "ann@x.org")
+      ]
+      assert.deepStrictEqual(
+        [ann, married, other].map(({ name, shown }) => [name, shown]),
+        [
+          ["jwt:1@login.example.com/realms/a", "ann@x.org"],
+          ["jwt:1@login.example.com/realms/a", "ann@y.org"],
+          ["jwt:2@login.example.com/realms/a", "ann@x.org"]
+        ]
+      )
+      assert.strictEqual(ann.keyId, married.keyId)
+      assert.notStrictEqual(ann.keyId, other.keyId)
+    }).pipe(Effect.provide(startWith(issuer, { nameClaim: "email" }).layer))
+  })
+
+  it("JU4 JU5 what is shown is a text of a line, and an address that was verified", () => {
+    const shown = (claims: Record<string, unknown>, by: string | undefined = "email") => shownOf(claims, by)
+    assert.strictEqual(shown({ email: "ann@x.org", email_verified: true }), "ann@x.org")
+    assert.strictEqual(shown({ user: { email: "a@x", email_verified: true } }, "user.email"), "a@x")
+    for (const email_verified of [undefined, false, "true", 1, null])
+      assert.isUndefined(shown({ email: "ann@x.org", email_verified }), String(email_verified))
+    assert.isUndefined(shown({ user: { email: "a@x" }, email_verified: true }, "user.email"))
+    for (const name of [7, "", "a\nb", "a\u202eb", "a\u001b[31m", "x".repeat(129), ["a"]])
+      assert.isUndefined(shown({ name }, "name"))
+    assert.strictEqual(shown({ name: "Ann Ä." }, "name"), "Ann Ä.")
+    assert.isUndefined(shown({ name: "a" }, undefined))
+  })
+
+  it.effect("JU5 a rule by address fits one that was verified alone, and is named where it would fit", () => {
+    const issuer = new Issuer()
+    const boss = { claim: "email", value: "boss@x.org", grant: { role: "admin", environments: ["*"] } } as const
+    const claims = { email: "boss@x.org" }
+    return Effect.gen(function* () {
+      const right = yield* show(issuer.token("1", HOUR, { ...claims, email_verified: true }))
+      assert.deepStrictEqual([right.role, right.notes], ["admin", undefined])
+      for (const [i, email_verified] of [undefined, false, "true"].entries()) {
+        const less = yield* show(issuer.token(`2${i}`, HOUR, { ...claims, email_verified }))
+        assert.deepStrictEqual([less.role, less.notes?.length], ["publisher", 1])
+        assert.match(less.notes?.[0] ?? "", /^rule 1 of HERALD_OIDC_ROLES .*email_verified/)
+      }
+      const error = yield* refusal(issuer.token("3", HOUR, { ...claims, realm_access: {} }))
+      isNamed(error, "NoGrant")
+      assert.include(error.message, "email_verified")
+      assert.deepStrictEqual(passedOver([boss], { email: "eve@x.org" }), [])
+      assert.lengthOf(passedOver([boss, boss, boss, boss], claims), 3)
+    }).pipe(Effect.provide(startWith(issuer, { rules: [boss, ops] }).layer))
   })
 
   it("JU1 rules that can't be are refused by their number", () => {

@@ -3,7 +3,9 @@
  *
  *   JV1  Only what is signed with one of the algorithms of the settings counts, none of which works with a secret, and never `none`: what checks a signature
  *        can't make one. What says that it has to be understood (`crit`) and is not, is refused.
- *   JV2  It is of this issuer, for this audience, and for access or identity: not one that was made to log somebody out.
+ *   JV2  It is of this issuer, for this audience, and says of itself that it is for access, or nothing: not one that logs somebody out or tells of an event
+ *        (`typ`, `events`), no proof of a key, no identity from a browser's sign-in (`nonce`, `c_hash`, `s_hash`), and none that counts only with the
+ *        proof of a key (`cnf`), which nobody asks for here.
  *   JV3  It ends, and at most 24 h from now; it has begun. Clocks may differ by 30 s.
  *   JV4  What is wrong is said without a word of the token.
  */
@@ -23,6 +25,15 @@ const LONGEST = 86_400_000
 
 /** RFC 9068, RFC 7519. JV2 */
 const TYPES = /^(application\/)?(jwt|at\+jwt)$/i
+
+/** Claims that a token for access doesn't have: RFC 8417, OpenID Connect Core and Back-Channel Logout, RFC 7800. JV2 */
+const ELSEWHERE = [
+  ["events", "it tells of an event, such as the end of a session"],
+  ["nonce", "it is an identity for the page of a sign-in, not a token for access"],
+  ["c_hash", "it is an identity for the page of a sign-in, not a token for access"],
+  ["s_hash", "it is an identity for the page of a sign-in, not a token for access"],
+  ["cnf", "it counts only with the proof of a key, which this server does not take"]
+] as const
 
 const said = (error: errors.JOSEError): string => {
   if (error instanceof errors.JWTExpired) return "it has expired"
@@ -58,6 +69,8 @@ export const layer = ({ issuer, audience, algorithms, ...options }: TokenVerifie
       const keys = yield* makeKeys({ issuer, ...options })
 
       const verified = ({ sub, exp = 0, ...more }: JWTPayload): VerifiedToken | HeraldError => {
+        const other = ELSEWHERE.find(([claim]) => Object.hasOwn(more, claim)) // JV2
+        if (other !== undefined) return wrong(other[1])
         const until = exp * 1_000
         if (!(until <= clock.currentTimeMillisUnsafe() + LONGEST + SKEW)) return wrong("it ends in more than 24 h") // JV3
         return typeof sub === "string" && sub !== "" && sub.length <= 255 && sub.isWellFormed()

@@ -1,5 +1,5 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Clock, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import { type IssuerKeys, type KeysOptions, makeKeys } from "../../../layers/Jose/Keys.ts"
 import { FakeIssuer, json, type Signing, signing } from "../../support/FakeIssuer.ts"
@@ -111,7 +111,9 @@ describe("the keys of an issuer", () => {
         yield* TestClock.adjust("59 minutes")
         yield* Effect.promise(() => waitUntil("the issuer is asked", () => issuer.asked.length >= 4))
         assert.isTrue(yield* knows(keys, "one"))
+        assert.strictEqual(keys.generation(), 0)
         yield* TestClock.adjust("1 minute")
+        assert.isUndefined(keys.generation(), "what was checked counts no longer, either")
         assert.include(yield* whyNot(keys), "its configuration")
         const asked = issuer.asked.length
         for (let i = 0; i < 20; i++) yield* whyNot(keys)
@@ -119,7 +121,34 @@ describe("the keys of an issuer", () => {
         issuer.configuration = undefined
         yield* TestClock.adjust("5 seconds")
         assert.isTrue(yield* knows(keys, "one"))
+        assert.strictEqual(keys.generation(), 0)
       })
+  )
+
+  it.effect("JK4 the hour is one of the monotonic clock: no clock that is set makes a key last, or end", () =>
+    Effect.gen(function* () {
+      const clock = yield* Clock.Clock
+      let ahead = 0
+      const skewed: Clock.Clock = {
+        ...clock,
+        sleep: (duration) => clock.sleep(duration),
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + ahead,
+        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe()
+      }
+      yield* Effect.gen(function* () {
+        const issuer = yield* open
+        const keys = yield* keysOf(issuer)
+        issuer.configuration = (request) => void request.socket.destroy()
+        for (const by of [365 * 86_400_000, -365 * 86_400_000]) {
+          ahead = by
+          assert.isTrue(yield* knows(keys, "one"))
+          assert.strictEqual(keys.generation(), 0)
+        }
+        yield* TestClock.adjust("1 hour")
+        assert.isUndefined(keys.generation())
+        assert.include(yield* whyNot(keys), "its configuration")
+      }).pipe(Effect.provideService(Clock.Clock, skewed))
+    })
   )
 
   const wrongs: ReadonlyArray<readonly [string, (issuer: FakeIssuer, other: FakeIssuer) => void, RegExp]> = [

@@ -124,6 +124,7 @@ const showSelf = (self: Self, paint: Paint): string =>
   facts(
     [
       ["name", self.name],
+      ["called", self.shown ?? ""],
       ["key", self.keyId],
       ["signed in by", self.by],
       ["role", `${self.role} in ${list(self.environments)}`],
@@ -131,7 +132,8 @@ const showSelf = (self: Self, paint: Paint): string =>
       ["kinds", kindsShown(self.kinds)],
       ["topics", self.topics.length === 0 ? "none" : list(self.topics)],
       ["permissions", list(self.permissions)],
-      ["until", self.until === null ? "" : time(self.until)]
+      ["until", self.until === null ? "" : time(self.until)],
+      ["note", self.notes?.join("\n") ?? ""] // a server of before has none
     ],
     paint
   )

@@ -152,13 +152,18 @@ const rights = {
   keys: Schema.Array(Schema.String),
   kinds: Schema.Array(Kind)
 }
-/** `keys`, `kinds`: `["*"]` and all where nothing narrows them. `by`: what was shown. `until`: when that ends; null: as its API key says. */
+/**
+ * `keys`, `kinds`: `["*"]` and all where nothing narrows them. `by`: what was shown. `until`: when that ends; null: as its API key says. `shown`: what the
+ * issuer calls them beside; names nobody. `notes`: which rules were passed over, and why.
+ */
 export const Self = Schema.Struct({
   name: Schema.String,
   keyId: Schema.String,
   by: Schema.Literals(["key", "token", "jwt", "certificate"]),
   ...rights,
   permissions: Schema.Array(Permission),
+  shown: Schema.NullOr(Schema.String),
+  notes: Schema.Array(Schema.String),
   until: Schema.NullOr(Schema.Finite),
   untilTime: Schema.NullOr(Stamp)
 }).annotate({ identifier: "Self" })
@@ -189,6 +194,8 @@ export const self = ({ identity, permissions }: WhoMay.Self): Self => ({
   by: identity.by ?? "key",
   ...rightsOf(identity),
   permissions,
+  shown: identity.shown ?? null,
+  notes: identity.notes ?? [],
   until: identity.until ?? null,
   untilTime: stampOr(identity.until ?? null)
 })

@@ -68,6 +68,8 @@ describe("herald access", () => {
       by: "key",
       ...rights,
       permissions: ["config.read"],
+      shown: "ann@x.org",
+      notes: ["rule 1 was passed over"],
       until: null,
       untilTime: null
     }

@@ -106,7 +106,24 @@ describe("TokenVerifier", () => {
       assert.match(yield* refused(yield* tokenOf(rsa, { iss: `${issuer.url}/` })), /another issuer/)
       assert.match(yield* refused(yield* tokenOf(rsa, { aud: "other" })), /another audience/)
       assert.match(yield* refused(yield* tokenOf(rsa, { aud: undefined })), /audience|aud/)
-      assert.match(yield* refused(yield* tokenOf(rsa, {}, { typ: "logout+jwt" })), /something else/)
+      for (const typ of [
+        "logout+jwt",
+        "secevent+jwt",
+        "application/logout+jwt",
+        "dpop+jwt",
+        "oauth-authz-req+jwt",
+        "",
+        7
+      ])
+        assert.match(yield* refused(yield* tokenOf(rsa, {}, { typ })), /something else/)
+      const backchannel = { "http://schemas.openid.net/event/backchannel-logout": {} }
+      for (const typ of [undefined, "JWT", "at+jwt"]) {
+        const header = typ === undefined ? {} : { typ }
+        assert.match(yield* refused(yield* tokenOf(rsa, { events: backchannel }, header)), /end of a session/)
+        for (const claim of ["nonce", "c_hash", "s_hash"])
+          assert.match(yield* refused(yield* tokenOf(rsa, { [claim]: "n" }, header)), /identity/)
+        assert.match(yield* refused(yield* tokenOf(rsa, { cnf: { jkt: "x" } }, header)), /proof of a key/)
+      }
       for (const sub of [undefined, "", 7, "x".repeat(256)]) yield* refused(yield* tokenOf(rsa, { sub }))
       for (const typ of ["JWT", "at+jwt", "application/at+jwt"]) yield* verify(yield* tokenOf(rsa, {}, { typ }))
     }).pipe(Effect.provide(layer()))
