@@ -60,7 +60,8 @@ export class Parser {
   add(chunk: Buffer): void {
     if (this.#over || chunk.length === 0) return
     this.#held += chunk.length
-    if (chunk.length >= BLOCK / 16) this.#chunks.push(chunk)
+    // Most chunks are whole messages: one that nothing waits for is read where it is.
+    if (chunk.length >= BLOCK / 16 || this.#chunks.length === 0) this.#chunks.push(chunk)
     else this.#gather(chunk)
   }
 
@@ -131,7 +132,7 @@ export class Parser {
       return wrong("a length is written longer than it needs")
     if (opcode < CLOSE_FRAME && this.#size + length > this.largest)
       return wrong(`a message has more than ${this.largest} bytes`, CLOSE.tooLarge) // YP2
-    this.#take(size)
+    this.#skip(size)
     return { last, opcode, length, mask: bytes.readUInt32BE(size - 4) }
   }
 
@@ -172,17 +173,21 @@ export class Parser {
   /** Bytes that are nobody else's. */
   #take(size: number): Buffer {
     const bytes = Buffer.allocUnsafeSlow(size)
+    this.#skip(size, bytes)
+    return bytes
+  }
+
+  #skip(size: number, into?: Buffer): void {
     let at = 0
     while (at < size) {
       const chunk = this.#chunks[0]!
       const taken = Math.min(chunk.length, size - at)
-      bytes.set(chunk.subarray(0, taken), at)
+      into?.set(chunk.subarray(0, taken), at)
       at += taken
       if (taken === chunk.length) this.#chunks.shift()
       else this.#chunks[0] = chunk.subarray(taken)
     }
     this.#held -= size
-    return bytes
   }
 }
 

@@ -83,6 +83,58 @@ describe("messages of a stream", () => {
     }
   )
 
+  const some = Schema.Union([
+    Schema.String,
+    Schema.Literals(["", "a", "\ud800", "\udc00", "0", "-1", "18446744073709551616"])
+  ])
+  const Ack = Schema.Struct({
+    ...{ key: Schema.optionalKey(some), epoch: Schema.optionalKey(some), reason: Schema.optionalKey(some) },
+    revision: Schema.optionalKey(Schema.Union([some, Schema.Int, Schema.NumberFromString, Schema.Null])),
+    outcome: Schema.optionalKey(
+      Schema.Union([
+        Schema.Literals(["ACK_OUTCOME_APPLIED", "ACK_OUTCOME_REJECTED", "ACK_OUTCOME_UNSPECIFIED", "toString", 1]),
+        some
+      ])
+    ),
+    more: Schema.optionalKey(Schema.Null)
+  })
+  const Often = Schema.Struct({
+    acks: Schema.optionalKey(Schema.Union([Schema.Array(Ack), Schema.Null])),
+    heartbeat: Schema.optionalKey(Schema.Union([Schema.Boolean, Schema.Null]))
+  })
+  it.prop("YB8 acks and heartbeats are what they are when they are looked at in full", [Often], ([often]) => {
+    // Whoever gives an id, even the default, is looked at in full.
+    const whole = json({ id: 0, subscribe: often })
+    const found = [json({ subscribe: often }), json({ subscribe: often })]
+    for (const one of found)
+      assert.deepStrictEqual(
+        one instanceof HeraldError ? one.message : one,
+        whole instanceof HeraldError ? whole.message : whole
+      )
+  })
+
+  it("YB8 what is wrong in an ack is refused as it ever was", () => {
+    const ack = { key: "a", revision: "1", outcome: "ACK_OUTCOME_APPLIED", epoch: "e", reason: "" }
+    const withOne = (more: object) => ({ subscribe: { acks: [ack, { ...ack, ...more }] } })
+    assert.notInstanceOf(json(withOne({})), HeraldError)
+    for (const name of ["key", "epoch", "reason"]) assert.match(refused(withOne({ [name]: "\ud800" })), /well-formed/)
+    assert.match(refused(withOne({ key: "\ud800", epoch: "\udc00" })), /well-formed/)
+    assert.match(refused(withOne({ revision: "18446744073709551616" })), /revision/)
+    assert.match(refused(withOne({ outcome: "toString" })), /outcome/)
+    assert.match(refused(withOne({ more: 1 })), /more/)
+    assert.match(refused({ subscribe: { acks: Array.from({ length: 10_001 }, () => ack) } }), /acks/)
+    assert.match(refused({ ...withOne({}), more: 1 }), /more/)
+  })
+
+  it("YB8 whoever reads one may write into it, and the next one has its own", () => {
+    const beat = { subscribe: { heartbeat: true } }
+    const [first, second] = [json(beat), json(beat)] as unknown as ReadonlyArray<{ readonly bytes: Buffer }>
+    const before = Buffer.from(second!.bytes)
+    first!.bytes.fill(0xff)
+    second!.bytes.fill(0xff)
+    assert.deepStrictEqual((json(beat) as unknown as { readonly bytes: Buffer }).bytes, before)
+  })
+
   it("YB1 what is none is refused by its name", () => {
     assert.match(refused([]), /no JSON object/)
     assert.match((saidInJson(Buffer.from("{")) as HeraldError).message, /no JSON/)

@@ -2,9 +2,12 @@
  * The messages of the WebSocket `/v1/stream` as text: protobuf's JSON (https://protobuf.dev/programming-guides/json/), with names in lowerCamelCase.
  *
  *   YB1  What is no such message is refused by the name of what is wrong, and nothing of it is read as something else.
+ *   YB8  Acks and heartbeats, which come with every change, are read without looking at all that a message may be, and are what they would be then.
  */
 import { Result, Schema } from "effect"
 import {
+  type Ack,
+  AckOutcome,
   ReportHealthRequest,
   SubscribeRequest
 } from "../../../../proto/generated/herald/distribution/v1/distribution.ts"
@@ -108,10 +111,60 @@ const bytesOf: Readonly<Record<Exclude<Name, "hello">, (json: unknown) => Uint8A
   report: (json) => ReportRequest.encode(ReportRequest.fromJSON(json)).finish()
 }
 
+const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer => Buffer.from(buffer, byteOffset, byteLength)
+
 const invalid = (message: string) => failure("InvalidInput", message)
 
-/** YB1 */
+const outcomes = new Map([
+  ["ACK_OUTCOME_UNSPECIFIED", AckOutcome.ACK_OUTCOME_UNSPECIFIED],
+  ["ACK_OUTCOME_APPLIED", AckOutcome.ACK_OUTCOME_APPLIED],
+  ["ACK_OUTCOME_REJECTED", AckOutcome.ACK_OUTCOME_REJECTED]
+])
+/** Digits that are less than 2^64 whatever they are. */
+const DIGITS = /^\d{1,19}$/
+
+const ackIn = (said: unknown): Ack | undefined => {
+  if (typeof said !== "object" || said === null) return undefined
+  const { key, revision, outcome, epoch = "", reason = "", ...more } = said as Readonly<Record<string, unknown>>
+  const its = outcomes.get(outcome as string)
+  for (const _ in more) return undefined
+  return its !== undefined &&
+    typeof key === "string" &&
+    typeof epoch === "string" &&
+    typeof reason === "string" &&
+    typeof revision === "string" &&
+    DIGITS.test(revision) &&
+    [key, epoch, reason].every((text) => text.isWellFormed())
+    ? { key, epoch, reason, outcome: its, revision: BigInt(revision) }
+    : undefined
+}
+
+/** What every client says again and again, acks and that it is there, as they say it; undefined: it has to be looked at in full. YB8 */
+const quick = (json: object): SubscribeRequest | undefined => {
+  const { subscribe, ...beside } = json as { readonly subscribe?: unknown }
+  if (typeof subscribe !== "object" || subscribe === null) return undefined
+  for (const _ in beside) return undefined
+  const { acks = [], heartbeat = false, ...more } = subscribe as Readonly<Record<string, unknown>>
+  for (const _ in more) return undefined
+  if (typeof heartbeat !== "boolean" || !Array.isArray(acks) || acks.length > ENTRIES) return undefined
+  const read: Array<Ack> = []
+  for (const one of acks) {
+    const ack = ackIn(one)
+    if (ack === undefined) return undefined
+    read.push(ack)
+  }
+  return { ...nothing, heartbeat, acks: read }
+}
+const nothing = SubscribeRequest.fromPartial({})
+
+/** Bytes of a message that is remembered. */
+const REMEMBERED = 1_024
+/** The last of those that are read so: all who were sent a change say the same. */
+let last = { said: Buffer.alloc(0), bytes: Buffer.alloc(0) }
+
+/** YB1, YB8 */
 export const saidInJson = (bytes: Buffer): Said | HeraldError => {
+  if (bytes.equals(last.said)) return { is: "subscribe", id: 0, bytes: Buffer.from(last.bytes) }
   let json: unknown
   try {
     json = JSON.parse(bytes.toString())
@@ -119,6 +172,12 @@ export const saidInJson = (bytes: Buffer): Said | HeraldError => {
     return invalid("the message is no JSON")
   }
   if (typeof json !== "object" || json === null || Array.isArray(json)) return invalid("the message is no JSON object")
+  const soon = quick(json)
+  if (soon !== undefined) {
+    const its = bufferOf(SubscribeRequest.encode(soon).finish())
+    if (bytes.length <= REMEMBERED) last = { said: Buffer.from(bytes), bytes: Buffer.from(its) }
+    return { is: "subscribe", id: 0, bytes: its }
+  }
   const named = Object.keys(said).filter((name) => Object.hasOwn(json, name))
   const [name] = named as Array<Name>
   if (name === undefined || named.length > 1)
@@ -127,8 +186,7 @@ export const saidInJson = (bytes: Buffer): Said | HeraldError => {
   if (Result.isFailure(decoded)) return schemaFailure("message", decoded.failure)
   const { id = 0, [name]: content } = json as { readonly id?: number } & Readonly<Record<Name, unknown>>
   if (name === "hello") return { is: "hello", token: (content as { readonly token?: string }).token ?? "" }
-  const its = bytesOf[name](content)
-  return { is: name, id, bytes: Buffer.from(its.buffer, its.byteOffset, its.byteLength) }
+  return { is: name, id, bytes: bufferOf(bytesOf[name](content)) }
 }
 
 /** What the server says, in JSON. */
