@@ -358,6 +358,7 @@ declare
   details constant jsonb := jsonb_build_object('key', of_id, 'environment', in_environment);
   held change_requests;
   stale record;
+  of_request text;
   is_now text;
   open_ones bigint;
   total bigint;
@@ -368,6 +369,19 @@ begin
   end if;
   if op = 'glass' then return null; end if;
   if op = 'open' then
+    select b.kind, b.key into stale from herald_bases(in_environment, coalesce(change->'bases', '[]')) b
+      where change->>'epoch' <> (select e.epoch from herald_epoch e) or b.at::text <> b.was order by b.n limit 1;
+    if stale.kind is not null then
+      return herald_refusal('VersionConflict', format('the %s %s in %s was changed while this was checked', stale.kind, stale.key, in_environment),
+        jsonb_build_object('key', stale.key, 'environment', in_environment, 'changed', 'rules'));
+    end if;
+    -- Who asks for the same again has asked already: it stands on what it stood on.
+    select r.id into of_request from change_requests r where r.author = actor and r.state = 'open' and r.environment = in_environment
+      and r.digest = change->>'digest' and r.expires_at > clock_timestamp() order by r.made_revision limit 1;
+    if of_request is not null then
+      return herald_refusal('ChangeWaits', format('it waits as the change request %s in %s', of_request, in_environment),
+        jsonb_build_object('change', of_request, 'environment', in_environment));
+    end if;
     select count(*), coalesce(sum(r.bytes), 0) into open_ones, total from change_requests r
       where r.environment = in_environment and r.state = 'open' and r.expires_at > clock_timestamp();
     if open_ones >= 500 then
@@ -378,12 +392,6 @@ begin
     end if;
     if (select count(*) from change_requests r where r.author = actor and r.state = 'open' and r.expires_at > clock_timestamp()) >= 100 then
       return herald_refusal('ChangesFull', format('%s has 100 open change requests already', actor), '{}');
-    end if;
-    select b.kind, b.key into stale from herald_bases(in_environment, coalesce(change->'bases', '[]')) b
-      where change->>'epoch' <> (select e.epoch from herald_epoch e) or b.at::text <> b.was order by b.n limit 1;
-    if stale.kind is not null then
-      return herald_refusal('VersionConflict', format('the %s %s in %s was changed while this was checked', stale.kind, stale.key, in_environment),
-        jsonb_build_object('key', stale.key, 'environment', in_environment, 'changed', 'rules'));
     end if;
     return null;
   end if;

@@ -5,6 +5,7 @@
 import type { Role } from "../access/Identity.ts"
 import { Overtaken } from "../commits/Conflict.ts"
 import type { Wish } from "../commits/Release.ts"
+import { Requested } from "../commits/Requesting.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import type { Rollout } from "../rollouts/Rollout.ts"
 import { type Acting, type Made, meeting, personsOf } from "./Chain.ts"
@@ -201,10 +202,27 @@ export const approvalProblem = (wish: ApprovalWish, actor: Acting, world: World)
 }
 
 const openProblem = (
-  { environment, bytes, bases, epoch }: Extract<ApprovalWish, { readonly op: "open" }>,
+  { environment, digest, bytes, bases, epoch }: Extract<ApprovalWish, { readonly op: "open" }>,
   actor: string,
   world: World
 ): HeraldError | undefined => {
+  for (const { kind, key, revision } of bases) {
+    if (epoch === world.epoch && String(world.base(environment, { kind, key })) === revision) continue
+    return new Overtaken({
+      name: "VersionConflict",
+      message: `the ${kind} ${key} in ${environment} was changed while this was checked`,
+      details: { key, environment, changed: "rules" }
+    })
+  }
+  const again = world.requests.find(
+    ({ request }) =>
+      request.state === "open" &&
+      request.author === actor &&
+      request.environment === environment &&
+      request.digest === digest &&
+      request.expiresAt! > world.now
+  )
+  if (again !== undefined) return new Requested(again.request)
   const open = world.requests.filter(({ request: { state, expiresAt } }) => state === "open" && expiresAt! > world.now)
   const here = open.filter(({ request }) => request.environment === environment)
   if (here.length >= CHANGES)
@@ -216,13 +234,5 @@ const openProblem = (
     )
   if (open.filter(({ request }) => request.author === actor).length >= CHANGES_EACH)
     return failure("ChangesFull", `${actor} has ${CHANGES_EACH} open change requests already`)
-  for (const { kind, key, revision } of bases) {
-    if (epoch === world.epoch && String(world.base(environment, { kind, key })) === revision) continue
-    return new Overtaken({
-      name: "VersionConflict",
-      message: `the ${kind} ${key} in ${environment} was changed while this was checked`,
-      details: { key, environment, changed: "rules" }
-    })
-  }
   return undefined
 }

@@ -16,7 +16,7 @@ import { Commits } from "./Commits.ts"
 import { Conflict, Overtaken } from "./Conflict.ts"
 import type { Action, Committed, Idempotency, Release } from "./Release.ts"
 import { type CommitOptions, messageOf, optionsProblem } from "./Request.ts"
-import { AsRequest, Requested } from "./Requesting.ts"
+import { AsRequest, Requested, waitsAlready } from "./Requesting.ts"
 import { Rules } from "./Rules.ts"
 
 const TRIES = 8
@@ -92,7 +92,10 @@ export const makeCommitting = Effect.gen(function* () {
             const release = { actor, keyId, message: said, traceparent, idempotency, until }
             if (waits) {
               if (instead === undefined) return failure("InvalidInput", "nothing of it can wait for a second person")
-              return commits.commit<C>({ ...release, action: "request", changes: instead as typeof changes })
+              return Effect.mapError(
+                commits.commit<C>({ ...release, action: "request", changes: instead as typeof changes }),
+                (error) => waitsAlready(error) ?? error
+              )
             }
             const all = besides.length === 0 ? changes : [...changes, ...(besides as typeof changes)]
             return commits.commit<C>({ ...release, action, changes: all, basis }).pipe(step("Commits.commit"))

@@ -3,19 +3,22 @@ import { Context } from "effect"
 import { HeraldError } from "../errors/HeraldError.ts"
 import type { Change } from "../propagation/Revision.ts"
 
+/** As a store says that the same waits already. */
+export const waitsAlready = ({ name, details }: HeraldError): Requested | undefined =>
+  name === "ChangeWaits" && typeof details?.["change"] === "string"
+    ? new Requested({ key: details["change"], environment: String(details["environment"]) })
+    : undefined
+
 /** Whether the commits that this fiber asks for are written down as change requests, and not done. */
 export const AsRequest = Context.Reference<boolean>("herald/commits/AsRequest", { defaultValue: () => false })
 
 /** A `ChangeWaits`: it was not done, and this is the request that waits in its place. */
 export class Requested extends HeraldError {
-  readonly change: Change
-  constructor(change: Change) {
-    const { key, environment } = change
+  constructor({ key, environment }: Pick<Change, "key" | "environment">) {
     super({
       name: "ChangeWaits",
       message: `it waits as the change request ${key} in ${environment}`,
       details: { change: key, environment }
     })
-    this.change = change
   }
 }

@@ -237,6 +237,27 @@ export const approvalsContract = (test: Test) => {
       assert.strictEqual(yield* stateOf(review!), "reviewed")
     }))
 
+  test("AQ14 the same that is asked for again is the request that waits, of the same author, until it is over or void", () =>
+    Effect.gen(function* () {
+      const [environment, ann, bob] = [fresh("env"), yield* person("ann"), yield* person("bob")]
+      const wishes = [change("k", "5", { environment })]
+      const first = yield* open(ann, environment, wishes)
+      const again = yield* Effect.flip(open(ann, environment, wishes))
+      assert.deepStrictEqual([again.name, again.details], ["ChangeWaits", { change: first.key, environment }])
+      const both = yield* Effect.all(
+        ["ann", "ann"].map(() => outcome(open(ann, environment, [change("k", "7", { environment })]))),
+        { concurrency: 2 }
+      )
+      assert.deepStrictEqual(both.sort(), ["ChangeWaits", "done"])
+      assert.strictEqual(yield* outcome(open(bob, environment, wishes)), "done", "of somebody else")
+      assert.strictEqual(yield* outcome(open(ann, environment, [change("k", "6", { environment })])), "done")
+      yield* commit([change("k", "1", { environment })])
+      const anew = yield* open(ann, environment, wishes)
+      assert.notStrictEqual(anew.key, first.key, "that one is void")
+      yield* end(anew, "withdraw", ann)
+      assert.strictEqual(yield* outcome(open(ann, environment, wishes)), "done", "that one is over")
+    }))
+
   test("AQ13 a list has those of whose keys each is in the scope, by its kind, page by page, and by what they have become", () =>
     Effect.gen(function* () {
       const store = yield* ApprovalStore

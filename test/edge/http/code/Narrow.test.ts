@@ -100,6 +100,9 @@ describe("somebody who may touch some keys and kinds", () => {
     folder.clear("production")
     const asked = await apply("publisher", "--request")
     assert.strictEqual(asked.exit, 0, asked.said + asked.printed)
+    // AQ14 A pipeline that runs again asks for nothing new.
+    const again = await apply("publisher", "--request")
+    assert.deepStrictEqual([again.exit, again.printed], [0, asked.printed], again.said)
     for (const environment of ["one", "two"]) {
       const { body } = await folder.server.call("GET", `/v1/changes?environment=${environment}`)
       assert.strictEqual(body.changes.length, 1, environment)
