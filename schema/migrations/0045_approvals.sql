@@ -258,6 +258,12 @@ end $$;
 -- Makers are looked for by whom keys are of.
 create index api_keys_names on api_keys (name);
 
+-- Whether all that it stands on, and does not change itself, is as it was when it was asked for.
+create function herald_still_stands(r change_requests) returns boolean language sql stable as $$
+  select r.epoch = (select e.epoch from herald_epoch e) and not exists (select from herald_bases(r.environment, r.bases) b where b.at::text <> b.was
+    and not exists (select from jsonb_array_elements(r.touches) t where t->>'kind' = b.kind and t->>'key' = b.key))
+$$;
+
 -- Principals who can act with an API key: its own, who made it and so saw its token, and who made one of theirs, however far (AQ10). Where it is no key
 -- that is known, by all of the principal's.
 create function herald_holders(of_principal text, of_key text) returns setof text language sql stable as $$
@@ -480,7 +486,8 @@ begin
     elsif change->>'kind' = 'schedule' and change->>'state' = 'committed' then
       allowed := allowed || coalesce((select jsonb_agg(jsonb_build_object('environment', s.environment, 'kind', t->'kind', 'key', t->'key', 'begun', r.id))
         from schedules s join change_requests r on r.environment = s.environment and r.applied_revision = s.made_revision
-          cross join lateral jsonb_array_elements(s.touches) t where s.environment = change->>'environment' and s.id = change->>'key'), '[]');
+          cross join lateral jsonb_array_elements(s.touches) t
+        where s.environment = change->>'environment' and s.id = change->>'key' and herald_still_stands(r)), '[]');
     end if;
   end loop;
   if allowed <> '[]' then

@@ -80,6 +80,15 @@ export const voidOf = ({ request, epoch, bases }: Kept, world: World): string | 
   return undefined
 }
 
+/** Whether all that it stands on, and does not change itself, is as it was when it was asked for. As herald_still_stands. */
+export const stillStands = ({ request, epoch, bases }: Kept, world: World): boolean =>
+  epoch === world.epoch &&
+  bases.every(
+    ({ kind, key, revision }) =>
+      request.touches.some((touch) => touch.kind === kind && touch.key === key) ||
+      String(world.base(request.environment, { kind, key })) === revision
+  )
+
 const authorOf = ({ request, keyId }: Kept): Acting => ({ name: request.author, keyId })
 
 /**

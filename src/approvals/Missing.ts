@@ -8,7 +8,7 @@ import type { ScheduleWish } from "../schedules/Schedule.ts"
 import { canonical } from "../values/Canonical.ts"
 import { bodyIn } from "./Body.ts"
 import type { ApplyWish, ApprovalWish, Touch } from "./ChangeRequest.ts"
-import { approvalProblem, countedFor, type Kept, keptOf, persons, type World } from "./Limits.ts"
+import { approvalProblem, countedFor, type Kept, keptOf, persons, stillStands, type World } from "./Limits.ts"
 import { approverRoles, type Protection, protects, type Touched } from "./Protection.ts"
 import { namedBy, reached, touchedOf } from "./Touched.ts"
 
@@ -133,10 +133,12 @@ const touchedBy = (
 
 /** For how many approvals each change counts by itself. AQ6 */
 const allowedBy = (release: Release, world: World): ((wish: Wish) => Counts) => {
-  const origin = (environment: string, revision: bigint | undefined): Counts => {
-    const found = world.requests.find(
+  const beginning = (environment: string, revision: bigint | undefined) =>
+    world.requests.find(
       ({ request }) => request.environment === environment && request.applied === String(revision ?? "none")
     )
+  const origin = (environment: string, revision: bigint | undefined): Counts => {
+    const found = beginning(environment, revision)
     return found === undefined ? none : (roles) => countedFor(found, roles)
   }
   const ofMove = (wish: RolloutWish): Counts => {
@@ -160,7 +162,9 @@ const allowedBy = (release: Release, world: World): ((wish: Wish) => Counts) => 
         for (const target of world.rollout(environment, key)?.targets ?? []) add(environment, target, ofMove(its))
     } else if (wish.kind === "schedule" && (wish as ScheduleWish).state === "committed") {
       const its = world.schedule(environment, key)
-      for (const touch of its?.touches ?? []) add(environment, touch, origin(environment, its?.made))
+      const request = beginning(environment, its?.made)
+      if (request === undefined || !stillStands(request, world)) continue // AQ4
+      for (const touch of its?.touches ?? []) add(environment, touch, (roles) => countedFor(request, roles))
     }
   }
   return (wish) =>

@@ -7,6 +7,8 @@ import type { Commits } from "../../src/commits/Commits.ts"
 import type { Wish } from "../../src/commits/Release.ts"
 import type { FlagWish } from "../../src/flags/FeatureFlag.ts"
 import type { Rollout } from "../../src/rollouts/Rollout.ts"
+import type { Schedule } from "../../src/schedules/Schedule.ts"
+import { ScheduleStore } from "../../src/schedules/ScheduleStore.ts"
 import {
   apply,
   approve,
@@ -22,11 +24,12 @@ import {
 import { fresh } from "../support/fresh.ts"
 import { change } from "../support/Release.ts"
 import { candidateOf, moveWish, startWish } from "../support/RolloutWishes.ts"
+import { past, wish as scheduleWish } from "../support/Schedules.ts"
 import { start as experiment, stop } from "./ExperimentStores.ts"
 import { flag } from "./FlagStores.ts"
 import { segment } from "./SegmentStores.ts"
 
-type Services = ApiKeyStore | ApprovalStore | Commits
+type Services = ApiKeyStore | ApprovalStore | Commits | ScheduleStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
 
 const RELEASE = { action: "release" } as const
@@ -166,6 +169,42 @@ export const approvalTouchesContract = (test: Test) => {
       const candidate = candidateOf(at(flag("base", ["on", "off"])) as FlagWish)
       yield* commit([startWish([candidate], { environment })], ROLLOUT)
       assert.strictEqual(yield* stateOf(request), "void")
+    }))
+
+  test("AQ4 a schedule that was approved is not made once what it will stand on was changed", () =>
+    Effect.gen(function* () {
+      const store = yield* ScheduleStore
+      const [ann, bob] = [yield* person("ann"), yield* person("bob")]
+      for (const [also, becomes] of [
+        ["beta", "ApprovalRequired"],
+        ["alone", "done"]
+      ] as const) {
+        const { environment, at } = inOne()
+        yield* commit([at(segment("beta")), at(segment("alone")), at(flag("shop", ["on"]))], RELEASE)
+        yield* protect(environment, ["shop"], { kinds: ["flag"] })
+        const draft = { key: "shop", definition: flag("shop", ["on"]).definition!.replace('"on"]', '{"$ref":"beta"}]') }
+        const asked = scheduleWish({
+          ...{ environment, afterMillis: 1, touches: [{ kind: "flag", key: "shop", expected: null }] },
+          body: JSON.stringify({ changes: [], flags: [draft] })
+        })
+        const request = yield* open(ann, environment, [asked], "schedule")
+        yield* approve(request, bob)
+        const { revision } = yield* apply(request, [asked], ann, { release: { action: "schedule" } })
+        const its = revision.changes.find(({ kind }) => kind === "schedule") as Schedule
+        yield* past
+        assert.strictEqual((yield* store.find(environment, its.key))?.schedule.state, "pending")
+        yield* commit([at(segment(also))], RELEASE)
+        const made = {
+          kind: "schedule",
+          environment,
+          key: its.key,
+          state: "committed",
+          reason: "",
+          graceMillis: 3_600_000
+        }
+        const wish = at(flag("shop", ["on"], { uses: ["beta"] }))
+        assert.strictEqual(yield* outcome(commit([wish, made], RELEASE)), becomes, also)
+      }
     }))
 
   test("AQ4 what was there is shown as it was when it was asked for, and what it stands on is in the bases", () =>
