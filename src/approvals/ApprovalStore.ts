@@ -28,6 +28,15 @@ export interface Held {
   readonly approvers: ReadonlyArray<Approver>
   /** JSON of each touched thing that was there, by "<kind>/<key>". */
   readonly before: Readonly<Record<string, string>>
+  /** Of a review, what was done in its commit; of what waits, nothing. AQ18 */
+  readonly done: ReadonlyArray<Done>
+}
+
+/** Each as JSON; `before` null: it was not there, or is no longer kept. */
+export interface Done extends Touch {
+  readonly before: string | null
+  /** Of a rollout's candidate, its wish. */
+  readonly after: string
 }
 
 export class ApprovalStore extends Context.Service<

@@ -8,7 +8,7 @@ import type { Wish } from "../commits/Release.ts"
 import type { RolloutWish, StartWish } from "../rollouts/Wish.ts"
 import { isNew, type NewWish, type ScheduleWish } from "../schedules/Schedule.ts"
 import { canonical } from "../values/Canonical.ts"
-import type { Held } from "./ApprovalStore.ts"
+import type { Done, Held } from "./ApprovalStore.ts"
 import { type Body, bodyIn } from "./Body.ts"
 import type { Base } from "./ChangeRequest.ts"
 import { nameOfTouch } from "./Touched.ts"
@@ -87,9 +87,38 @@ const shownOf = (wish: Wish, before: string | undefined): Shown => {
   return { kind, key, before: gone ? null : (was[text] as string), after: said[text] as string | null, settings }
 }
 
-/** Undefined of a review: it was done. */
-export const askedBy = ({ body, before, request }: Pick<Held, "body" | "before" | "request">): Asked | undefined => {
-  if (body === "") return undefined
+/** What says when and by whom it was written, which the review says itself. */
+const WRITTEN: ReadonlyArray<string> = [
+  ...[...NAMES, "revision", "version", "deleted", "createdAt", "updatedAt", "updatedBy", "message", "changeLog"],
+  ...["expectedVersion", "candidate", "rollout"]
+]
+
+type Fields = Readonly<Record<string, unknown>>
+
+const shownOfDone = ({ kind, key, before, after }: Done): Shown => {
+  const [was, is] = [before === null ? undefined : (JSON.parse(before) as Fields), JSON.parse(after) as Fields]
+  const gone = was === undefined || was["deleted"] === true
+  const its = Object.hasOwn(texts, kind) ? texts[kind] : undefined
+  if (its === undefined) return { kind, key, before: gone ? null : jsonOf(was), after: jsonOf(is), settings: [] }
+  const { text, follows } = its
+  const ends = is["deleted"] === true
+  const settings = Object.entries(ends ? {} : is).flatMap(([name, value]) => {
+    if (name === text || WRITTEN.includes(name) || follows.includes(name)) return []
+    const [old, now] = [gone || was[name] === undefined ? null : jsonOf(was[name]), jsonOf(value)]
+    return old === now ? [] : [{ name, before: old, after: now }]
+  })
+  const number = Number(is["version"] ?? 1) - 1
+  if (was === undefined && number > 0)
+    settings.push({ name: `version ${number}`, before: null, after: '"is no longer kept"' })
+  return { kind, key, before: gone ? null : (was[text] as string), after: ends ? null : (is[text] as string), settings }
+}
+
+/** AQ18 */
+export const doneBy = (done: ReadonlyArray<Done>): ReadonlyArray<Shown> => done.map(shownOfDone)
+
+/** Of a review, what was done. */
+export const askedBy = ({ body, before, request, done }: Pick<Held, "body" | "before" | "request" | "done">): Asked => {
+  if (body === "") return { epoch: "", changes: doneBy(done), standsOn: [], basis: null }
   const { epoch, bases, changes, basis } = bodyIn(body)
   const touched = new Set(request.touches.map(nameOfTouch))
   return {

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { type Body, bodyOf } from "../../src/approvals/Body.ts"
 import type { ChangeRequest } from "../../src/approvals/ChangeRequest.ts"
 import type { ProtectionWish } from "../../src/approvals/Protection.ts"
-import { askedBy } from "../../src/approvals/Shown.ts"
+import { askedBy, doneBy } from "../../src/approvals/Shown.ts"
 import { touchesOf } from "../../src/approvals/Touched.ts"
 import type { Wish } from "../../src/commits/Release.ts"
 import type { ConfigurationWish } from "../../src/configuration/Wish.ts"
@@ -90,7 +90,7 @@ const body: Body = {
 }
 const request = (changes: ReadonlyArray<Wish>) => ({ touches: touchesOf(changes) }) as ChangeRequest
 const asked = (of: Body, before: Record<string, string> = {}) =>
-  askedBy({ body: bodyOf(of), before, request: request(of.changes) })
+  askedBy({ body: bodyOf(of), before, request: request(of.changes), done: [] })
 
 /** Another value of that type. */
 const other = (value: unknown): unknown => {
@@ -123,7 +123,7 @@ describe("what an approver is shown", () => {
       JSON.stringify(
         whole({
           body: bodyOf(of),
-          ...{ before: {}, keyId: undefined, approvers: [] },
+          ...{ before: {}, keyId: undefined, approvers: [], done: [] },
           request: {
             ...held,
             touches: touchesOf(of.changes),
@@ -165,5 +165,34 @@ describe("what an approver is shown", () => {
       { "flag/f": '{"definition":"{}"}' }
     )
     assert.deepInclude(gone!.changes[0], { before: "{}", after: null })
+  })
+
+  it("AQ18 a review is shown what was done, beside what was there", () => {
+    const was = { ...{ value: "5", valueType: "number", schema: null, strict: false, template: false }, version: 7 }
+    const now = { ...was, value: "9", strict: true, version: 8, revision: "44", updatedAt: 5, digest: "d2" }
+    const done = (before: object | null, after: object, kind = "configuration") =>
+      doneBy([
+        { kind, key: "k", before: before === null ? null : JSON.stringify(before), after: JSON.stringify(after) }
+      ])[0]
+    assert.deepStrictEqual(done(was, now), {
+      ...{ kind: "configuration", key: "k", before: "5", after: "9" },
+      settings: [{ name: "strict", before: "false", after: "true" }]
+    })
+    assert.deepInclude(done(was, { ...was, value: "", deleted: true }), { before: "5", after: null, settings: [] })
+    assert.deepInclude(done(null, { ...now, version: 1 }), { before: null, after: "9" })
+    assert.deepInclude(done({ ...was, deleted: true }, now), { before: null, after: "9" })
+    assert.deepInclude(
+      done(null, now)!.settings,
+      { name: "version 7", before: null, after: '"is no longer kept"' },
+      "it was there"
+    )
+    assert.deepInclude(done({ definition: "{}" }, { definition: "[]", version: 2 }, "flag"), {
+      before: "{}",
+      after: "[]"
+    })
+    assert.deepInclude(done({ patterns: ["a"] }, { patterns: ["b"] }, "protection"), {
+      before: '{"patterns":["a"]}',
+      after: '{"patterns":["b"]}'
+    })
   })
 })

@@ -222,14 +222,26 @@ export const approvalsContract = (test: Test) => {
         rights: [{ kind: "config", key: "k" }],
         reason: "fire"
       }
-      yield* commit([change("k", "1", { environment }), glass], by(ann))
-      const [review] = yield* store.list(environment, {
-        limit: 5,
-        before: undefined,
-        state: "review",
-        scope: undefined
+      yield* protect(environment, ["none"], { key: "q" })
+      const first = by(ann)
+      yield* commit([change("k", "0", { environment }), { ...glass, reason: "first" }], first)
+      const other = protection(environment, "q", ["other"])
+      const both = { ...glass, touches: [...touches, { kind: "protection", key: "q" }] }
+      yield* commit([change("k", "1", { environment }), other, both], first)
+      yield* commit([change("k", "2", { environment }), { ...glass, reason: "later" }], first)
+      const reviews = yield* store.list(environment, { limit: 5, before: undefined, state: "review", scope: undefined })
+      const review = reviews[1]
+      const texts = (text: string | null) => text && (({ value, patterns }) => value ?? patterns)(JSON.parse(text))
+      const doneBy = Effect.fnUntraced(function* ({ key }: ChangeRequest) {
+        const { done } = (yield* store.find(environment, key))!
+        return done.map(({ kind, key, before, after }) => [kind, key, texts(before), texts(after)])
       })
-      assert.deepInclude(review, { author: ann.name, action: "publish", reason: "fire", touches })
+      assert.deepStrictEqual(yield* doneBy(reviews[2]!), [["configuration", "k", null, "0"]])
+      assert.deepStrictEqual(yield* doneBy(review!), [
+        ["configuration", "k", "0", "1"],
+        ["protection", "q", ["none"], ["other"]]
+      ])
+      assert.deepInclude(review, { author: ann.name, action: "publish", reason: "fire", touches: both.touches })
       assert.strictEqual(review?.applied, String(review?.revision))
       assert.strictEqual(yield* outcome(end(review!, "review", ann)), "OwnChange")
       assert.strictEqual(yield* outcome(end(review!, "review", bob)), "done")

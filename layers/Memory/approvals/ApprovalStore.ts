@@ -1,7 +1,7 @@
 /** ApprovalStore over a `State`, and the tables that commits write: the rules of migration 0045. */
 import { Clock, Effect, Layer } from "effect"
 import { inTouchScope } from "../../../src/access/About.ts"
-import { ApprovalStore } from "../../../src/approvals/ApprovalStore.ts"
+import { ApprovalStore, type Done } from "../../../src/approvals/ApprovalStore.ts"
 import { type ApprovalWish, changeBytes, type Touch } from "../../../src/approvals/ChangeRequest.ts"
 import { approvalProblem, approving, type Kept } from "../../../src/approvals/Limits.ts"
 import { protecting } from "../../../src/approvals/Missing.ts"
@@ -12,7 +12,9 @@ import { pageOf } from "../../../src/values/Page.ts"
 import { KindTables } from "../commits/KindTables.ts"
 import type { At, Table } from "../commits/Table.ts"
 import { Tables } from "../flags/Tables.ts"
+import { RolloutTables } from "../rollouts/RolloutTables.ts"
 import { State } from "../State.ts"
+import { ScheduleTables } from "../schedules/ScheduleTables.ts"
 import { ApprovalTables, baseOf, standingIn, worldOf } from "./ApprovalTables.ts"
 
 interface Of {
@@ -46,6 +48,36 @@ export const layer = Layer.effect(
           ? kinds.of(kind).at({ environment, key }, revision)
           : versions.findLast((one) => one.revision <= revision)
       return found && JSON.stringify(found, (_, value) => (typeof value === "bigint" ? String(value) : value))
+    }
+
+    /** What its commit made, beside what was before. AQ18 */
+    const doneIn = ({ environment, touches, applied, state: become }: Kept["request"]): ReadonlyArray<Done> => {
+      if (applied === null || (become !== "review" && become !== "reviewed")) return []
+      const at = BigInt(applied)
+      const began = ["rollout", "schedule"].map((kind) => ({ kind, key: `${kind[0]}${applied}` }))
+      return [...touches, ...began.filter(({ kind }) => kinds.kinds.has(kind))].flatMap(({ kind, key }) => {
+        const revisionsBelow = (end: bigint) => {
+          for (let one = end; one > 0n; one--) {
+            const text = textOf(environment, { kind, key }, one)
+            if (text !== undefined) return text
+          }
+          return undefined
+        }
+        const [before, is] = [revisionsBelow(at - 1n), textOf(environment, { kind, key }, at)]
+        const candidate = state
+          .tables(RolloutTables)
+          .candidatesOf(environment, { kind: kind as "flag", key })
+          .find((one) => one.revision === at)
+        const made = is !== undefined && BigInt((JSON.parse(is) as { revision: string }).revision) === at
+        const body =
+          kind === "schedule" ? state.tables(ScheduleTables).rows.get(idOf({ environment, key }))?.body : undefined
+        const after = !made
+          ? candidate?.wish
+          : body === undefined
+            ? is
+            : JSON.stringify({ ...(JSON.parse(is) as object), body: JSON.parse(body) as unknown })
+        return after === undefined ? [] : [{ kind, key, before: before ?? null, after }]
+      })
     }
 
     return ApprovalStore.of({
@@ -83,7 +115,8 @@ export const layer = Layer.effect(
               holds: digest === request.digest,
               until
             })),
-            before: Object.fromEntries(before)
+            before: Object.fromEntries(before),
+            done: doneIn(request)
           }
         }),
       list: (environment, { limit, before, state: wanted, scope }) =>

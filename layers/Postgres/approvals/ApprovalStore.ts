@@ -1,6 +1,6 @@
 /** Reads protections and change requests in PostgreSQL, by the tables of migration 0045. */
 import { Effect, Layer } from "effect"
-import { ApprovalStore } from "../../../src/approvals/ApprovalStore.ts"
+import { ApprovalStore, type Done } from "../../../src/approvals/ApprovalStore.ts"
 import {
   asChangeRequest,
   type Base,
@@ -31,6 +31,7 @@ interface Whole extends Found {
     readonly until: number | null
   }> | null
   readonly before: ReadonlyArray<Touch & { readonly text: string | null }> | null
+  readonly done: ReadonlyArray<Done> | null
 }
 
 /** What `herald_touched` reads of a change. */
@@ -95,13 +96,35 @@ export const layer = Layer.effect(
               (select jsonb_agg(jsonb_build_object('kind', b->'kind', 'key', b->'key', 'text',
                   herald_was(r.environment, b->>'kind', b->>'key', (b->>'revision')::bigint)::text))
                 from jsonb_array_elements(r.bases) b where b->>'revision' <> '0'
-                  and exists (select from jsonb_array_elements(r.touches) t where t->'kind' = b->'kind' and t->'key' = b->'key')) as before
+                  and exists (select from jsonb_array_elements(r.touches) t where t->'kind' = b->'kind' and t->'key' = b->'key')) as before,
+              (select jsonb_agg(jsonb_build_object('kind', d.kind, 'key', d.key, 'before', herald_was(r.environment, d.kind, d.key, d.was)::text, 'after', d.after)
+                  order by d.n) from (
+                select t.*, h.was, coalesce(case when h.made then (herald_was(r.environment, t.kind, t.key, r.applied_revision)
+                    || case t.kind when 'schedule' then (select jsonb_build_object('body', s.body::jsonb) from schedules s
+                      where s.environment = r.environment and s.id = t.key) else '{}' end)::text end,
+                  (select c.wish from rollout_candidates c where c.environment = r.environment and c.kind = t.kind and c.key = t.key
+                    and c.revision = r.applied_revision)) as after
+                from (select x.n, x.value->>'kind' as kind, x.value->>'key' as key from jsonb_array_elements(r.touches) with ordinality x(value, n)
+                    union all values (1000000, 'rollout', 'r' || r.applied_revision), (1000001, 'schedule', 's' || r.applied_revision)) t
+                  cross join lateral (select max(v.revision) filter (where v.revision < r.applied_revision) as was,
+                      bool_or(v.revision = r.applied_revision) as made from (
+                    select c.revision from configuration_history c where t.kind = 'configuration' and c.environment = r.environment and c.key = t.key
+                    union all select f.revision from feature_flag_history f where t.kind = 'flag' and f.environment = r.environment and f.flag_name = t.key
+                    union all select s.revision from flag_segment_history s where t.kind = 'segment' and s.environment = r.environment and s.segment_name = t.key
+                    union all select s.revision from flag_settings_history s where t.kind = 'flag_settings' and s.environment = r.environment and s.settings_name = t.key
+                    union all select x.revision from experiment_history x where t.kind = 'experiment' and x.environment = r.environment and x.experiment_name = t.key
+                    union all select o.revision from rollout_history o where t.kind = 'rollout' and o.environment = r.environment and o.id = t.key
+                    union all select s.revision from schedule_history s where t.kind = 'schedule' and s.environment = r.environment and s.id = t.key
+                    union all select p.revision from protection_history p where t.kind = 'protection' and p.environment = r.environment and p.protection_name = t.key
+                  ) v) h
+                where r.state in ('review', 'reviewed')) d where d.after is not null) as done
             from change_requests r where r.environment = ${environment} and r.id = ${key}`),
           ([found]) =>
             found && {
               request: asChangeRequest(found.request),
               keyId: found.keyId ?? undefined,
               body: found.body,
+              done: found.done ?? [],
               approvers: (found.approvers ?? []).map((one) => ({ ...one, keyId: one.keyId ?? undefined })),
               before: Object.fromEntries(
                 (found.before ?? []).flatMap(({ kind, key, text }) => (text === null ? [] : [[`${kind}/${key}`, text]]))

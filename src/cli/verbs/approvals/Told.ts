@@ -29,7 +29,7 @@ export const whole = async (found: WholeChange, paint: Paint): Promise<string> =
     `${paint.bold(printable(id))} in ${printable(environment)} ${painted(state, paint)(state)}`,
     facts(
       [
-        ["asks for", `${found.action} of ${gist(found)}`],
+        [needed === 0 ? "did" : "asks for", `${found.action} of ${gist(found)}`],
         ["made", `${time(found.madeAt)} by ${found.author}`],
         ["message", found.message],
         [
@@ -68,6 +68,12 @@ export const whole = async (found: WholeChange, paint: Paint): Promise<string> =
     lines.push(
       paint.dim(
         `approve it with herald change approve ${printable(id)} --env ${printable(environment)} --digest ${digest.slice(0, 16)}`
+      )
+    )
+  if (state === "review")
+    lines.push(
+      paint.dim(
+        `somebody else closes it with herald change review ${printable(id)} --env ${printable(environment)} --note "what came of it"`
       )
     )
   return lines.join("\n")

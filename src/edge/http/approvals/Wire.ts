@@ -116,7 +116,7 @@ const Difference = Schema.Struct({
   after: NullableText,
   settings: Schema.Array(Schema.Struct({ name: Schema.String, before: NullableText, after: NullableText }))
 })
-/** All that the digest is of. `standsOn`: what the changes stand on, where it was; `basis`: JSON of what else they were checked against. */
+/** All that the digest is of; of a review, `changes` are what was done. `standsOn`: what the changes stand on, where it was; `basis`: JSON of what else they were checked against. */
 export const WholeChange = Schema.Struct({
   ...Change.fields,
   changes: Schema.Array(Difference),
@@ -173,7 +173,7 @@ export const change = (found: Model.ChangeRequest): Change => ({
 })
 
 export const whole = (held: Held): WholeChange => {
-  const { epoch = "", changes = [], standsOn = [], basis = null } = askedBy(held) ?? {}
+  const { epoch, changes, standsOn, basis } = askedBy(held)
   return {
     ...change(held.request),
     changes,
