@@ -5,6 +5,7 @@ import { ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
 import { ApprovalStore } from "../../src/approvals/ApprovalStore.ts"
 import { REVIEWS } from "../../src/approvals/ChangeRequest.ts"
 import type { Commits } from "../../src/commits/Commits.ts"
+import { RevisionLog } from "../../src/propagation/RevisionLog.ts"
 import type { Rollout } from "../../src/rollouts/Rollout.ts"
 import { RolloutStore } from "../../src/rollouts/RolloutStore.ts"
 import {
@@ -26,7 +27,7 @@ import { candidateOf, stageWish, startWish } from "../support/RolloutWishes.ts"
 import { flag } from "./FlagStores.ts"
 import { segment } from "./SegmentStores.ts"
 
-type Services = ApiKeyStore | ApprovalStore | Commits | RolloutStore
+type Services = ApiKeyStore | ApprovalStore | Commits | RevisionLog | RolloutStore
 type Test = <E>(name: string, body: () => Effect.Effect<void, E, Services>) => void
 
 /** With a key that somebody made. */
@@ -42,7 +43,7 @@ const judged = Effect.fnUntraced(function* (environment: string, author: Person,
 const broken = (environment: string, who: Person, key = "k") =>
   commit(
     [
-      change(key, "1", { environment }),
+      change(key, "glass", { environment }),
       ...[{ kind: "approval", environment, key: "", op: "glass", touches: [], rights: [], reason: "fire" }]
     ],
     by(who)
@@ -219,7 +220,45 @@ export const approvalPersonsContract = (test: Test) => {
       assert.strictEqual(yield* outcome(broken(environment, ann)), "done")
     }))
 
-  test("AQ4 another epoch voids what was approved, at whatever revision its bases are", () =>
+  test("AQ4 AQ5 an approval that is raced by others, applied again and under another key of the author: done once or never", () =>
+    Effect.gen(function* () {
+      const log = yield* RevisionLog
+      const environment = fresh("env")
+      const [ann, bob, root] = [yield* person("ann"), yield* person("bob"), yield* person("root")]
+      yield* protect(environment, ["k"])
+      const second = yield* person("ann", { name: ann.name })
+      for (let n = 0; n < 8; n++) {
+        const wishes = [change("k", `${n}`, { environment })]
+        const request = yield* open(ann, environment, wishes)
+        yield* approve(request, bob)
+        const before = (yield* log.head).revision
+        const [first, other, glass, ...more] = yield* Effect.all(
+          [
+            outcome(apply(request, wishes, ann)),
+            outcome(apply(request, wishes, second)),
+            outcome(broken(environment, root)),
+            outcome(approve(request, second)),
+            outcome(end(request, "withdraw", second)),
+            outcome(commit(wishes, by(second)))
+          ],
+          { concurrency: "unbounded" }
+        )
+        const state = yield* stateOf(request)
+        const applied = [first, other].filter((one) => one === "done").length
+        assert.strictEqual(applied, state === "applied" ? 1 : 0, `${first}, ${other}, ${state}`)
+        assert.deepStrictEqual([glass, more[2]], ["done", "ApprovalRequired"])
+        assert.notStrictEqual(more[0], "done")
+        const values = (yield* log.after(before, 20))!.flatMap(({ changes }) =>
+          changes.flatMap((one) =>
+            one.kind === "configuration" ? [(one as unknown as { readonly value: string }).value] : []
+          )
+        )
+        assert.deepStrictEqual(values.toSorted(), applied === 1 ? [`${n}`, "glass"] : ["glass"])
+        assert.notStrictEqual(yield* outcome(apply(request, wishes, second)), "done", "again")
+      }
+    }))
+
+  test("AQ4 a request that was checked in another epoch is not taken, at whatever revision its bases are", () =>
     Effect.gen(function* () {
       const [environment, ann] = [fresh("env"), yield* person("ann")]
       const wishes = [change("k", "5", { environment })]

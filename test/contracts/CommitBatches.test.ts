@@ -243,4 +243,29 @@ describe("herald_commit", () => {
   })
 
   it("AL2 and the audit log tells of all of them", verified)
+
+  it("AQ1 a protection holds for what is committed in the same call behind it", async () => {
+    const environment = fresh("env")
+    const protection = {
+      kind: "protection",
+      environment,
+      key: "p",
+      deleted: false,
+      patterns: ["k"],
+      kinds: null,
+      approvals: 1
+    }
+    const publish = () => ({
+      ...release("k", { commitId: `~${fresh("made")}` }, { kind: "configuration", environment })
+    })
+    const protect = {
+      ...release("p", { action: "protect", commitId: `~${fresh("made")}` }),
+      changes: [{ ...protection, roles: ["admin"], lasts: 60_000 }]
+    }
+    const answers = await commit([publish(), protect, publish()])
+    assert.deepStrictEqual(
+      answers.map(({ ok, name }) => (ok === true ? "done" : name)),
+      ["done", "done", "ApprovalRequired"]
+    )
+  })
 })

@@ -28,3 +28,29 @@ it("IL4 a list that nothing names goes after a day, with the pieces that it alon
   assert.deepStrictEqual(await names("flag_id_pieces"), ["fresh", "kept", "later", "shared", "touched"])
   assert.deepStrictEqual(await session.query("select herald_sweep_ids(100) as gone"), [{ gone: 0 }])
 })
+
+it("IL4 AQ5 a list stays that a change request or a scheduled change names which waits, however long, and goes when it waits no more", async () => {
+  const digest = (letter: string) => letter.repeat(64)
+  for (const letter of ["a", "b", "c", "d"])
+    await session.query(`insert into flag_id_lists values ('${digest(letter)}', 0, 0, '{}', now() - interval '8 days')`)
+  const request = (id: string, state: string, expires: string, letter: string) =>
+    session.query(`insert into change_requests (environment, id, version, revision, made_revision, state, author, action, touches, rights, epoch, bases, body,
+      digest, bytes, needed, made_at, expires_at, message, ended_by, reason) values ('production', '${id}', 1, 1, 1, '${state}', 'ann', 'publish',
+      '[{"kind": "segment", "key": "s"}]', '[]', 'e', '[]', '{"changes":[{"kind":"segment","list":"${digest(letter)}"}]}', 'd', 1, 1, now(), ${expires}, '', '', '')`)
+  await request("c1", "open", "now() + interval '1 day'", "a")
+  await request("c2", "open", "now() - interval '1 day'", "b")
+  await request("c3", "rejected", "now() + interval '1 day'", "b")
+  await session.query(`insert into schedules (environment, id, revision, made_revision, state, due_at, made_at, made_by, message, touches, expected, body, digest,
+    bytes, ended_by, reason) values ('production', 's1', 1, 1, 'pending', now() + interval '1 day', now(), 'ann', '', '[{"kind": "segment", "key": "s"}]', '{}',
+    '{"flags":[{"definition":"{\\"ids\\":\\"${digest("c")}\\"}"}]}', 'd', 1, '', '')`)
+  await session.query("select herald_sweep_ids(100)")
+  const left = async () =>
+    (await session.query("select digest from flag_id_lists where length(digest) = 64 order by 1")).map(
+      (row) => String(row["digest"])[0]
+    )
+  assert.deepStrictEqual(await left(), ["a", "c"])
+  await session.query("update change_requests set state = 'withdrawn'")
+  await session.query("update schedules set state = 'cancelled'")
+  await session.query("select herald_sweep_ids(100)")
+  assert.deepStrictEqual(await left(), [])
+})

@@ -18,6 +18,7 @@ import { Seal } from "../../src/seals/Seal.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { change, release } from "../support/Release.ts"
 import { kinds } from "../support/Twins.ts"
+import { approvalModelContract } from "./ApprovalModel.ts"
 import { approvalPersonsContract } from "./ApprovalPersons.ts"
 import { approvalsContract } from "./ApprovalStores.ts"
 import { approvalTouchesContract } from "./ApprovalTouches.ts"
@@ -64,6 +65,7 @@ describe("PostgreSQL", () => {
   approvalWaysContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   approvalTouchesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   approvalPersonsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  approvalModelContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))), 5)
   schedulesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   scheduleVersionsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   experimentsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
