@@ -189,13 +189,15 @@ const asRequest = (call: Call): Call => ({ ...call, headers: { ...call.headers, 
 interface Waits {
   readonly change: string
   readonly environment: string
+  /** The same was asked for before, and waits. */
+  readonly already?: boolean
 }
 const waiting = Effect.fnUntraced(function* ({ emit }: Printing, waits: Waits) {
   const [id, environment] = [printable(waits.change), printable(waits.environment)]
   yield* emit(
     waits,
     (paint) =>
-      `${paint.green("requested")} ${paint.bold(id)} in ${environment}; nothing is done yet\n${paint.dim(`somebody else looks at it with herald change show ${id} --env ${environment}`)}`
+      `${waits.already === true ? `waits already as ${paint.bold(id)}` : `${paint.green("requested")} ${paint.bold(id)}`} in ${environment}; nothing is done yet\n${paint.dim(`somebody else looks at it with herald change show ${id} --env ${environment}`)}`
   )
   return yield* new Told()
 })

@@ -6,19 +6,19 @@ import type { Change } from "../propagation/Revision.ts"
 /** As a store says that the same waits already. */
 export const waitsAlready = ({ name, details }: HeraldError): Requested | undefined =>
   name === "ChangeWaits" && typeof details?.["change"] === "string"
-    ? new Requested({ key: details["change"], environment: String(details["environment"]) })
+    ? new Requested({ key: details["change"], environment: String(details["environment"]) }, true)
     : undefined
 
 /** Whether the commits that this fiber asks for are written down as change requests, and not done. */
 export const AsRequest = Context.Reference<boolean>("herald/commits/AsRequest", { defaultValue: () => false })
 
-/** A `ChangeWaits`: it was not done, and this is the request that waits in its place. */
+/** A `ChangeWaits`: it was not done, and this is the request that waits in its place. `already`: it did before. */
 export class Requested extends HeraldError {
-  constructor({ key, environment }: Pick<Change, "key" | "environment">) {
+  constructor({ key, environment }: Pick<Change, "key" | "environment">, already = false) {
     super({
       name: "ChangeWaits",
       message: `it waits as the change request ${key} in ${environment}`,
-      details: { change: key, environment }
+      details: { change: key, environment, ...(already ? { already } : {}) }
     })
   }
 }

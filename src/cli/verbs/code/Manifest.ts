@@ -49,20 +49,9 @@ export const wrongPattern = (pattern: string): string | undefined => {
 const fields = ["herald", "patterns", "strict"]
 const named = (one: string): string => `"${one.slice(0, 100)}"`
 
-/** Undefined: it is nested so deep that its reader gave up. */
-const parsed = (text: string, lineCounter: LineCounter) => {
-  try {
-    return parseDocument(text, { lineCounter, stringKeys: true, logLevel: "error", prettyErrors: false })
-  } catch (error) {
-    if (error instanceof RangeError) return undefined
-    throw error
-  }
-}
-
 export const readManifest = (text: string): Manifest | WrongLine => {
   const lines = new LineCounter()
-  const document = parsed(text, lines)
-  if (document === undefined) return { line: 1, problem: "it is nested too deep" }
+  const document = parseDocument(text, { lineCounter: lines, stringKeys: true, logLevel: "error", prettyErrors: false })
   const lineOf = (at: number): number => lines.linePos(Math.max(0, at)).line
   const at = (node: unknown): number => lineOf((node as Node | null | undefined)?.range?.[0] ?? 0)
   const wrong = (node: unknown, problem: string): WrongLine => ({ line: at(node), problem })

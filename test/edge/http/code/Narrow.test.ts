@@ -102,7 +102,14 @@ describe("somebody who may touch some keys and kinds", () => {
     assert.strictEqual(asked.exit, 0, asked.said + asked.printed)
     // AQ14 A pipeline that runs again asks for nothing new.
     const again = await apply("publisher", "--request")
-    assert.deepStrictEqual([again.exit, again.printed], [0, asked.printed], again.said)
+    const idsIn = (printed: string) => [...printed.matchAll(/"change": "(c\d+)"/g)].map(([, id]) => id)
+    assert.deepStrictEqual([again.exit, idsIn(again.printed)], [0, idsIn(asked.printed)], again.said)
+    assert.deepStrictEqual(
+      [asked, again].map(({ printed }) => printed.match(/"already": true/g)?.length ?? 0),
+      [0, 2]
+    )
+    const told = await apply("publisher", "--request", "--output", "table")
+    assert.match(told.printed, new RegExp(`waits already as ${idsIn(asked.printed)[0]} in one`))
     for (const environment of ["one", "two"]) {
       const { body } = await folder.server.call("GET", `/v1/changes?environment=${environment}`)
       assert.strictEqual(body.changes.length, 1, environment)
