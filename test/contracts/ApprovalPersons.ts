@@ -129,13 +129,17 @@ export const approvalPersonsContract = (test: Test) => {
       assert.strictEqual(yield* outcome(apply(request, wishes, ann)), "done")
     }))
 
-  test("AQ5 an approval has the role of the key that gave it, whatever else its principal has", () =>
+  test("AQ5 an approval has the role and environments of the key that gave it, whatever else its principal has", () =>
     Effect.gen(function* () {
       const keys = yield* ApiKeyStore
       const [environment, ann] = [fresh("env"), yield* person("ann")]
       yield* protect(environment, ["*"], { roles: ["admin"] })
       const wishes = [change("k", "5", { environment })]
       const request = yield* open(ann, environment, wishes)
+      const far = yield* person("far", { role: "admin", environments: ["elsewhere"] })
+      yield* person("far", { name: far.name, role: "admin" })
+      yield* approve(request, far)
+      assert.strictEqual(yield* outcome(apply(request, wishes, ann)), "ApprovalRequired", "with the key of elsewhere")
       const dan = yield* person("dan")
       const able = yield* person("dan", { name: dan.name, role: "admin" })
       yield* approve(request, dan)
