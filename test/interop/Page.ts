@@ -18,10 +18,12 @@ const instead = () => {
 }
 
 /** `page`: of guests/flags-node. `modules`: files that it is made of. */
-export const bundled = async (page: string, minify = false) => {
+export const bundled = (page: string) => bundleOf(guest("flags-node", page))
+
+export const bundleOf = async (input: string, minify = false) => {
   const taken = instead()
   const bundle = await rolldown({
-    input: guest("flags-node", page),
+    input,
     platform: "browser",
     plugins: [
       {
