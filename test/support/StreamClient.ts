@@ -21,6 +21,8 @@ export class StreamClient {
   readonly socket: WebSocket
   readonly form: Form
   readonly told: Array<StreamResponse> = []
+  /** In JSON, what went over the wire, both ways; but for what is said by `raw`. */
+  readonly wire: { readonly said: Array<unknown>; readonly told: Array<unknown> } = { said: [], told: [] }
   closed: { readonly code: number; readonly reason: string } | undefined
 
   /** `token` undefined: it says no hello. `headers`: of the request that opens it. */
@@ -37,6 +39,7 @@ export class StreamClient {
       if (token !== undefined) this.say({ $case: "hello", value: { token } })
     })
     this.socket.addEventListener("message", ({ data }) => {
+      if (this.form === "json") this.wire.told.push(JSON.parse(String(data)))
       const told =
         this.form === "json" ? Response.fromJSON(JSON.parse(String(data))) : Response.decode(new Uint8Array(data))
       this.told.push(told)
@@ -49,6 +52,7 @@ export class StreamClient {
 
   say(said: Said, id = 0): void {
     const message = { id, said }
+    if (this.form === "json") this.wire.said.push(JSON.parse(JSON.stringify(Request.toJSON(message))))
     this.raw(this.form === "json" ? JSON.stringify(Request.toJSON(message)) : Request.encode(message).finish())
   }
 

@@ -1,5 +1,9 @@
 /** The WebSocket `/v1/stream` on a node over memory twins. */
+
+import { readFileSync } from "node:fs"
 import { afterAll, afterEach, assert, beforeAll, describe, it } from "@effect/vitest"
+import { Ajv2020 } from "ajv/dist/2020.js"
+import { parse } from "yaml"
 import { type Form, StreamClient } from "../../support/StreamClient.ts"
 import { openHttp } from "../../support/WebSockets.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
@@ -24,10 +28,28 @@ const listed = async (service: string) =>
 beforeAll(async () => {
   door = await openHttp()
 })
+/** What is said and told is as the AsyncAPI document has it. */
+const documented = (name: "said" | "told") => {
+  const { components } = parse(readFileSync(new URL("../../../schema/stream.yaml", import.meta.url), "utf8"))
+  return new Ajv2020({ strict: false }).compile({ components, $ref: `#/components/schemas/${name}` })
+}
+const fits = { said: documented("said"), told: documented("told") }
+const seen = new Set<string>()
 afterEach(() => {
-  for (const one of clients.splice(0)) one.close()
+  for (const one of clients.splice(0)) {
+    one.close()
+    for (const side of ["said", "told"] as const)
+      for (const message of one.wire[side]) {
+        assert.isTrue(fits[side](message), `${JSON.stringify(message)} ${JSON.stringify(fits[side].errors)}`)
+        seen.add(`${side} ${Object.keys(message as object).at(-1)}`)
+      }
+  }
 })
-afterAll(() => door.close())
+afterAll(async () => {
+  await door.close()
+  const all = ["said hello", "said subscribe", "said health", "told welcome", "told update", "told health"]
+  assert.includeMembers([...seen], [...all, "told report", "told problem"])
+})
 
 describe("the WebSocket of configuration", () => {
   for (const form of ["json", "protobuf"] as ReadonlyArray<Form>)
@@ -78,6 +100,18 @@ describe("the WebSocket of configuration", () => {
     assert.match(problem?.detail ?? "", /service_name/)
     one.raw('{"id":9,"report":{"batchId":"batch-0001","environment":"production","sdk":"test/1"}}')
     await waitUntil("an answer", () => one.told.find(({ id }) => id === 9))
+    const evaluation = { flag: "f", variant: "on", version: 1, reason: "STATIC", count: "3", lastAtMs: `${Date.now()}` }
+    const report = {
+      batchId: "batch-0002-of-a-test",
+      environment: "production",
+      sdk: "test/1",
+      evaluations: [evaluation]
+    }
+    const flag = { state: "ENABLED", variants: { on: true }, defaultVariant: "on" }
+    await door.call("PUT", "/v1/flags/f?environment=production", { value: flag })
+    one.raw(JSON.stringify({ id: 10, report }))
+    const answer = await waitUntil("an answer", () => one.told.find(({ id }) => id === 10))
+    assert.strictEqual(answer.told?.$case, "report", JSON.stringify(answer))
     const [known] = await waitUntil("its health", async () => {
       const found = await listed("asked")
       return (found[0]?.health ?? null) === null ? undefined : found
