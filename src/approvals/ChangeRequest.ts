@@ -12,7 +12,7 @@
  *   AQ8  Whoever breaks the glass may, says why, and leaves a review that somebody else closes.
  *   AQ9  An environment has at most `CHANGES` open with `CHANGES_BYTES`, a principal `CHANGES_EACH`, a request `APPROVALS`, and it has
  *        at most `REVIEWS` that nobody has closed: then the glass breaks no more.
- *   AQ14 Who asks for the same again, while it waits and stands on what it stood on, is told of the request that there is.
+ *   AQ16 Who asks for the same again, while it waits and stands on what it stood on, is told of the request that there is.
  *   AQ13 What one may not see is not there: a request is for whoever may read each key of it, with its kind, and of a protection one is told what is one's own.
  *   AQ18 Whoever reviews a broken glass is shown what was done beside what was there, as an approver would have been.
  *   AQ12 Where a change request is asked for of what can't wait, at whatever door, nothing is done.

@@ -249,7 +249,7 @@ export const approvalsContract = (test: Test) => {
       assert.strictEqual(yield* stateOf(review!), "reviewed")
     }))
 
-  test("AQ14 the same that is asked for again is the request that waits, of the same author, until it is over or void", () =>
+  test("AQ16 the same that is asked for again is the request that waits, of the same author, until it is over or void", () =>
     Effect.gen(function* () {
       const [environment, ann, bob] = [fresh("env"), yield* person("ann"), yield* person("bob")]
       const wishes = [change("k", "5", { environment })]

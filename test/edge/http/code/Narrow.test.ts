@@ -100,7 +100,7 @@ describe("somebody who may touch some keys and kinds", () => {
     folder.clear("production")
     const asked = await apply("publisher", "--request")
     assert.strictEqual(asked.exit, 0, asked.said + asked.printed)
-    // AQ14 A pipeline that runs again asks for nothing new.
+    // AQ16 A pipeline that runs again asks for nothing new.
     const again = await apply("publisher", "--request")
     const idsIn = (printed: string) => [...printed.matchAll(/"change": "(c\d+)"/g)].map(([, id]) => id)
     assert.deepStrictEqual([again.exit, idsIn(again.printed)], [0, idsIn(asked.printed)], again.said)
