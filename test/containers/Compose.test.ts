@@ -3,6 +3,7 @@
  * what stands in for images that can't be had.
  */
 import { join } from "node:path"
+import { setDefaultCACertificates } from "node:tls"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { HeraldClient } from "../../src/client/HeraldClient.ts"
 import { ROOT } from "../support/Compose.ts"
@@ -59,12 +60,15 @@ describe("docker compose up", () => {
       assert.match(token, /^hrld_/)
       for (const n of [1, 2, 3] as const) assert.isUndefined(tokenIn(await compose("logs", `herald-${n}`))) // WM1
 
-      const [first, third] = [`http://${await at("herald-1", 8080)}`, `http://${await at("herald-3", 8080)}`]
+      const rootCertificates = await compose("exec", "-T", "herald-1", "cat", "/tls/ca.pem")
+      setDefaultCACertificates([rootCertificates])
+      const [first, third] = [`https://${await at("herald-1", 8080)}`, `https://${await at("herald-3", 8080)}`]
       await using client = await HeraldClient.connect({
         address: [await at("herald-2", 50_051), await at("herald-3", 50_051)],
         service: "svc",
         instance: "i",
         token,
+        tls: { rootCertificates },
         reconnect: { capMillis: 1_000 }
       })
       /** Published on one node, applied by the client of another, as a third one tells. */

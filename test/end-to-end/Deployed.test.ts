@@ -2,6 +2,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { setDefaultCACertificates } from "node:tls"
 import { Redis } from "ioredis"
 import { assert, describe, it } from "vitest"
 import { HeraldClient } from "../../src/client/HeraldClient.ts"
@@ -37,6 +38,11 @@ describe("docker-compose.yml", () => {
     await using deployed = await Deployed.prepare()
     const kafka = await deployed.kafka()
     deployed.secrets()
+    deployed.certificates()
+    const { authority } = deployed
+    deployed.certificates()
+    assert.strictEqual(deployed.authority, authority)
+    setDefaultCACertificates([authority])
     for (const service of ["postgres", "postgres-replica", "redis", "kafka", "herald-1"] as const)
       assert.isFalse(deployed.healthy(service), service)
 
@@ -55,9 +61,11 @@ describe("docker-compose.yml", () => {
       address: second.grpc,
       service: "svc",
       instance: "a",
-      token: first.token
+      token: first.token,
+      tls: { rootCertificates: authority }
     })
     await using reader = await new Reader(kafka).start()
+    assert.match(first.http, /^https:/)
     assert.strictEqual((await first.publish("svc", "deployed")).status, 200)
     await waitUntil("the value", () => client.getEntry("svc")?.value === "deployed")
     await waitUntil("the event", () => reader.of("config_update").some(({ key }) => key === "svc"))

@@ -45,7 +45,7 @@ export class Deployed implements AsyncDisposable {
     this.#owner = ownerOfPostgres()
     cpSync(join(ROOT, "deploy"), this.#at("deploy"), { recursive: true })
     // Root makes these folders; PostgreSQL's user shall have them, and nothing else.
-    for (const path of ["secrets", "primary", "replica"]) mkdirSync(this.#at(path))
+    for (const path of ["secrets", "tls", "primary", "replica"]) mkdirSync(this.#at(path))
     for (const path of ["primary", "replica"]) this.#give(this.#at(path))
   }
 
@@ -69,7 +69,8 @@ export class Deployed implements AsyncDisposable {
       "postgres:5432": `127.0.0.1:${postgres}`,
       "redis:6379": `127.0.0.1:${redis}`,
       "kafka:9092": this.#kafka?.address ?? "",
-      "/secrets": this.#at("secrets")
+      "/secrets": this.#at("secrets"),
+      "/tls": this.#at("tls")
     }
   }
 
@@ -108,6 +109,18 @@ export class Deployed implements AsyncDisposable {
       const file = this.#at(`secrets/herald/${name}`)
       writeFileSync(file, replaced(readFileSync(file, "utf8"), this.#here))
     }
+  }
+
+  /** What the service that makes certificates does; again changes nothing. */
+  certificates(): void {
+    this.#do("sh", [this.#at("deploy/tls/generate.sh"), this.#at("tls")], {
+      HERALD_UID: String(process.getuid?.() ?? 0)
+    })
+  }
+
+  /** The authority of the nodes, in PEM. */
+  get authority(): string {
+    return readFileSync(this.#at("tls/ca.pem"), "utf8")
   }
 
   /** As the image does: initdb, a server on a socket for the set-up scripts, then the server with the command of the compose file. */
@@ -213,7 +226,10 @@ export class Deployed implements AsyncDisposable {
           "localhost:9092": this.#kafka!.address
         })
       case "herald-1":
-        return healthy(service, { "127.0.0.1:8080": this.#nodes[0]?.http.replace("http://", "") ?? "127.0.0.1:1" })
+        return healthy(service, {
+          "127.0.0.1:8080": this.#nodes[0]?.http.replace("https://", "") ?? "127.0.0.1:1",
+          "/tls": this.#at("tls")
+        })
     }
   }
 

@@ -16,6 +16,7 @@ const prepared = (folder: string, targets: Readonly<Record<string, string>>): Re
   cpSync(join(ROOT, "deploy/prometheus"), folder, { recursive: true })
   const config = join(folder, "prometheus.yml")
   let text = readFileSync(config, "utf8").replaceAll("interval: 10s", "interval: 1s")
+  text = text.replace(/ +scheme: https\n +tls_config: .*\n/, "") // the test's nodes have no TLS
   for (const [name, address] of Object.entries(targets)) text = text.replace(`"${name}:8080"`, `"${address}"`)
   writeFileSync(config, text)
   return compose.services["prometheus"]!.command!.map((argument) =>
