@@ -92,7 +92,7 @@ const distrust: ReadonlyArray<readonly [said: RegExp, what: string, fix: string]
   [
     /SELF_SIGNED_CERT|self-signed certificate|UNABLE_TO_(GET_ISSUER|VERIFY)|unable to (get (local )?issuer|verify)/,
     "its certificate is of an authority that this machine does not know",
-    "Give the authority's certificate: NODE_EXTRA_CA_CERTS=ca.pem herald …"
+    "Give the authority's certificate: --ca ca.pem or HERALD_CA"
   ]
 ]
 

@@ -109,11 +109,25 @@ const contextFlag = GlobalFlag.Setting("context")({
   )
 })
 
+const ca = GlobalFlag.Setting("ca")({
+  flag: optionalText("ca", "Authorities that are trusted, in PEM; HERALD_CA, otherwise the system's", "file")
+})
+const cert = GlobalFlag.Setting("cert")({
+  flag: optionalText("cert", "Certificate that signs in, in PEM with those above it; HERALD_CERT", "file")
+})
+const certKey = GlobalFlag.Setting("cert-key")({
+  flag: optionalText(
+    "cert-key",
+    "Its key, in PEM without a password; HERALD_CERT_KEY, otherwise in the same file",
+    "file"
+  )
+})
+
 const requestFlag = GlobalFlag.Setting("request")({
   flag: yes("request", "Ask for the change, so that somebody else approves it; nothing is done yet")
 })
 
-export const globalFlags = [server, grpc, token, data, contextFlag, output, requestFlag] as const
+export const globalFlags = [server, grpc, token, data, contextFlag, ca, cert, certKey, output, requestFlag] as const
 export type Format = "table" | "json" | "yaml"
 
 /** OU1. Folded and block scalars change spaces at the ends of lines; texts that YAML 1.1 reads otherwise are quoted. */
@@ -151,7 +165,10 @@ export const given = Effect.gen(function* () {
     grpc: yield* grpc,
     token: yield* token,
     data: yield* data,
-    context: yield* contextFlag
+    context: yield* contextFlag,
+    ca: yield* ca,
+    cert: yield* cert,
+    certKey: yield* certKey
   }
 })
 

@@ -5,6 +5,7 @@
  *   CH2  Only writes are repeated, only after 503, 504 or a broken connection, and only for `Retries.within`.
  *   CH5  A read that came too often (429) is repeated after the time that the server asks for, as long as that is within `Retries.within`.
  *   CH4  What goes to this machine never goes through a proxy, whatever the environment tells the runtime.
+ *   CH6  Where there are files for TLS, they are what is trusted and shown. A server that takes no such certificate closes, and that is said.
  *   CH3  A server that refuses the first connection isn't running: that is said at once.
  */
 import process from "node:process"
@@ -19,6 +20,7 @@ import { withoutTokens } from "../text/Secrets.ts"
 import { CliFailure, fromAnswer, stranger, unreachable, usage } from "./CliFailure.ts"
 import { Shell } from "./Shell.ts"
 import { isLoopback, type Target } from "./Target.ts"
+import { fetchBy, type Reply } from "./Tls.ts"
 
 export interface Call {
   readonly method: "GET" | "PUT" | "POST" | "PATCH" | "DELETE"
@@ -98,24 +100,33 @@ const aroundProxies = (server: string): void => {
   }
 }
 
+/** A server that closes on a certificate can't say so. CH6 */
+const closedOn = ({ secured }: Target, reason: string): string =>
+  secured?.certificateChain !== undefined && /^(ECONNRESET|EPIPE)$|^ERR_SSL_|hang up/.test(reason)
+    ? `it closed the connection (${reason}): it may not know the certificate's authority (TLS_CLIENT_CA), or the certificate was revoked`
+    : reason
+
 const once = (target: Target, call: Call, headers: Record<string, string>, timeout: number) =>
   Effect.gen(function* () {
     const answer = yield* Effect.tryPromise({
       try: async (signal) => {
-        const response = await fetch(url(target, call), {
+        const asked = {
           method: call.method,
           headers,
-          redirect: "error",
           signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)]),
           ...(call.text !== undefined ? { body: call.text as Uint8Array<ArrayBuffer> } : {}),
           ...(call.json === undefined ? {} : { body: call.json }),
           ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) })
-        })
-        return { response, raw: await response.text() }
+        }
+        const { secured } = target
+        if (secured !== undefined && target.server.startsWith("https://"))
+          return await fetchBy(secured, url(target, call), asked) // CH6
+        const response = await fetch(url(target, call), { ...asked, redirect: "error" })
+        return { response: response as Reply, raw: await response.text() }
       },
       catch: (error) =>
         stranger(target.server, `${systemCode(error)} ${deepest(error)}`) ??
-        unreachable(target.server, systemCode(error))
+        unreachable(target.server, closedOn(target, systemCode(error)))
     })
     const { response, raw } = answer
     let body: unknown

@@ -7,6 +7,8 @@
  *   TA4  Where the server's address says TLS, the gRPC address is spoken to over TLS as well, unless it says http://: no token goes in the
  *        clear to a host because its address was written without a scheme. On this machine, as behind a tunnel, the address says it itself.
  *   TA5  Where there is no token to send though a context is used, it is known what gives the context one.
+ *   TA6  An authority and a certificate hold for both doors. A context's are for the context's addresses only, as its token is; who names a certificate
+ *        is that one, and the data folder's admin token is left where it is.
  *   TA3  A token that a header can't carry is refused without being shown.
  */
 import * as Effect from "effect/Effect"
@@ -15,6 +17,7 @@ import { isLoopback as isLoopbackHost } from "../net/Address.ts"
 import { usage } from "./CliFailure.ts"
 import { chosen, type HeraldContext, tokenOf } from "./Contexts.ts"
 import { Shell } from "./Shell.ts"
+import { readTls, type Secured } from "./Tls.ts"
 
 export interface TargetFlags {
   readonly server: string | undefined
@@ -22,6 +25,9 @@ export interface TargetFlags {
   readonly token: string | undefined
   readonly data: string | undefined
   readonly context?: string | undefined
+  readonly ca?: string | undefined
+  readonly cert?: string | undefined
+  readonly certKey?: string | undefined
 }
 
 export interface Target {
@@ -29,8 +35,10 @@ export interface Target {
   readonly server: string
   /** host:port */
   readonly grpc: string
-  /** gRPC is spoken over TLS. TA4 */
-  readonly tls?: boolean
+  /** gRPC is spoken over TLS, with what `secured` has. TA4 */
+  readonly tls?: true | Secured
+  /** What TLS is spoken with at both doors. TA6 */
+  readonly secured?: Secured
   readonly token: string | undefined
   readonly data: string
   /** Of verbs that name none, where the context says so. */
@@ -109,12 +117,26 @@ export const resolve = Effect.fn("Target.resolve")(function* (flags: TargetFlags
   const written = stream ?? context?.grpc ?? beside
   const grpc = written.replace(/^[a-z]+:\/\//, "").replace(/\/+$/, "")
   const its = context === undefined ? {} : { environment: context.env, context: context.name }
-  const tls = isSecure(written, server, running) ? { tls: true } : {}
+  const kept: Partial<HeraldContext> =
+    context === undefined || http !== undefined || stream !== undefined ? {} : context // CX2
+  const [ca, cert, key] = [
+    filled(flags.ca, shell.env["HERALD_CA"], kept.ca),
+    filled(flags.cert, shell.env["HERALD_CERT"], kept.cert),
+    filled(flags.certKey, shell.env["HERALD_CERT_KEY"], kept.key)
+  ]
+  const secured = yield* readTls({ ca, cert, key }) // TA6
+  const tls = {
+    ...(isSecure(written, server, running) ? { tls: secured ?? true } : {}),
+    ...(secured === undefined ? {} : { secured })
+  }
   const own = said === undefined && context !== undefined && http === undefined && stream === undefined // CX2
-  const local = said === undefined && !own && isLoopback(server) && isLoopback(grpc) // TA2
+  const local = said === undefined && !own && cert === undefined && isLoopback(server) && isLoopback(grpc) // TA2
   const token = own ? yield* tokenOf(context) : local ? filled(yield* shell.readFileIfAny(`${data}/admin-token`)) : said
   const wrong = token === undefined ? undefined : wrongToken(token)
   if (wrong !== undefined) return yield* usage(`the token ${wrong}`, "Give --token or HERALD_TOKEN as it was printed.") // TA3
-  const bare = context === undefined || token !== undefined ? {} : { tokenless: tokenlessOf(context, own, data) }
+  const bare =
+    context === undefined || token !== undefined || cert !== undefined
+      ? {}
+      : { tokenless: tokenlessOf(context, own, data) }
   return { server, grpc, token, data, ...tls, ...its, ...bare } as Target
 })

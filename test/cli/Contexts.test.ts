@@ -181,7 +181,12 @@ describe("contexts", () => {
     )
     assert.includeMembers(names, ["HERALD_CONTEXT", "HERALD_EDITOR", "HERALD_TOKEN"])
     const others = names.filter((name) => name !== "HERALD_CONFIG" && name !== "HERALD_DATA")
-    const cli = terminal({ env: { ...Object.fromEntries(others.map((name) => [name, "none"])), HOME: "/nowhere" } })
+    const cli = terminal({
+      env: {
+        ...Object.fromEntries(others.map((name) => [name, /_CA$|_CERT/.test(name) ? "" : "none"])),
+        HOME: "/nowhere"
+      }
+    })
     assert.strictEqual(await cli.run("settings"), 0, cli.said)
     assert.deepStrictEqual(cli.err, [])
   })

@@ -128,8 +128,17 @@ export const candidates = Command.make(
     const shell = yield* Shell
     const asked = askedOf(words)
     if (asked === undefined) return
-    const { server, grpc, token, data, context } = asked.flags
-    const found = yield* resolve({ server, grpc, token, data, context }).pipe(
+    const { server, grpc, token, data, context, ca, cert } = asked.flags
+    const found = yield* resolve({
+      server,
+      grpc,
+      token,
+      data,
+      context,
+      ca,
+      cert,
+      certKey: asked.flags["cert-key"]
+    }).pipe(
       Effect.flatMap((target) => lookUp(target, asked)),
       Effect.provideService(Retries, { within: 0, first: 1, timeout: 2_000 }),
       Effect.catchCause(() => Effect.succeed<ReadonlyArray<string>>([])) // TB1

@@ -10,6 +10,7 @@ import { changeContexts, chosen, type HeraldContext, noContext, readContexts } f
 import { given, optionalText, printing, yes } from "../../Globals.ts"
 import { Shell } from "../../Shell.ts"
 import { table } from "../../Table.ts"
+import { readTls } from "../../Tls.ts"
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 const LONGEST_TOKEN = 4_096
@@ -21,7 +22,7 @@ const checkedName = (name: string) =>
     : usage(`${name} can't be the name of a context`, "Use letters, digits, dots and dashes, such as production-eu.")
 
 /** Where its token comes from; never the token. */
-const tokenOf = ({ login, token, tokenFile, tokenCommand }: HeraldContext): string =>
+const tokenOf = ({ cert, login, token, tokenFile, tokenCommand }: HeraldContext): string =>
   tokenCommand !== undefined
     ? "by a command"
     : tokenFile !== undefined
@@ -30,7 +31,9 @@ const tokenOf = ({ login, token, tokenFile, tokenCommand }: HeraldContext): stri
         ? "kept"
         : login !== undefined
           ? "by herald login"
-          : "none"
+          : cert === undefined
+            ? "none"
+            : `certificate ${cert}`
 
 const add = Command.make(
   "add",
@@ -46,7 +49,7 @@ const add = Command.make(
   },
   Effect.fn("Context.add")(function* ({ name, env, tokenFile, tokenCommand, tokenStdin, use }) {
     const shell = yield* Shell
-    const { server, grpc, token } = yield* given
+    const { server, grpc, token, ca, cert, certKey } = yield* given
     yield* checkedName(name)
     if (token !== undefined)
       return yield* usage(
@@ -60,8 +63,12 @@ const add = Command.make(
     const typed = tokenStdin ? new TextDecoder().decode(yield* shell.stdin(LONGEST_TOKEN)).trim() : undefined
     const wrong = typed === undefined ? undefined : wrongToken(typed)
     if (wrong !== undefined) return yield* usage(`the token ${wrong}`, "Pipe it in as it was printed.")
+    yield* readTls({ ca, cert, key: certKey })
     const made: HeraldContext = {
       server,
+      ...(ca === undefined ? {} : { ca: shell.absolute(ca) }),
+      ...(cert === undefined ? {} : { cert: shell.absolute(cert) }),
+      ...(certKey === undefined ? {} : { key: shell.absolute(certKey) }),
       ...(grpc === undefined ? {} : { grpc }),
       ...(env === undefined ? {} : { env }),
       ...(typed === undefined ? {} : { token: typed }),
@@ -80,7 +87,7 @@ const add = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "Add a server by name, or replace it: its addresses (--server, --grpc) and where its token comes from"
+    "Add a server by name, or replace it: its addresses (--server, --grpc), where its token comes from, and files for TLS (--ca, --cert, --cert-key)"
   ),
   Command.withShortDescription("Add a server by name"),
   Command.withExamples([
@@ -92,6 +99,11 @@ const add = Command.make(
     {
       command: `herald context add staging --server https://staging.example.org --token-command "pass show herald/staging"`,
       description: "The token from a password store"
+    },
+    {
+      command:
+        "herald context add office --server https://herald.example.org --ca ca.pem --cert me.pem --cert-key me.key",
+      description: "A certificate instead of a token"
     }
   ])
 )
