@@ -59,6 +59,8 @@ export interface TestNodeOptions {
   /** Requests. */
   readonly ratePerSecond: number
   readonly rateBurst: number
+  /** Narrower ones: as HERALD_LIMITS. */
+  readonly limits: ReadonlyArray<unknown>
 }
 
 const defaults: TestNodeOptions = {
@@ -74,7 +76,8 @@ const defaults: TestNodeOptions = {
   pollInterval: "500 millis",
   staleAfter: "3 seconds",
   ratePerSecond: 100_000,
-  rateBurst: 100_000
+  rateBurst: 100_000,
+  limits: []
 }
 
 /** Every service of a server. Provide `stores`, or what stands for them, in front. */
@@ -84,7 +87,7 @@ export const node = (options: Partial<TestNodeOptions> = {}) => {
     ...(all.run === undefined ? {} : { run: all.run }),
     node: all.node,
     pepper: all.pepper,
-    access: { ratePerSecond: all.ratePerSecond, burst: all.rateBurst },
+    access: { ratePerSecond: all.ratePerSecond, burst: all.rateBurst, limits: all.limits },
     sessions: {
       heartbeatInterval: all.heartbeatInterval,
       heartbeatTimeout: all.heartbeatTimeout,

@@ -22,7 +22,12 @@ const MIB = 1_048_576
 const topics = new TestLog()
 const { id: topic } = topics.create("t", 1, "ephemeral")
 const access = Layer.mock(Access, {
-  atOnce: Effect.succeed({ recognise: () => system, charge: () => true }),
+  atOnce: Effect.succeed({
+    recognise: () => system,
+    charge: () => true,
+    counting: () => undefined,
+    told: () => ({ ratelimit: "", "ratelimit-policy": "" })
+  }),
   authenticate: () => Effect.succeed(system),
   stillValid: () => Effect.succeed(true),
   spend: () => Effect.void

@@ -11,6 +11,8 @@
 import { Clock, Context, Effect, Layer, Redacted } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { environmentProblem } from "../keys/Target.ts"
+import { Counting } from "../limits/Counting.ts"
+import type { Door, LimitRule } from "../limits/Rules.ts"
 import { waitFor } from "../telemetry/WaitFor.ts"
 import { type ApiKey, ApiKeyStore, isGood } from "./ApiKeyStore.ts"
 import type { AtOnce } from "./AtOnce.ts"
@@ -31,6 +33,8 @@ export interface AccessOptions {
   /** Requests of one principal: so many a second, and `burst` at once. */
   readonly ratePerSecond: number
   readonly burst: number
+  /** Narrower ones; left out, none. */
+  readonly limits?: ReadonlyArray<LimitRule>
   /** Whether many share an address, such as a proxy's; left out, none is. */
   readonly shared?: (address: string) => boolean
   /** What tokens of an issuer give; left out, nothing. */
@@ -51,9 +55,16 @@ export class Access extends Context.Service<
     /** What opens streams of an environment's flags in the token's place. TI1 */
     readonly ticketFor: (identity: Identity, environment: string) => Effect.Effect<string>
     /** Whose ticket it is, with the rights that it gives. Fails `Unauthenticated`, and as `authenticate`. TI1 */
-    readonly byTicket: (ticket: string, environment: string, cost?: number) => Effect.Effect<Identity, HeraldError>
+    readonly byTicket: (
+      ticket: string,
+      environment: string,
+      cost?: number,
+      door?: Door
+    ) => Effect.Effect<Identity, HeraldError>
     /** Counts what an open call asks for as `cost` requests. Fails `RateLimited` (details.retryAfterMillis). A4 */
     readonly spend: (identity: Identity, cost: number) => Effect.Effect<void, HeraldError>
+    /** Counts `cost` requests that were counted already in the limits of an environment that became known since. Fails as `spend`. LX1 */
+    readonly within: (identity: Identity, environment: string, cost: number) => Effect.Effect<void, HeraldError>
     /** Whether what the identity showed is still good: for open streams. Never fails, as a database that is away revokes nothing. A8 */
     readonly stillValid: (identity: Identity) => Effect.Effect<boolean>
     /**
@@ -108,7 +119,8 @@ export const requirePermission = (
       fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
     )
     if (refused !== undefined) return Effect.fail(refused)
-    const problem = environment === undefined ? undefined : environmentProblem(environment)
+    if (environment === undefined) return Effect.succeed(identity)
+    const problem = environmentProblem(environment) ?? fiber.getRef(Counting)?.count(identity, environment) // LX3
     return problem === undefined ? Effect.succeed(identity) : Effect.fail(problem)
   })
 
@@ -136,9 +148,9 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
   const clock = yield* Clock.Clock
   const keys = yield* makeKnownKeys({ refreshEvery: REFRESH })
   const pepper = typeof options.pepper === "string" ? options.pepper : Redacted.value(options.pepper)
-  const { ratePerSecond, burst, shared = () => false, jwt = { rules: [], nameClaim: undefined } } = options
-  const authenticating = yield* makeAuthenticating({ pepper, ratePerSecond, burst, shared, jwt }, keys)
-  const { authenticate, atOnce, ticketFor, byTicket, spend, stillValid, later } = authenticating
+  const { ratePerSecond, burst, limits = [], shared = () => false, jwt = { rules: [], nameClaim: undefined } } = options
+  const authenticating = yield* makeAuthenticating({ pepper, ratePerSecond, burst, limits, shared, jwt }, keys)
+  const { authenticate, atOnce, ticketFor, byTicket, spend, within, stillValid, later } = authenticating
 
   const exchange = Effect.fn("Access.exchange")(function* (wanted: Exchange) {
     const identity = yield* CurrentIdentity
@@ -220,6 +232,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     ticketFor,
     byTicket,
     spend,
+    within,
     stillValid,
     exchange,
     later,

@@ -1,4 +1,6 @@
 /** Lets in whom a node knows already, for requests that are not worth a fiber. A2–A4 in Access.ts. */
+import type { CountIn } from "../limits/Counting.ts"
+import type { Told } from "../limits/Spending.ts"
 import type { ApiKey } from "./ApiKeyStore.ts"
 import { type Identity, identityOf } from "./Identity.ts"
 import type { Shown } from "./Shown.ts"
@@ -10,7 +12,11 @@ export interface AtOnce {
   /** Whom `authenticate` would find, before it counts; undefined where only that can say who it is, or why nobody. */
   readonly recognise: (shown: Shown) => Identity | undefined
   /** Counts `cost` requests. False: that is over the identity's rate, nothing was counted, and `authenticate` would say so. A4 */
-  readonly charge: (identity: Identity, cost: number) => boolean
+  readonly charge: (identity: Identity, cost: number, environment?: string) => boolean
+  /** Counts what was counted as `cost` requests in environments that become known later; undefined: none has limits. LX3 */
+  readonly counting: (cost: number, counted: string | undefined) => CountIn | undefined
+  /** What headers tell of its limits. LX2 */
+  readonly told: (identity: Identity, environment?: string) => Told
 }
 
 export interface AtOnceOptions {

@@ -9,8 +9,11 @@
  */
 import { Clock, Effect } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { countingOnce } from "../limits/Counting.ts"
 import { Limits } from "../limits/Limits.ts"
 import { RateLimits } from "../limits/RateLimits.ts"
+import type { Door, LimitRule } from "../limits/Rules.ts"
+import { makeSpending } from "../limits/Spending.ts"
 import { millisOf } from "../telemetry/Monotonic.ts"
 import { isGood } from "./ApiKeyStore.ts"
 import { makeAtOnce } from "./AtOnce.ts"
@@ -30,6 +33,7 @@ export interface AuthenticatingOptions {
   readonly pepper: string
   readonly ratePerSecond: number
   readonly burst: number
+  readonly limits: ReadonlyArray<LimitRule>
   /** Whether many share an address, such as a proxy's. */
   readonly shared: (address: string) => boolean
   readonly jwt: JwtOptions
@@ -61,7 +65,6 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
   const clock = yield* Clock.Clock
   const certificates = yield* Certificates
   const jwts = yield* makeJwts(options.jwt, crypto.digest)
-  const rates = (yield* Limits)("principal", { perSecond: options.ratePerSecond, burst: options.burst })
   const failures = new RateLimits({ perSecond: 1, burst: 10 })
   const wrongOf = new RateLimits({ perSecond: 1, burst: 20 }) // A10
   const now = () => clock.currentTimeMillisUnsafe()
@@ -77,17 +80,16 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
   const ofTokens = marksFor(marks.hash("service tokens"))
   const ofTickets = marksFor(marks.hash("tickets of who has no API key"))
 
-  /** A4 */
-  const tooOften = (name: string, cost: number): HeraldError | undefined => {
-    const wait = rates.take(name, forward(), cost)
-    return wait === 0
-      ? undefined
-      : failure(
-          "RateLimited",
-          `${name} makes more than ${options.ratePerSecond} requests a second; large bodies and costly reads count as many`,
-          { details: { retryAfterMillis: wait } }
-        )
-  }
+  const spending = makeSpending(
+    yield* Limits,
+    { perSecond: options.ratePerSecond, burst: options.burst },
+    options.limits
+  )
+  /** A4, LX1 */
+  const tooOften = (identity: Identity, environment: string | undefined, cost: number): HeraldError | undefined =>
+    spending.take(identity, environment, cost, forward())
+  const at = (identity: Identity, door: Door | undefined): Identity =>
+    spending.isNarrowed && door !== undefined ? { ...identity, door } : identity
 
   const keysAtOnce = makeAtOnce({
     known: (id) => {
@@ -169,8 +171,8 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
   }
 
   const authenticate = Effect.fnUntraced(function* (shown: Shown, cost = 1) {
-    const identity = yield* identified(shown)
-    const refusal = tooOften(identity.name, cost)
+    const identity = at(yield* identified(shown), shown.door)
+    const refusal = tooOften(identity, shown.environment, cost)
     return refusal === undefined ? identity : yield* refusal
   })
 
@@ -195,14 +197,18 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     return (yield* originGood(identity.keyId)) ? identity : yield* noTicket
   })
 
-  const byTicket = Effect.fnUntraced(function* (ticket: string, environment: string, cost = 1) {
-    const identity = yield* holderOf(ticket, environment)
-    const refusal = tooOften(identity.name, cost)
+  const byTicket = Effect.fnUntraced(function* (ticket: string, environment: string, cost = 1, door?: Door) {
+    const identity = at(yield* holderOf(ticket, environment), door)
+    const refusal = tooOften(identity, environment, cost)
     return refusal === undefined ? identity : yield* refusal
   })
 
   /** Whom `authenticate` would find, where that is known already. */
   const recognise = (shown: Shown): Identity | undefined => {
+    const found = recognised(shown)
+    return found && at(found, shown.door)
+  }
+  const recognised = (shown: Shown): Identity | undefined => {
     const token = Token.fromHeader(shown.token)
     if (token === "") return shown.certificate && certificates.identify(shown.certificate)
     if (token.startsWith(SERVICE_TOKEN)) {
@@ -217,7 +223,12 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
 
   const spend = (identity: Identity, cost: number) =>
     Effect.suspend(() => {
-      const refusal = tooOften(identity.name, cost)
+      const refusal = tooOften(identity, undefined, cost)
+      return refusal === undefined ? Effect.void : Effect.fail(refusal)
+    })
+  const within = (identity: Identity, environment: string, cost: number) =>
+    Effect.suspend(() => {
+      const refusal = spending.within(identity, environment, cost, forward())
       return refusal === undefined ? Effect.void : Effect.fail(refusal)
     })
 
@@ -258,8 +269,17 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
 
   return {
     authenticate,
-    atOnce: { recognise, charge: ({ name }: Identity, cost: number) => rates.take(name, forward(), cost) === 0 },
-    ...{ ticketFor, byTicket, spend, stillValid, exchange },
+    atOnce: {
+      recognise,
+      charge: (identity: Identity, cost: number, environment?: string) =>
+        tooOften(identity, environment, cost) === undefined,
+      counting: (cost: number, counted: string | undefined) =>
+        spending.isNarrowed
+          ? countingOnce((who, environment) => spending.within(who, environment, cost, forward()), counted)
+          : undefined,
+      told: (identity: Identity, environment?: string) => spending.told(identity, environment, forward())
+    },
+    ...{ ticketFor, byTicket, spend, within, stillValid, exchange },
     later: (name: string, keyId: string) => Effect.sync(() => jwts.later(name, keyId))
   }
 })

@@ -51,8 +51,9 @@ export const errors = {
   RateLimited: {
     code: "HRLD-3003",
     title: "Too many requests",
-    cause: "This identity used up its rate.",
-    fix: "Wait for the time in Retry-After; batch changes in one release.",
+    cause:
+      "This identity used up its rate; `limit` in the details says which one: of all its requests, of a door, of an environment.",
+    fix: "Wait for the time in Retry-After; batch changes in one release. Whoever runs the server raises LIMIT_REQUESTS_PER_SECOND, or the rule of HERALD_LIMITS that `limit` names.",
     grpc: 8,
     http: 429,
     exit: 7

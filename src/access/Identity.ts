@@ -1,5 +1,6 @@
 /** Describes who acts, and decides what a role may do. Pure. */
 import { Context } from "effect"
+import type { Door } from "../limits/Rules.ts"
 
 export const roles = ["admin", "publisher", "viewer", "subscriber"] as const
 export type Role = (typeof roles)[number]
@@ -32,6 +33,8 @@ export interface Identity {
   readonly notes?: ReadonlyArray<string>
   /** Of a caller without a key, where it does not share it with many others. */
   readonly address?: string
+  /** Where it came in, where limits ask for that. */
+  readonly door?: Door
 }
 
 /** Whom a key with this id stands for. Every door asks here, so that none forgets a field. */
@@ -47,7 +50,7 @@ export const identityOf = ({
   until,
   shown,
   notes
-}: Omit<Identity, "keyId" | "address"> & { readonly id: string }): Identity => ({
+}: Omit<Identity, "keyId" | "address" | "door"> & { readonly id: string }): Identity => ({
   keyId: id,
   ...{ name, role, environments },
   ...(topics === undefined ? {} : { topics }),

@@ -1,4 +1,5 @@
 /** What a caller shows of itself, as a door has it. */
+import type { Door } from "../limits/Rules.ts"
 import type { Certificate } from "./Certificates.ts"
 
 export interface Shown {
@@ -8,6 +9,10 @@ export interface Shown {
   readonly certificate?: Certificate | undefined
   /** Where it calls from. */
   readonly address?: string | undefined
+  /** Where it came in. */
+  readonly door?: Door
+  /** The environment that its head names: what it counts in. */
+  readonly environment?: string | undefined
 }
 
 /** Three parts with dots: a JWT (RFC 7515, compact). No API key has a dot. */

@@ -100,7 +100,7 @@ const make = Effect.fnUntraced(function* (options: OpenFlagsOptions) {
     origins: makeOrigins({
       origins,
       methods: ["GET", "POST"],
-      exposed: ["etag", "retry-after"]
+      exposed: ["etag", "retry-after", "ratelimit", "ratelimit-policy"]
     })
   })
 })

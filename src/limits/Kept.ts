@@ -1,17 +1,17 @@
 /**
  * Keeps something for each name, bounded in entries and in bytes. Pure state.
  *
- *   LK1  At most `most` are kept, and names of at most `NAMES` bytes. One makes room for another only where nothing is lost with it, the least
+ *   LY1  At most `most` are kept, and names of at most `NAMES` bytes. One makes room for another only where nothing is lost with it, the least
  *        recently used first: so no crowd of names empties what others used up.
- *   LK2  Where all are in use, names beyond them share one of `SHARED` by their hash, until there is room.
- *   LK3  What a name costs does not grow with how many there are: `LOOKED` are looked at for room.
+ *   LY2  Where all are in use, names beyond them share one of `SHARED` by their hash, until there is room.
+ *   LY3  What a name costs does not grow with how many there are: `LOOKED` are looked at for room.
  */
 
-/** Bytes. LK1 */
+/** Bytes. LY1 */
 export const NAMES = 4_194_304
-/** LK2 */
+/** LY2 */
 export const SHARED = 256
-/** LK3 */
+/** LY3 */
 const LOOKED = 16
 /** Bytes of an entry besides its name. */
 const ENTRY = 64
@@ -19,7 +19,7 @@ const ENTRY = 64
 export interface KeptOptions<A> {
   readonly most: number
   readonly make: (name: string, now: number) => A
-  /** Whether it is as a new one would be. LK1 */
+  /** Whether it is as a new one would be. LY1 */
   readonly isNew: (value: A, now: number) => boolean
 }
 
@@ -62,7 +62,7 @@ export class Kept<A> {
     }
     if (!this.#hasRoom(name)) this.#forget(name, now)
     const { make } = this.#options
-    if (!this.#hasRoom(name)) return this.#ofShared(sharedName(name), now) // LK2
+    if (!this.#hasRoom(name)) return this.#ofShared(sharedName(name), now) // LY2
     const made = make(name, now)
     this.#own.set(name, made)
     this.#bytes += bytesOf(name)
@@ -84,7 +84,7 @@ export class Kept<A> {
     return this.#own.size < this.#options.most && this.#bytes + bytesOf(name) <= NAMES
   }
 
-  /** LK1, LK3 */
+  /** LY1, LY3 */
   #forget(name: string, now: number): void {
     let looked = 0
     for (const [old, value] of this.#own) {

@@ -8,7 +8,7 @@
  *   LO3  Where the bucket is empty that is said with the time to wait, and it is asked at most 50 times a second.
  *   LO4  What is shared fails, or has not answered for 20 ms: the node's share counts at once, and a second after the failure it is tried again. Nobody
  *        waits for an answer.
- *   LO5  At most `BUCKETS` are kept (LK1 in Kept.ts), and `ASKED` questions are open.
+ *   LO5  At most `BUCKETS` are kept (LY1 in Kept.ts), and `ASKED` questions are open.
  *   LO6  What is shared may be forged or broken. An answer that no bucket gives (more than was asked for, a wait for longer than a token takes, what is no
  *        number) is not believed: the node's share counts for a second. So is a number of nodes beyond `NODES`. Such a bucket, and one that is empty, is
  *        looked at, once a second. A node alone never gives more than the bucket would.

@@ -3,7 +3,7 @@
  *
  *   LI1  A bucket never holds more than `burst` and gains `perSecond` tokens a second.
  *   LI2  At most `maxBuckets` are kept; a full bucket is forgotten, the least recently used first, which changes nothing for its owner. Where none is
- *        full, newcomers share buckets. LK1, LK2 in Kept.ts
+ *        full, newcomers share buckets. LY1, LY2 in Kept.ts
  *   LI3  What costs more than one token takes that many, and never more than a full bucket holds: it is delayed, not impossible.
  */
 import { Kept } from "./Kept.ts"

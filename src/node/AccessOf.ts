@@ -2,6 +2,7 @@
 import type { Redacted } from "effect"
 import { Access, type AccessOptions } from "../access/Access.ts"
 import { rulesOf } from "../access/ClaimRules.ts"
+import { limitsOf } from "../limits/Rules.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 
 export const accessOf = ({
@@ -11,10 +12,15 @@ export const accessOf = ({
   strangers
 }: Pick<Settings, "oidc"> & {
   readonly pepper: Redacted.Redacted | string
-  readonly access: Omit<AccessOptions, "pepper">
+  readonly access: Omit<AccessOptions, "pepper" | "limits"> & { readonly limits?: ReadonlyArray<unknown> }
   readonly strangers?: { readonly shared: (address: string) => boolean }
 }) =>
   Access.layer({
-    ...{ pepper, ...access, jwt: { rules: rulesOf(oidc?.roles ?? []), nameClaim: oidc?.nameClaim } },
+    ...{
+      pepper,
+      ...access,
+      limits: limitsOf(access.limits ?? []),
+      jwt: { rules: rulesOf(oidc?.roles ?? []), nameClaim: oidc?.nameClaim }
+    },
     ...(strangers === undefined ? {} : { shared: strangers.shared })
   })

@@ -221,7 +221,7 @@ interface Given {
   readonly run?: string
   readonly node: string
   readonly pepper: Redacted.Redacted | string
-  readonly access: Omit<AccessOptions, "pepper">
+  readonly access: Omit<AccessOptions, "pepper" | "limits"> & { readonly limits?: ReadonlyArray<unknown> }
   readonly sessions: Omit<SessionsOptions, "run" | "node">
   readonly propagation: PropagationOptions
 }

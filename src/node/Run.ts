@@ -9,6 +9,7 @@ import * as Loop from "../../layers/Telemetry/Loop.ts"
 import { Access } from "../access/Access.ts"
 import { readRules } from "../access/ClaimRules.ts"
 import { failure } from "../errors/HeraldError.ts"
+import { readLimits } from "../limits/Rules.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import { addressesOf, doors } from "./Doors.ts"
 import { events } from "./Events.ts"
@@ -49,7 +50,9 @@ const withAuditKey = Effect.fnUntraced(function* (settings: Settings) {
 })
 
 /** Fails `SettingsInvalid`. */
-const checkRules = ({ oidc }: Settings) => {
+const checkRules = ({ oidc, access }: Settings) => {
+  const limits = readLimits(access.limits)
+  if (typeof limits === "string") return failure("SettingsInvalid", `HERALD_LIMITS: ${limits}`)
   const rules = readRules(oidc?.roles ?? [])
   return typeof rules === "string" ? failure("SettingsInvalid", `HERALD_OIDC_ROLES: ${rules}`) : Effect.void
 }
@@ -85,7 +88,7 @@ export const recover = Effect.fnUntraced(function* (settings: Settings) {
   const pepper = settings.pepper ?? (yield* folder.keptPepper)
   if (pepper === undefined)
     return yield* failure("SettingsInvalid", `there is no pepper in ${folder.path}: give the nodes' folder with --data`)
-  const access = Access.layer({ pepper, ...settings.access })
+  const access = Access.layer({ pepper, ...settings.access, limits: [] })
   const token = yield* Effect.flatMap(Access, (it) => it.recover).pipe(
     Effect.provide(access.pipe(Layer.provide([database(settings), KeyHash.layer])))
   )

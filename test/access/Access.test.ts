@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as KeyHash from "../../layers/Crypto/access/KeyHash.ts"
+import { aheadOf } from "../../layers/Redis/connection/ClockAhead.ts"
 import { Access, requirePermission } from "../../src/access/Access.ts"
 import { CurrentIdentity, type Identity, type Role } from "../../src/access/Identity.ts"
 import { asAdmin, authenticate, create, nameOf, start } from "./Harness.ts"
@@ -210,6 +211,26 @@ describe("Access", () => {
         assert.strictEqual(refused.details?.["retryAfterMillis"], 100)
         assert.strictEqual(later.keyId, one.key.id)
       }).pipe(Effect.provide(start({ ratePerSecond: 10, burst: 3 }).layer))
+  )
+
+  it.effect("LJ2 a step of the time of day, either way, changes nothing about rates", () =>
+    Effect.gen(function* () {
+      let step = 0
+      const real = yield* Clock.Clock
+      const clock = aheadOf(real, () => step)
+      const pass = Effect.provideService(TestClock.adjust("100 millis"), Clock.Clock, real)
+      yield* Effect.gen(function* () {
+        const one = yield* create("viewer")
+        for (let i = 0; i < 3; i++) yield* authenticate(one.token)
+        step = 3_600_000
+        const forward = yield* Effect.flip(authenticate(one.token))
+        step = -3_600_000
+        yield* pass
+        yield* authenticate(one.token)
+        const back = yield* Effect.flip(authenticate(one.token))
+        assert.deepStrictEqual([forward.details?.["retryAfterMillis"], back.details?.["retryAfterMillis"]], [100, 100])
+      }).pipe(Effect.provide(start({ ratePerSecond: 10, burst: 3 }).layer), Effect.provideService(Clock.Clock, clock))
+    })
   )
 
   it.effect("requirePermission says who lacks what, and where", () =>

@@ -268,7 +268,7 @@ describe("Lots", () => {
     assert.isBelow(node.left("a", shared.now), limit.burst - 1_400)
   })
 
-  it("LO5 LK1 LK2 ten thousand buckets that are in use: no crowd of names empties one, and newcomers share", () => {
+  it("LO5 LY1 LY2 ten thousand buckets that are in use: no crowd of names empties one, and newcomers share", () => {
     const shared = new Shared()
     const node = shared.node()
     shared.fails = true

@@ -15,7 +15,7 @@ describe("RateLimits", () => {
     assert.deepStrictEqual([limits.take("a", 5_000), limits.take("a", 1_000)], [0, 1_000])
   })
 
-  it("LI2 LK1 keeps at most so many buckets, and those longest that are not full", () => {
+  it("LI2 LY1 keeps at most so many buckets, and those longest that are not full", () => {
     const limits = new RateLimits({ perSecond: 1, burst: 2 }, 10)
     limits.take("spent", 10_000)
     limits.take("spent", 10_000)
@@ -26,7 +26,7 @@ describe("RateLimits", () => {
     assert.isAbove(limits.take("spent", 10_000), 0)
   })
 
-  it("LK2 where none is full newcomers share, get no burst of their own, and nobody gets theirs anew", () => {
+  it("LY2 where none is full newcomers share, get no burst of their own, and nobody gets theirs anew", () => {
     const limits = new RateLimits({ perSecond: 0.001, burst: 2 }, 10)
     for (let i = 0; i < 10; i++) for (let n = 0; n < 2; n++) assert.strictEqual(limits.take(`a${i}`, 0), 0)
     let given = 0
@@ -38,7 +38,7 @@ describe("RateLimits", () => {
     assert.strictEqual(limits.left("crowd0", 0), 0)
   })
 
-  it("LK1 names of many bytes leave fewer places, and the bytes are given back", () => {
+  it("LY1 names of many bytes leave fewer places, and the bytes are given back", () => {
     const limits = new RateLimits({ perSecond: 1, burst: 1 })
     const long = "x".repeat(100_000)
     for (let i = 0; i < 100; i++) limits.take(`${long}${i}`, 0)

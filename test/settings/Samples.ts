@@ -94,6 +94,7 @@ export const samples: Readonly<Record<string, string>> = {
   "oidc.issuer": "https://login.example.com",
   "oidc.audience": "herald",
   "oidc.algorithms": "ES256,Ed25519",
+  "limits.rules": '[{"door":"http","environment":"staging","requestsPerSecond":10}]',
   "oidc.roles": '[{"claim":"groups","value":"ops","grant":{"role":"viewer","environments":["*"]}}]',
   "oidc.nameClaim": "email",
   "oidc.near": "keycloak:8080",

@@ -80,7 +80,7 @@ export const openBoth = async (options: Partial<TestNodeOptions> = {}, door: Par
       })
     )
     // biome-ignore lint/suspicious/noExplicitAny: bodies of every route
-    return { status: response.status, body: (await response.json()) as any }
+    return { status: response.status, headers: response.headers, body: (await response.json()) as any }
   }
 
   const clients: Array<Client> = []

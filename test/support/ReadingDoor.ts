@@ -16,7 +16,12 @@ import { TestLog } from "./TestLog.ts"
 /** Everybody may do everything, as often as `spend` says. */
 const accessOf = (spend: Access["Service"]["spend"]) =>
   Layer.mock(Access, {
-    atOnce: Effect.succeed({ recognise: () => system, charge: () => true }),
+    atOnce: Effect.succeed({
+      recognise: () => system,
+      charge: () => true,
+      counting: () => undefined,
+      told: () => ({ ratelimit: "", "ratelimit-policy": "" })
+    }),
     authenticate: () => Effect.succeed(system),
     stillValid: () => Effect.succeed(true),
     spend

@@ -20,16 +20,13 @@ import { millisOf } from "../../../src/telemetry/Monotonic.ts"
 import { Client } from "../connection/Client.ts"
 import { aheadOf } from "../connection/ClockAhead.ts"
 import { evaluate } from "../connection/Scripts.ts"
+import { keyOf } from "./BucketKey.ts"
 
 /** In front of all names of keys. */
 const PREFIX = "limits:"
 /** Milliseconds. EC3 */
 const WINDOW = 10_000
 const LOOK = "5 seconds"
-
-/** In braces, so that the two keys of a bucket are in one slot of a cluster. EC1 */
-export const keyOf = (of: string, name: string): string =>
-  `{${of}:${createHash("sha256").update(name).digest("base64url").slice(0, 22)}}`
 
 const lots = counter(
   "herald_limits_lots_total",

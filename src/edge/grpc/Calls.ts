@@ -177,7 +177,8 @@ export interface CallsOptions {
 const shownBy = (call: ServerCall, token: string | undefined): Shown => ({
   token,
   certificate: call.certificate(),
-  address: unmapped(call.peer.address)
+  address: unmapped(call.peer.address),
+  door: "grpc"
 })
 
 /** What stands before every handler. */

@@ -4,13 +4,14 @@
  *   G16 Every failed call of Herald's own services has a `google.rpc.Status` with a `herald.publishing.v1.Problem`, whose message is the call's own.
  *       Calls of other protocols (flagd's) have what those say.
  */
-import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire"
+import { BinaryReader } from "@bufbuild/protobuf/wire"
 import type { Exit } from "effect"
 import { Problem } from "../../../proto/generated/herald/publishing/v1/publishing.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
 import type { Ending } from "../../sessions/Ending.ts"
 import { fitted } from "../../text/Fitted.ts"
 import { inBytes } from "./HeaderText.ts"
+import { anyOf, retryInfo, statusDetails } from "./RetryInfo.ts"
 import type { CallStatus } from "./ServerCall.ts"
 import { errorIn, statusOf, statusOfEnding } from "./Status.ts"
 
@@ -44,18 +45,9 @@ const richStatus = (problem: Problem, message: string): Buffer => {
 }
 
 const encoded = (problem: Problem, message: string): Buffer => {
-  const any = new BinaryWriter()
-    .uint32(0x0a)
-    .string("type.googleapis.com/herald.publishing.v1.Problem")
-    .uint32(0x12)
-    .bytes(Problem.encode(problem).finish())
-    .finish()
-  const status = new BinaryWriter()
-    .uint32(0x08)
-    .int32(problem.status)
-    .uint32(0x12)
-    .string(inBytes(fitted(message, DETAIL), DETAIL))
-  return Buffer.from(status.uint32(0x1a).bytes(any).finish())
+  const any = anyOf("herald.publishing.v1.Problem", Problem.encode(problem).finish())
+  const retry = problem.retryAfterMs > 0 ? [retryInfo(problem.retryAfterMs)] : [] // ZQ3
+  return statusDetails(problem.status, inBytes(fitted(message, DETAIL), DETAIL), [any, ...retry])
 }
 
 const withProblem = (status: CallStatus, error: HeraldError): CallStatus => {

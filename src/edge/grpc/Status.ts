@@ -2,6 +2,7 @@
  * Turns errors and endings into gRPC statuses: the code from the catalogue, `HRLD-nnnn message` for people, trailers for machines.
  *
  *   ZQ1  What an error says comes as it was said, in whatever letters: gRPC escapes them in the header. Control characters do not come.
+ *   ZQ3  Who may come back at a time is told when, in `google.rpc.RetryInfo` and in `retry-after-ms`, by whatever protocol of this door.
  */
 import { Cause, type Exit, Option } from "effect"
 import { catalogue } from "../../errors/Catalogue.ts"
@@ -9,6 +10,7 @@ import { failure, HeraldError } from "../../errors/HeraldError.ts"
 import { type Ending, endings } from "../../sessions/Ending.ts"
 import { Code } from "./Code.ts"
 import { inHeader } from "./HeaderText.ts"
+import { retryInfo, statusDetails } from "./RetryInfo.ts"
 import type { CallStatus } from "./ServerCall.ts"
 
 export const OK: CallStatus = { code: Code.OK, details: "OK" }
@@ -23,7 +25,10 @@ const status = (error: HeraldError, extra: Readonly<Record<string, string>>): Ca
 
 export const statusOf = (error: HeraldError): CallStatus => {
   const wait = error.details?.["retryAfterMillis"]
-  return status(error, wait === undefined ? {} : { "retry-after-ms": String(wait) })
+  if (typeof wait !== "number") return status(error, {})
+  const { code, details } = status(error, {})
+  const rich = statusDetails(code, details, [retryInfo(wait)])
+  return status(error, { "retry-after-ms": String(wait), "grpc-status-details-bin": rich.toString("base64") }) // ZQ3
 }
 
 /** Undefined when the client left: there is nobody to tell. */

@@ -1,9 +1,11 @@
 /**
  * Decides by the head of a request who asks and whether they may, so that no body is read for nothing. The bearer token's identity becomes the
  * request's `CurrentIdentity`; use cases check again what they touch.
+ *
+ *   HT9  Each answer to who is known tells of the limits that the request counted in, and a refusal of the one that refused.
  */
 import { Context, Effect, Layer, Option } from "effect"
-import { HttpServerRequest } from "effect/http"
+import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Access, requireAnywhere, requirePermission } from "../../access/Access.ts"
 import { Certificates } from "../../access/Certificates.ts"
 import { CurrentIdentity, type Identity } from "../../access/Identity.ts"
@@ -11,7 +13,8 @@ import { makeRefusals } from "../../access/Refusals.ts"
 import { ticketIn } from "../../access/Ticket.ts"
 import { AsRequest } from "../../commits/Requesting.ts"
 import { failure, type HeraldError } from "../../errors/HeraldError.ts"
-import { OpenFlags, type Stranger } from "../../flags/OpenFlags.ts"
+import { isAnonymous, OpenFlags, type Stranger } from "../../flags/OpenFlags.ts"
+import { type CountIn, Counting } from "../../limits/Counting.ts"
 import { unmapped } from "../../net/Address.ts"
 import { isOfPage } from "../Page.ts"
 import { Authentication } from "./Contract.ts"
@@ -96,9 +99,11 @@ const strangerOf = (
 const serving = <A, E, R>(
   app: Effect.Effect<A, E, R>,
   { headers }: HttpServerRequest.HttpServerRequest,
-  identity: Identity
+  identity: Identity,
+  count: CountIn | undefined
 ): Effect.Effect<A, E, R> => {
-  const served = Effect.provideService(app, CurrentIdentity, identity)
+  const known = Effect.provideService(app, CurrentIdentity, identity)
+  const served = count === undefined ? known : Effect.provideService(known, Counting, count)
   return headers[REQUEST] === undefined ? served : Effect.provideService(served, AsRequest, true)
 }
 
@@ -106,7 +111,7 @@ export const AuthenticationLive = Layer.effect(
   Authentication,
   Effect.gen(function* () {
     const access = yield* Access
-    const { recognise } = yield* access.atOnce
+    const { recognise, told, counting } = yield* access.atOnce
     const certificates = yield* Certificates
     const openFlags = yield* OpenFlags
     const refuse = yield* makeRefusals("http")
@@ -118,11 +123,12 @@ export const AuthenticationLive = Layer.effect(
       cost: number
     ) {
       const token = tokenIn(request, headers, annotations)
+      const environment = environmentOf(request.url)
       const ticket = has(annotations, ByTicket as never) ? ticketIn(token) : undefined
-      if (ticket !== undefined) return yield* access.byTicket(ticket, environmentOf(request.url) ?? "", cost)
+      if (ticket !== undefined) return yield* access.byTicket(ticket, environment ?? "", cost, "http")
       const isCertain = token === undefined && !isOfPage(headers) // YX1
       const certificate = isCertain ? certificates.of(socketOf(request)) : undefined
-      const shown = { token, certificate, address: addressOf(request) }
+      const shown = { token, certificate, address: addressOf(request), door: "http", environment } as const
       const isKnown = certificate !== undefined && recognise(shown) !== undefined
       if (token === undefined && !isKnown && openFlags.open && has(annotations, Openly as never)) {
         const stranger = yield* openFlags.admit(strangerOf(request, headers), cost)
@@ -144,8 +150,22 @@ export const AuthenticationLive = Layer.effect(
       yield* Effect.provideService(permitted(need, request.url), CurrentIdentity, identity)
       if (headers[REQUEST] !== undefined && !has(annotations, CanWait as never))
         return yield* failure("CannotWait", `${name} does nothing that could wait for a second person`) // AQ12
-      return identity
+      return { identity, count: counting(cost, environmentOf(request.url)) }
     })
+
+    /** HT9: tells of the limits; a refusal has told of its own. */
+    const limited = <E, R>(
+      answered: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>,
+      identity: Identity,
+      environment: () => string | undefined
+    ) =>
+      isAnonymous(identity)
+        ? answered
+        : Effect.map(answered, (response) =>
+            response.headers["ratelimit"] === undefined
+              ? HttpServerResponse.setHeaders(response, { ...told(identity, environment()) })
+              : response
+          )
 
     return Authentication.of({
       // From the header itself, to tell no token apart from one of another scheme.
@@ -160,16 +180,22 @@ export const AuthenticationLive = Layer.effect(
                 return problemResponse(error)
               },
               // RF1: a use case refuses, too, when it knows what is touched.
-              onSuccess: (identity) =>
-                Effect.tap(serving(app, request, identity), ({ status }) =>
-                  status === 403
-                    ? Effect.sync(() =>
-                        refuse(
-                          "no_permission",
-                          `${identity.name} (${identity.keyId}): ${request.method} ${endpoint.path}`
+              onSuccess: ({ identity, count }) =>
+                Effect.tap(
+                  limited(
+                    serving(app, request, identity, count),
+                    identity,
+                    () => count?.environment() ?? environmentOf(request.url)
+                  ),
+                  ({ status }) =>
+                    status === 403
+                      ? Effect.sync(() =>
+                          refuse(
+                            "no_permission",
+                            `${identity.name} (${identity.keyId}): ${request.method} ${endpoint.path}`
+                          )
                         )
-                      )
-                    : Effect.void
+                      : Effect.void
                 )
             }
           )

@@ -6,6 +6,7 @@
  *   OA3  A body's example is one that works as it stands.
  *   OA5  Each time in milliseconds of an answer has the same in RFC 3339 beside it: `seenAt` and `seenTime`, `at` and `time`, `since` and
  *        `sinceTime`.
+ *   OA6  Each answer to who is known says which limits there are, and what is left of them; one that says to come back says when.
  *   OA4  Groups of several capabilities may stand under one heading.
  */
 import { Schema } from "effect"
@@ -22,6 +23,8 @@ interface Body {
 interface Operation {
   readonly parameters?: ReadonlyArray<Parameter>
   readonly requestBody?: Body
+  readonly security?: ReadonlyArray<unknown>
+  readonly responses?: Readonly<Record<string, { readonly headers?: object }>>
 }
 interface Spec {
   readonly tags?: ReadonlyArray<{ readonly name: string }>
@@ -78,6 +81,37 @@ const exemplified = (operation: Operation, { schemas }: Components): Operation =
     return [type, example === undefined ? media : { ...media, example }] as const
   })
   return { ...operation, requestBody: { ...operation.requestBody, content: Object.fromEntries(content) } }
+}
+
+const text = (description: string, example: string) => ({ description, schema: { type: "string" }, example })
+const RATE = {
+  "RateLimit-Policy": text(
+    "The limits that the request counted in: of each its quota of requests at once (q) and the seconds in which it is whole again (w). draft-ietf-httpapi-ratelimit-headers-10.",
+    '"principal";q=10000;w=2'
+  ),
+  RateLimit: text(
+    "Of each of these limits the requests that are left (r), as far as this node knows, and the seconds until it is whole again (t).",
+    '"principal";r=9999;t=1'
+  )
+}
+const RETRY = {
+  "Retry-After": { description: "Seconds after which to come again.", schema: { type: "integer", minimum: 1 } }
+}
+/** Statuses that may come before somebody is known. */
+const UNKNOWN = new Set(["401"])
+
+/** OA6 */
+const limited = (operation: Operation): Operation => {
+  if (operation.responses === undefined || (operation.security?.length ?? 0) === 0) return operation
+  const responses = Object.entries(operation.responses).map(([status, response]) => {
+    const headers = {
+      ...response.headers,
+      ...(UNKNOWN.has(status) ? {} : RATE),
+      ...(status === "429" || status === "503" ? RETRY : {})
+    }
+    return [status, { ...response, headers }] as const
+  })
+  return { ...operation, responses: Object.fromEntries(responses) }
 }
 
 const JSON_SCHEMA = {
@@ -140,7 +174,7 @@ export const documented =
       const method = endpoint.method.toLowerCase()
       const operation = operations?.[method]
       if (operations !== undefined && operation !== undefined)
-        operations[method] = exemplified(asMeant(operation, endpoint), spec.components)
+        operations[method] = limited(exemplified(asMeant(operation, endpoint), spec.components))
     }
     const tags = [...new Map((spec.tags ?? []).map((tag) => [tag.name, tag])).values()] // OA4
     return { ...spec, tags, paths, components: taken(spec.components) } as unknown as S

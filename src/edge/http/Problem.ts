@@ -11,6 +11,7 @@ import { HttpApiError } from "effect/http-api"
 import { Requested } from "../../commits/Requesting.ts"
 import { catalogue } from "../../errors/Catalogue.ts"
 import { failure, HeraldError } from "../../errors/HeraldError.ts"
+import { toldOf } from "../../limits/Spending.ts"
 import { nearby } from "../../text/Nearest.ts"
 import type * as Wire from "./Wire.ts"
 
@@ -23,7 +24,8 @@ const headersOf = (error: HeraldError): Record<string, string> => {
     ...(error.row.http === 401 ? { "www-authenticate": 'Bearer realm="herald"' } : {}),
     ...(error.name === "MethodNotAllowed" ? { allow: String(error.details?.["allow"]) } : {}),
     ...(error.name === "UnsupportedMediaType" ? { "accept-encoding": "identity" } : {}), // RFC 9110 §12.5.3
-    ...(typeof wait === "number" ? { "retry-after": String(Math.max(1, Math.ceil(wait / 1_000))) } : {})
+    ...(typeof wait === "number" ? { "retry-after": String(Math.max(1, Math.ceil(wait / 1_000))) } : {}),
+    ...toldOf(error.details)
   }
 }
 

@@ -72,7 +72,7 @@ export const makeSignIn = Effect.fnUntraced(function* ({ form, tokenIn, otherwis
         token = `Bearer ${found}`
         other = otherwise?.(found)
       }
-      const shown = access.authenticate({ token, certificate, address: socket.address })
+      const shown = access.authenticate({ token, certificate, address: socket.address, door: "websocket" })
       const identity = yield* Effect.tapError(other ?? shown, ({ name }) =>
         Effect.sync(() => name === "Unauthenticated" && socket.wrongToken())
       )

@@ -92,4 +92,20 @@ describe("the contract", () => {
       }
     }
   })
+
+  it("OA6 OpenAPI says where the limits are told, and when to come back", () => {
+    const spec = OpenApi.fromApi(apiOf(parts))
+    for (const [path, item] of Object.entries(spec.paths)) {
+      if (path.startsWith("/v1/errors")) continue
+      for (const [method, operation] of Object.entries(item)) {
+        const { responses } = operation as { responses: Record<string, { headers?: object }> }
+        for (const [status, { headers = {} }] of Object.entries(responses)) {
+          const rate = status === "401" ? [] : ["RateLimit-Policy", "RateLimit"]
+          const retry = status === "429" || status === "503" ? ["Retry-After"] : []
+          const told = Object.keys(headers).filter((name) => /^(RateLimit|Retry)/.test(name))
+          assert.sameMembers(told, [...rate, ...retry], `${method} ${path} ${status}`)
+        }
+      }
+    }
+  })
 })

@@ -8,7 +8,7 @@ import {
   type ReportHealthRequest,
   type ReportHealthResponse
 } from "../../../../proto/generated/herald/distribution/v1/distribution.ts"
-import { requirePermission } from "../../../access/Access.ts"
+import { Access, requirePermission } from "../../../access/Access.ts"
 import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { HealthReports } from "../../../sessions/HealthReports.ts"
@@ -40,8 +40,13 @@ export const makeDistribution = Effect.fnUntraced(function* (admitted: Admitted)
   const clock = yield* Clock.Clock
   const run = Effect.runForkWith(yield* Effect.context<never>())
 
+  const { within } = yield* Access
+
   const authorised = (identity: Identity, environment: string) =>
-    Effect.provideService(requirePermission(PERMISSION, environment, "some"), CurrentIdentity, identity)
+    Effect.andThen(
+      within(identity, environment, 1),
+      Effect.provideService(requirePermission(PERMISSION, environment, "some"), CurrentIdentity, identity)
+    )
 
   const unary =
     <I, O>(

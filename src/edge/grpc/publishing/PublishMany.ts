@@ -148,7 +148,8 @@ export const makePublishMany = Effect.fnUntraced(function* (
 
     const begin = Effect.fnUntraced(function* (item: PublishRequest) {
       yield* answers.room // PM3
-      yield* paced(identity, costOf(item, bytesOf(item)), () => messages.stopped !== undefined) // PM4, PM5
+      const { environment } = targetOf(item)
+      yield* paced(identity, costOf(item, bytesOf(item)), () => messages.stopped !== undefined, environment) // PM4, PM5
       yield* begun(item)
     })
 

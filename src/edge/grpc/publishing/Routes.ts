@@ -17,7 +17,7 @@ import { hearOne } from "../Unary.ts"
 import { publishRequest } from "./Decode.ts"
 import { costOf, makePublish, PERMISSION, untilOf } from "./Publish.ts"
 import { makePublishMany } from "./PublishMany.ts"
-import { bytesOf } from "./Wire.ts"
+import { bytesOf, targetOf } from "./Wire.ts"
 
 const definition = PublishingServiceService
 const SERVICE = nameOf({ definition })
@@ -37,7 +37,10 @@ export const makePublishing = Effect.gen(function* () {
     if (isFailure(item)) return item
     const asking = { identity, until: untilOf(clock, call) }
     // The call itself counted as one. PX2
-    return Effect.andThen(access.spend(identity, costOf(item, bytesOf(item)) - 1), toPublish(item, asking))
+    const cost = costOf(item, bytesOf(item))
+    return access
+      .within(identity, targetOf(item).environment, cost)
+      .pipe(Effect.andThen(access.spend(identity, cost - 1)), Effect.andThen(toPublish(item, asking)))
   }
 
   const publish: AdmittedHandler = (call, identity) => {

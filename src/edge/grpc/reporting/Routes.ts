@@ -27,7 +27,12 @@ export const makeReporting = Effect.gen(function* () {
       const request = reportRequest(bytes)
       const handled = isFailure(request)
         ? Effect.fail(request)
-        : Effect.andThen(access.spend(identity, costOfReading(bytes.length)), report(saidOf(request)))
+        : access
+            .within(identity, saidOf(request).environment, 1 + costOfReading(bytes.length))
+            .pipe(
+              Effect.andThen(access.spend(identity, costOfReading(bytes.length))),
+              Effect.andThen(report(saidOf(request)))
+            )
       run(traced(METHOD, call, Effect.provideService(handled, CurrentIdentity, identity))).addObserver((exit) => {
         if (Exit.isFailure(exit)) return call.end(richStatusOfExit(exit))
         call.send(definition.report.responseSerialize(responseOf(exit.value)))

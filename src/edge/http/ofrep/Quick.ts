@@ -30,7 +30,7 @@ const contextOf = (body: Uint8Array): Context | undefined => {
 }
 
 export const quick = Effect.gen(function* () {
-  const { recognise, charge } = yield* (yield* Access).atOnce
+  const { recognise, charge, told } = yield* (yield* Access).atOnce
   const { resolveNow } = yield* Flags
   const { origins } = yield* OpenFlags
   const clock = yield* Clock.Clock
@@ -44,14 +44,14 @@ export const quick = Effect.gen(function* () {
     const flag = url.slice(Wire.SINGLE.length)
     if (!PLAIN.test(flag) || said[REQUEST] !== undefined) return undefined
     const certificate = isOfPage(said) ? undefined : certificates.of(socket) // YX1
-    const identity = recognise({ token: tokenInHeaders(said), certificate })
+    const identity = recognise({ token: tokenInHeaders(said), certificate, door: "http" })
     if (identity === undefined) return undefined
     const found = environmentOfFlags(said["flagd-selector"], identity.environments)
     if (Result.isFailure(found)) return undefined
     const environment = found.success
     const act = { permission: "config.read", environment, on: { kind: "flag", key: flag } } as const
     if (!decide(identity, act, clock.currentTimeMillisUnsafe()).may) return undefined
-    if (!charge(identity, costOf(need, said))) return undefined
+    if (!charge(identity, costOf(need, said), environment)) return undefined
     const caller = callerOf("ofrep", said["user-agent"])
     return {
       owner: identity.name,
@@ -59,7 +59,13 @@ export const quick = Effect.gen(function* () {
       answer: (body) => {
         const context = contextOf(body)
         const resolution = context && resolveNow(identity, environment, flag, context, caller)
-        return resolution && { status: Wire.statusOf(resolution), headers, text: evaluation(flag, resolution) }
+        return (
+          resolution && {
+            status: Wire.statusOf(resolution),
+            headers: { ...headers, ...told(identity, environment) },
+            text: evaluation(flag, resolution)
+          }
+        )
       }
     }
   }
