@@ -64,7 +64,7 @@ const connectPage = (address: string | ReadonlyArray<string>, token: string, ins
   })
 
 describe("fault 77: pages", () => {
-  it("YC1 a page that is gone without a word is let go, its descriptor, too, and others hear of changes; it goes on when it is back", async () => {
+  it("YC1 a page that is gone without a word is let go, and others hear of changes; it goes on when it is back", async () => {
     await using server = await startServer()
     const port = Number(new URL(server.http).port)
     await using proxy = new TcpProxy(port)
