@@ -3,7 +3,6 @@ import { existsSync, readdirSync, renameSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { afterAll, beforeAll } from "vitest"
-import { head, stored } from "../../../cli/Ask.ts"
 import { FakeHerald, problem } from "../../../support/FakeHerald.ts"
 import { newFolder } from "../../../support/folder.ts"
 import { terminal } from "../../../support/Terminal.ts"
@@ -21,6 +20,8 @@ const TOKENS = [
   `eyJhbGciOiJSUzI1NiJ9.${"aZ-_".repeat(40)}.${"b0".repeat(30)}`
 ]
 const HIDDEN = ["1b1b1b1b", "aB-_aB-_", "aZ-_aZ-_"]
+const head = { version: 3 }
+const stored = { value: "1", type: "json", version: 3, digest: "", strict: false, schema: null }
 const publish = (key: string, environment: string, value: unknown) =>
   folder.server.call("PUT", `/v1/config/${key}?environment=${environment}`, { body: { value } })
 
