@@ -4,6 +4,7 @@
  *   PN1  Names that differ only in case or width are of one principal, and only its first spelling is used.
  *   PN2  Names under which Herald itself acts belong to nobody.
  *   PN3  A further key of a principal is made only where that is asked for, so that nobody becomes another by mistake.
+ *   PN6  A further key is of a principal that has one: of a typo no new one is made.
  *   PN4  A rotated key goes on to work until its grace ends, and what belongs to its principal stays with it.
  *   PN5  An entry of the audit log that tells what a principal did names its key too, as `keyId`.
  */

@@ -2,12 +2,14 @@
 import { Context, Effect, Layer } from "effect"
 import { rightsScope } from "../access/About.ts"
 import { requirePermission } from "../access/Access.ts"
+import type { About } from "../access/Decision.ts"
 import { CurrentIdentity, type Identity } from "../access/Identity.ts"
 import { type Checked, makeCommitting } from "../commits/Committing.ts"
-import type { Committed } from "../commits/Release.ts"
+import type { Committed, Wish } from "../commits/Release.ts"
 import type { CommitOptions } from "../commits/Request.ts"
 import { AsRequest } from "../commits/Requesting.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { prefixOf } from "../keys/Pattern.ts"
 import { environmentProblem } from "../keys/Target.ts"
 import type { Change } from "../propagation/Revision.ts"
 import { excerpt } from "../text/Excerpt.ts"
@@ -25,7 +27,14 @@ import {
   type State
 } from "./ChangeRequest.ts"
 import { makePersons } from "./Persons.ts"
-import { type Protected, type Protection, type ProtectionWish, protectionKind, visibleTo } from "./Protection.ts"
+import {
+  type Protected,
+  type Protection,
+  type ProtectionWish,
+  protectionKind,
+  protectsSome,
+  visibleTo
+} from "./Protection.ts"
 import { protectedProblem } from "./Wanted.ts"
 
 type Options = Omit<CommitOptions, "message" | "breakGlass" | "force">
@@ -52,6 +61,13 @@ export class Approvals extends Context.Service<
       environment: string,
       options: { readonly limit: number; readonly after: string }
     ) => Effect.Effect<ReadonlyArray<Protection>, HeraldError>
+    /** Those that these changes touch, in whose way they stand: who asks may write them. AQ19 */
+    readonly guarding: (changes: ReadonlyArray<Wish>) => Effect.Effect<ReadonlyArray<Protection>, HeraldError>
+    /** Those of a key, of some of a pattern's keys, or with no `key` of any of that kind. AQ19 */
+    readonly guardingSome: (
+      environment: string,
+      on: Pick<About, "kind"> & { readonly key?: string | undefined }
+    ) => Effect.Effect<ReadonlyArray<Protection>, HeraldError>
     /** Of those that the caller may read whole, the newest first, one page (PB1) before `before`. AQ13 */
     readonly list: (
       environment: string,
@@ -76,6 +92,9 @@ export class Approvals extends Context.Service<
     Effect.suspend(() => make)
   )
 }
+
+/** Kinds of changes on which others may hang. */
+const HANGING = ["configuration", "flag", "segment"]
 
 const make = Effect.gen(function* () {
   const store = yield* ApprovalStore
@@ -123,11 +142,16 @@ const make = Effect.gen(function* () {
         "InvalidInput",
         `why is said in ${op === "review" ? "1 to " : "at most "}${REASON} characters`
       )
+    const { state, reason: was } = held.request
+    const told = state === "void" ? [reason, `it was void: ${was}`].filter((one) => one !== "").join("; ") : reason
     return yield* step(
-      { kind: "approval", environment, key, op, reason },
+      { kind: "approval", environment, key, op, reason: told.slice(0, REASON) }, // AQ20
       op,
       options
-    )(identity, `${op === "review" ? "reviewed" : op === "reject" ? "rejected" : "withdrew"} ${key}: ${reason}`)
+    )(
+      identity,
+      `${op === "review" ? "reviewed" : op === "reject" ? "rejected" : "withdrew"} ${key}${told === "" ? "" : `: ${told}`}`
+    )
   })
 
   const committed = (wish: ProtectionWish, identity: Identity, options: CommitOptions) =>
@@ -146,7 +170,29 @@ const make = Effect.gen(function* () {
     return identity
   })
 
+  const guarding = Effect.fn("Approvals.guarding")(function* (changes: ReadonlyArray<Wish>) {
+    const found: Array<Protection> = []
+    for (const environment of new Set(changes.map((one) => one.environment)))
+      found.push(
+        ...(yield* store.protecting(
+          environment,
+          changes.filter((one) => one.environment === environment)
+        ))
+      )
+    return found
+  })
+
   return Approvals.of({
+    guarding,
+
+    guardingSome: Effect.fn("Approvals.guardingSome")(function* (environment, { kind, key }) {
+      const its = kind === "config" ? "configuration" : kind
+      if (key !== undefined && prefixOf(key) === undefined && HANGING.includes(its))
+        return yield* guarding([{ kind: its, environment, key }])
+      const all = yield* store.protections(environment)
+      return all.filter((one) => protectsSome(one, kind, key))
+    }),
+
     protect: Effect.fn("Approvals.protect")(function* (environment, key, wanted, options) {
       const identity = yield* named(environment, key, wanted)
       return yield* committed({ kind: "protection", environment, key, deleted: false, ...wanted }, identity, options)

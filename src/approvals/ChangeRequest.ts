@@ -15,6 +15,8 @@
  *   AQ16 Who asks for the same again, while it waits and stands on what it stood on, is told of the request that there is.
  *   AQ13 What one may not see is not there: a request is for whoever may read each key of it, with its kind, and of a protection one is told what is one's own.
  *   AQ18 Whoever reviews a broken glass is shown what was done beside what was there, as an approver would have been.
+ *   AQ19 What is only tried (a dry run, can-i) says who would have to approve it, as the commit would.
+ *   AQ20 What was void says why also when it is rejected or withdrawn.
  *   AQ12 Where a change request is asked for of what can't wait, at whatever door, nothing is done.
  */
 import type { About } from "../access/Decision.ts"

@@ -6,7 +6,7 @@
 import { kinds as allKinds, type Kind as KeyKind, type Role } from "../access/Identity.ts"
 import { type KeyRights, ofEveryKey, ofKind, scopeOf, withinScope } from "../access/KeyScope.ts"
 import type { Wish } from "../commits/Release.ts"
-import { matches } from "../keys/Pattern.ts"
+import { matches, meets } from "../keys/Pattern.ts"
 import { type Kind, OVERHEAD } from "../propagation/Kind.ts"
 import type { Change } from "../propagation/Revision.ts"
 
@@ -64,6 +64,16 @@ export const protects = (
   !deleted &&
   (kinds === null || kinds.includes(kind)) &&
   (key === undefined || patterns.some((pattern) => matches(pattern, key)))
+
+/** Whether it protects a key, some of a pattern's keys, or with no key any of that kind. */
+export const protectsSome = (
+  { patterns, kinds, deleted }: Pick<Protection, "patterns" | "kinds" | "deleted">,
+  kind: KeyKind,
+  pattern: string | undefined
+): boolean =>
+  !deleted &&
+  (kinds === null || kinds.includes(kind)) &&
+  (pattern === undefined || patterns.some((one) => meets(one, pattern)))
 
 /** As somebody is told of it who may see some of what it protects: that much of it; undefined: nothing. AQ13 */
 export const visibleTo = (identity: KeyRights, one: Protection): Protection | undefined => {

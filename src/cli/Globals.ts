@@ -154,6 +154,8 @@ export interface Printing {
 
 export interface Invocation extends Printing {
   readonly target: Target
+  /** What it changes is to wait for a second person (--request). */
+  readonly asks: boolean
   readonly environment: (flag: string | undefined) => string
   readonly call: (call: Call) => ReturnType<typeof send>
 }
@@ -227,6 +229,7 @@ export const invocation = Effect.gen(function* () {
   return {
     ...print,
     target,
+    asks,
     environment: (flag) => flag ?? (shell.env["HERALD_ENV"] || target.environment || DEFAULT_ENVIRONMENT),
     call: (call) =>
       send(target, asks && writes(call) ? asRequest(call) : call).pipe(

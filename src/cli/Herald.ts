@@ -12,7 +12,7 @@ import { CliFailure, known, render, Told, toJson, usage } from "./CliFailure.ts"
 import { globalFlags } from "./Globals.ts"
 import { asking, fitting, inFlags } from "./Hints.ts"
 import { colours, type Paint, plain, wantsColour } from "./Paint.ts"
-import { requestProblem } from "./Requesting.ts"
+import { emptyProblem, requestProblem } from "./Requesting.ts"
 import { Shell } from "./Shell.ts"
 import { access } from "./verbs/access/Access.ts"
 import { audit } from "./verbs/access/Audit.ts"
@@ -114,9 +114,11 @@ const verbOf = (args: ReadonlyArray<string>): string => wordsOf(args)[0] ?? ""
 
 const HELP = ["--help", "-h"]
 
-/** AQ12 */
-const wrongRequest = (args: ReadonlyArray<string>): CliFailure | undefined => {
+/** AQ12, TA7 */
+const wrongWords = (args: ReadonlyArray<string>): CliFailure | undefined => {
   const given = args.includes("--") ? args.slice(0, args.indexOf("--")) : args
+  const empty = emptyProblem(given)
+  if (empty !== undefined) return empty
   const asks = given.some((arg) => arg === "--request" || arg.startsWith("--request="))
   return asks && !given.some((arg) => HELP.includes(arg)) ? requestProblem(wordsOf(given)) : undefined
 }
@@ -164,7 +166,7 @@ export const run = (typed: ReadonlyArray<string>, given: Shell["Service"]) => {
       "A time from now is +2h. Another value that begins with a dash is written as --name=value, or behind --."
     return report(shell, usage(`${dashed} would be read as options, not as a value`, fix), args, paint)
   }
-  const wrong = wrongRequest(args)
+  const wrong = wrongWords(args)
   if (wrong !== undefined) return report(shell, wrong, args, paint)
   const formatter = CliOutput.defaultFormatter({ colors: wantsColour(shell.env, shell.terminal) })
   return Command.runWith(herald, { version: packageJson.version })(args).pipe(

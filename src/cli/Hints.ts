@@ -40,7 +40,11 @@ const byVerb: Readonly<Record<string, Hints>> = {
     NotFound: "See which experiments there are: herald experiment list; and which flags: herald flag list."
   },
   schedule: { NotFound: "See which scheduled changes there are: herald schedule list --state all." },
-  key: { NotFound: "See which keys there are: herald key list." },
+  key: { NotFound: "See which API keys there are, and their ids: herald key list." },
+  change: {
+    NotFound: "See which there are: herald change list --state all; give --env, if it is of another environment."
+  },
+  protect: { NotFound: "See which there are: herald protect list; give --env, if it is of another environment." },
   market: {
     NoMarketData:
       "See which there are: herald market symbols. Write symbols as the feed does, AAPL is not aapl; bars are made of topics below MARKET_DATA_TOPICS."
@@ -84,7 +88,8 @@ export const inFlags = (verb: string, args: ReadonlyArray<string>, failure: CliF
 }
 
 const SECRET = /^--(token|break-glass)(=|$)/
-const quoted = (arg: string): string => (/^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`)
+export const quoted = (arg: string): string =>
+  /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`
 
 /** What to type so that somebody else can approve it: the same, without what is secret. `args`: as they were typed. */
 export const asking = (args: ReadonlyArray<string>, failure: CliFailure): CliFailure => {
@@ -92,7 +97,8 @@ export const asking = (args: ReadonlyArray<string>, failure: CliFailure): CliFai
   if (args[0] === "change")
     return new CliFailure({ ...failure, fix: "See who has approved it: herald change show <id>; others still may." })
   const typed = args.filter(
-    (arg, at) => !SECRET.test(arg) && !(SECRET.test(args[at - 1] ?? "") && !args[at - 1]?.includes("="))
+    (arg, at) =>
+      arg !== "--dry-run" && !SECRET.test(arg) && !(SECRET.test(args[at - 1] ?? "") && !args[at - 1]?.includes("="))
   )
   const fix = `Ask for it: herald change request ${typed.map(quoted).join(" ")}\nIn an emergency an admin breaks the glass: --break-glass "why".`
   return new CliFailure({ ...failure, fix })

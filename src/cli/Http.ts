@@ -4,6 +4,7 @@
  *   CH1  A write always carries an Idempotency-Key, and every attempt of it the same one: it never writes twice.
  *   CH2  Only writes are repeated, only after 503, 504 or a broken connection, and only for `Retries.within`.
  *   CH5  A read that came too often (429) is repeated after the time that the server asks for, as long as that is within `Retries.within`.
+ *   CH7  An empty name asks for nothing else: it is refused before it becomes the path of another route.
  *   CH4  What goes to this machine never goes through a proxy, whatever the environment tells the runtime.
  *   CH6  Where there are files for TLS, they are what is trusted and shown. A server that takes no such certificate closes, and that is said.
  *   CH3  A server that refuses the first connection isn't running: that is said at once.
@@ -158,9 +159,15 @@ const once = (target: Target, call: Call, headers: Record<string, string>, timeo
 const refused = (failure: CliFailure): boolean => failure.what.includes("ECONNREFUSED")
 
 export const send = Effect.fn("Http.send")(function* (target: Target, call: Call) {
-  if (!URL.canParse(target.server)) {
+  if (!URL.canParse(target.server) || !/^https?:/.test(target.server)) {
     return yield* usage(`${target.server} is not a URL`, "Give --server or HERALD_SERVER as http://host:port.")
   }
+  // A path of fetch has no empty or dotted parts: it would be that of another route. CH7
+  if (call.path.split("/").some((part, at) => (at > 0 && part === "") || part === "." || part === ".."))
+    return yield* usage(
+      "a name, key or id is empty, or nothing but dots",
+      "Give it; in a script, look whether the variable that it comes from is set."
+    )
   aroundProxies(target.server)
   const shell = yield* Shell
   const retries = yield* Retries

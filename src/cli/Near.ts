@@ -1,13 +1,14 @@
 /**
  * What was meant by a name that isn't there: keys and environments with nearly the same name.
  *
+ *   NE2  An environment that is not there is not taken for an empty one by what compares, exports or promotes.
  *   NE1  Looking for it never changes how a verb ends: whatever goes wrong, nothing is offered.
  */
 import * as Effect from "effect/Effect"
 import type { Environments, Heads } from "../edge/http/configuration/Wire.ts"
 import { catalogue } from "../errors/Catalogue.ts"
 import { nearby } from "../text/Nearest.ts"
-import { CliFailure } from "./CliFailure.ts"
+import { CliFailure, known } from "./CliFailure.ts"
 import type { Invocation } from "./Globals.ts"
 import type { Shell } from "./Shell.ts"
 
@@ -81,8 +82,8 @@ const explained = Effect.fnUntraced(function* (
   if (elsewhere !== undefined) {
     const { near, all } = elsewhere
     if (all.length === 0) return new CliFailure({ ...failure, fix: "No environment has a key yet: publish one." })
-    const known = `There are: ${all.slice(0, 20).join(", ")}.`
-    const fix = near.length > 0 ? offer(near.map((one) => `--env ${one}`)) : known
+    const there = `There are: ${all.slice(0, 20).join(", ")}.`
+    const fix = near.length > 0 ? offer(near.map((one) => `--env ${one}`)) : there
     return new CliFailure({ ...failure, fix: `The environment ${environment} has no key. ${fix}` })
   }
   const { there, names } = yield* lookAround(here, environment, key)
@@ -96,4 +97,38 @@ export const meaning =
   <A, R>(asked: Effect.Effect<A, CliFailure, R>): Effect.Effect<A, CliFailure, R | Shell> =>
     Effect.catch(asked, (failure) =>
       Effect.flatMap(explained(here, environment, key, failure), (told) => Effect.fail(told))
+    )
+
+/**
+ * Of an environment in which nothing was found, or may be read: whether it is there at all. Fails `NotFound` where it is not, with those that are near.
+ * `made`: it may be one that is only to come, so that it is refused where another is near alone. `flag`: as it was named.
+ */
+export const requireEnvironment = Effect.fn("Near.requireEnvironment")(function* (
+  here: Invocation,
+  environment: string,
+  flag: string,
+  made = false
+) {
+  const found = yield* nearEnvironments(here, environment)
+  if (found === undefined || (made && found.near.length === 0)) return
+  const { near, all } = found
+  const there = all.length === 0 ? "No environment has a key yet." : `There are: ${all.slice(0, 20).join(", ")}.`
+  const meant = near.length === 0 ? there : offer(near.map((one) => `${flag} ${one}`.trim()))
+  return yield* known(
+    "NotFound",
+    `there is no environment ${environment}`,
+    made
+      ? `${meant}\nOne that is to be new begins with its first key: herald publish <key> <value> --env ${environment}`
+      : meant
+  )
+})
+
+/** What reads an environment: where it may not be read, it may be misspelt. */
+export const readingOf =
+  (here: Invocation, environment: string, flag: string) =>
+  <A, R>(read: Effect.Effect<A, CliFailure, R>): Effect.Effect<A, CliFailure, R | Shell> =>
+    Effect.catch(read, (failure) =>
+      failure.code === catalogue.Forbidden.code
+        ? Effect.andThen(requireEnvironment(here, environment, flag, true), Effect.fail(failure))
+        : Effect.fail(failure)
     )

@@ -6,6 +6,7 @@
  *   TA2  The data folder's admin token is sent to loopback addresses only.
  *   TA4  Where the server's address says TLS, the gRPC address is spoken to over TLS as well, unless it says http://: no token goes in the
  *        clear to a host because its address was written without a scheme. On this machine, as behind a tunnel, the address says it itself.
+ *   TA7  A flag that is given and empty stands for nothing: no other token, server or environment takes its place.
  *   TA5  Where there is no token to send though a context is used, it is known what gives the context one.
  *   TA6  An authority and a certificate hold for both doors. A context's are for the context's addresses only, as its token is; who names a certificate
  *        is that one, and the data folder's admin token is left where it is.
@@ -52,7 +53,7 @@ const filled = (...values: ReadonlyArray<string | undefined>): string | undefine
   values.find((value) => value !== undefined && value.trim() !== "")?.trim()
 
 const withScheme = (address: string): string =>
-  (/^https?:\/\//.test(address) ? address : `http://${address}`).replace(/\/+$/, "")
+  (/^[a-z][a-z0-9+.-]*:\/\//.test(address) ? address : `http://${address}`).replace(/\/+$/, "")
 
 const hostOf = (address: string): string => URL.parse(withScheme(address))?.hostname.replace(/^\[|\]$/g, "") ?? ""
 

@@ -5,6 +5,7 @@
  *   FF1  A feed tells every change of its environment and patterns after its position, in the order of the log, at least once; or it says
  *        `Reset`: its position is of another history, or behind the horizon, and everything must be read again.
  *   FF6  Whoever may touch some keys and kinds hears of changes that are about these alone, of all that they are about.
+ *   FF7  Who may touch nothing of what a feed is about is refused, as with any other read: silence would be taken for "nothing changed".
  *   FF2  A feed keeps no changes: it reads what all read, when its reader takes it. A slow reader costs what a fast one costs.
  *   FF3  Feeds are limited in number: in all, and of a principal, which leaves room for others.
  *   FF4  A feed whose key is no longer good ends within 5 s, and all end when the node leaves; both say so.
@@ -14,8 +15,8 @@
 import { Clock, Context, Deferred, Effect, Layer, type Scope, Semaphore, Stream } from "effect"
 import { touchesAll } from "../access/About.ts"
 import { requirePermission } from "../access/Access.ts"
-import type { Identity } from "../access/Identity.ts"
-import { ofEveryKey } from "../access/KeyScope.ts"
+import { type Identity, kinds as keyKinds } from "../access/Identity.ts"
+import { ofEveryKey, ofKind, scopeOf, withinScope } from "../access/KeyScope.ts"
 import { Places } from "../access/Places.ts"
 import { makeWatching } from "../access/Watching.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
@@ -223,6 +224,10 @@ const make = Effect.fnUntraced(function* ({ max }: { readonly max: number }) {
       const wrong = pattern === EVERY_KEY ? undefined : wrongPattern(pattern)
       if (wrong !== undefined) return yield* failure("InvalidKey", `${excerpt(pattern)} ${wrong}`)
     }
+    const seen = keyKinds.some(
+      (kind) => ofKind(identity, kind) && withinScope(scopeOf(identity, kind), wanted).length > 0
+    )
+    if (!seen) yield* requirePermission("config.read", environment, { kind: "config", key: wanted[0]! }) // FF7
     if (draining) {
       counts.refused("draining")
       return yield* failure("Draining", "the server is leaving and opens no feeds")

@@ -45,6 +45,9 @@ export const defaultPatterns = (service: string): ReadonlyArray<string> => [serv
 /** The first of its keys in their order. */
 const startOf = (pattern: string): string => prefixOf(pattern) ?? pattern
 
+/** Whether a key is covered by both: they are sets of beginnings, so one has the other's first key. */
+export const meets = (a: string, b: string): boolean => matches(a, startOf(b)) || matches(b, startOf(a))
+
 /** The patterns that none of the others covers, in the order of their keys: each key is covered by one of them at most. */
 export const outermost = (patterns: ReadonlyArray<string>): ReadonlyArray<string> => {
   const found: Array<string> = []

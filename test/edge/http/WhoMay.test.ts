@@ -54,6 +54,58 @@ describe("/v1/access", () => {
     }
   })
 
+  it("AQ19 what is protected is told of by can-i and by each dry run, as the commit is refused", async () => {
+    const environment = "guarded"
+    const IN = `environment=${environment}`
+    for (const [name, keys, kinds] of [
+      ["p", ["pay.*"], ["config"]],
+      ["f", ["*"], ["flag"]]
+    ] as const) {
+      const body = { keys, kinds, approvals: 2, roles: ["admin"] }
+      assert.strictEqual((await door.call("PUT", `/v1/protections/${name}?${IN}`, { as: "admin", body })).status, 200)
+    }
+    const yes = { may: true, rule: "environment", why: null }
+    const guard = (name: string) => [{ name, environment, approvals: 2, roles: ["admin"] }]
+    const may = async (query: string) =>
+      (await door.call("GET", `/v1/access/can-i?permission=config.write&${IN}${query}`, { as: "admin" })).body
+    assert.deepStrictEqual(await may("&key=pay.a"), { ...yes, protections: guard("p") })
+    assert.deepInclude(await may("&key=pay.a.*"), { protections: guard("p") })
+    assert.deepInclude(await may("&key=*"), { protections: guard("p") })
+    assert.deepInclude(await may("&key=x&kind=flag"), { protections: guard("f") })
+    assert.notProperty(await may("&key=pay"), "protections")
+    const tried = async (path: string, body: object) =>
+      (await door.call("POST", `/v1/${path}`, { as: "admin", body })).body.protections
+    const change = (key: string) => ({ changes: [{ key, environment, value: 1 }] })
+    const flag = { state: "ENABLED", variants: { on: 1, off: 0 }, defaultVariant: "on" }
+    assert.deepStrictEqual(await tried(`config/pay.a/validate?${IN}`, { value: 1 }), guard("p"))
+    assert.deepStrictEqual(await tried(`flags/f/validate?${IN}`, { value: flag }), guard("f"))
+    assert.deepStrictEqual(await tried("releases?dryRun=true", change("pay.a")), guard("p"))
+    assert.deepStrictEqual(await tried("schedules?dryRun=true", { ...change("pay.a"), at: "+2h" }), guard("p"))
+    assert.isUndefined(await tried("releases?dryRun=true", change("free")))
+    assert.isUndefined(await tried("releases?dryRun=true&breakGlass=fire", change("pay.a")))
+    const real = await door.call("PUT", `/v1/config/pay.a?${IN}`, { as: "admin", body: { value: 1 } })
+    assert.strictEqual(real.body.code, "HRLD-3090")
+  })
+
+  it("PN6 a further key of nobody is refused with who is near", async () => {
+    await narrow("deployer", {})
+    const body = { name: "deployr", role: "publisher", environments: ["production"], add: true }
+    const made = await door.call("POST", "/v1/keys", { as: "admin", body })
+    assert.strictEqual(made.status, 404)
+    assert.include(made.body.detail, "did you mean deployer?")
+    const further = await door.call("POST", "/v1/keys", { as: "admin", body: { ...body, name: "deployer" } })
+    assert.strictEqual(further.status, 201)
+  })
+
+  it("FF7 a feed of what one may touch nothing of is refused, as a read of it is", async () => {
+    const { authorization } = await narrow("feeds", { keys: ["feeds.*"], kinds: ["config"] })
+    const { status, body } = await door.call("GET", "/v1/events?environment=production&pattern=others", {
+      as: "nobody",
+      headers: { authorization }
+    })
+    assert.deepStrictEqual([status, body.code], [403, "HRLD-3002"])
+  })
+
   it("RF1 what a use case refuses counts as what the door refuses", async () => {
     const { authorization } = await narrow("counted", { keys: ["counted.*"] })
     const counted = async () => {

@@ -93,9 +93,10 @@ describe("/v1/stream by every identity", () => {
     })
 
   it("YI1 XT2 XT3 XT4 revoked, expired, malformed and used: nobody is let in, and each is told why by its code", async () => {
+    let minted = 0
     const mint = async (more: object = {}) => {
       const { body } = await door.call("POST", "/v1/keys", {
-        ...{ name: `n${open.length}`, role: "subscriber", environments: ["*"], add: true },
+        ...{ name: `minted-${++minted}`, role: "subscriber", environments: ["*"] },
         ...more
       })
       assert.isString(body.token, JSON.stringify(body))

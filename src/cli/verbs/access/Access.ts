@@ -9,6 +9,7 @@ import type { Answered, Grants, Self } from "../../../edge/http/access/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
 import { CliFailure, usage } from "../../CliFailure.ts"
 import { env, invocation, optionalText } from "../../Globals.ts"
+import { guardText } from "../../Guarded.ts"
 import type { Paint } from "../../Paint.ts"
 import { facts, table, time } from "../../Table.ts"
 
@@ -63,13 +64,25 @@ const queryOf = Effect.fnUntraced(function* (
     return yield* usage(`nobody can ${deed} here`, `Ask for one of ${named.join(", ")}.`)
   if (topic !== undefined && (key !== undefined || kind !== undefined))
     return yield* usage("--topic stands in the place of a key", "Give either a key or --topic.")
+  if (everywhere && env !== undefined)
+    return yield* usage("--everywhere and --env exclude each other", "Ask about one environment, or about all.")
   const [ofKeys, ofTopics] = deeds[deed as Deed]
   const permission = topic === undefined ? (ofKeys ?? ofTopics) : ofTopics
   if (permission === undefined) return yield* usage(`nobody can ${deed} a topic`, "Leave --topic out.")
+  if (key !== undefined && (ALL.has(permission) || ofKeys === undefined))
+    return yield* usage(
+      `${deed} is about ${ofKeys === undefined ? "topics" : "everything"}: it takes no key`,
+      ofKeys === undefined ? "Name it with --topic." : `Leave ${key} out.`
+    )
   if (permission.startsWith("topics.")) return { permission, ...(topic === undefined ? {} : { topic }) }
   const where = everywhere || (ALL.has(permission) && env === undefined) ? {} : { environment: environment(env) }
   return { permission, ...where, ...(kind === undefined ? {} : { kind }), ...(key === undefined ? {} : { key }) }
 })
+
+const seconded = ({ protections = [] }: Answered): string =>
+  protections.length === 0
+    ? ""
+    : `with a second person (${protections.length === 1 ? "protection" : "protections"} ${protections.map(guardText).join("; ")}), `
 
 const canI = Command.make(
   "can-i",
@@ -89,16 +102,19 @@ const canI = Command.make(
     const found = body as Answered
     yield* here.emit(found, (paint) =>
       found.may
-        ? paint.green(`yes, by ${found.rule}`)
+        ? paint.green(`yes, ${seconded(found)}by ${found.rule}`)
         : `${paint.red("no")}, by ${found.rule}: ${printable(found.why ?? "")}`
     )
     if (found.may) return
     return yield* new CliFailure({
       code: "",
       title: "No",
-      what: found.why ?? `the rule ${found.rule} does not allow it`,
-      why: `The rule "${found.rule}" decided.`,
-      fix: "Ask an admin for a key that may: herald access list --for shows who can.",
+      what:
+        here.format === "table"
+          ? `the rule "${found.rule}" decided`
+          : (found.why ?? `the rule ${found.rule} does not allow it`),
+      why: "",
+      fix: "Ask an admin for a key that may; they see who can with herald access list --for.",
       exit: 1,
       trace: "",
       retryable: false,

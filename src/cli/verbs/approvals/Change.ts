@@ -157,8 +157,8 @@ const approve = Command.make(
     const whole = digest.length === 64 ? digest : (yield* read(here, id, environment)).digest
     if (!whole.startsWith(digest))
       return yield* usage(
-        `the digest of ${id} is ${whole.slice(0, ENOUGH)}…, not ${digest}`,
-        `Look at it again: herald change show ${id}`
+        `that is not the digest of ${id}: it is another request, or not what was seen`,
+        `Look at it again: herald change show ${id} --env ${environment}`
       )
     const { body } = yield* here.call({
       ...{ method: "POST", path: pathOf(id, "/approve"), query: { environment } },
@@ -193,6 +193,8 @@ const ending = (
     { id, env, reason: optionalText(flag.name, flag.text, "text"), idempotencyKey },
     Effect.fn(`Change.${verb}`)(function* ({ id, env, reason, idempotencyKey }) {
       const here = yield* invocation
+      if (verb === "review" && (reason ?? "").trim() === "")
+        return yield* usage(`say what came of it: --${flag.name} "…"`, `Look at it first: herald change show ${id}`)
       const { body } = yield* here.call({
         ...{ method: "POST", path: pathOf(id, `/${verb}`), query: { environment: here.environment(env) } },
         body: { reason: reason ?? "" },

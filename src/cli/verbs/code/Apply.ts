@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import { printable } from "../../../text/Printable.ts"
 import { known } from "../../CliFailure.ts"
 import { type Invocation, invocation, optionalText, yes } from "../../Globals.ts"
+import { readingOf, requireEnvironment } from "../../Near.ts"
 import { Shell } from "../../Shell.ts"
 import { MANIFEST } from "./FileName.ts"
 import { folderFlag } from "./Flags.ts"
@@ -36,7 +37,8 @@ export const plansOf = Effect.fn("Apply.plansOf")(function* (
         `${environment}: of ${manifest.patterns.join(" ")} you may see only ${seen.patterns.join(" ")}, so what has no file can't be told`,
         "Sign in with rights to all that the manifest names; or leave --prune out; or export what you may see to a folder of its own."
       )
-    const found = yield* shapesOf(here, environment, seen.patterns, whole)
+    const found = yield* readingOf(here, environment, "")(shapesOf(here, environment, seen.patterns, whole))
+    if (whole && found.size === 0) yield* requireEnvironment(here, environment, "", true)
     plans.push({ local, plan: planOf(shapes, found, prune ? manifest.patterns : []) })
   }
   return plans

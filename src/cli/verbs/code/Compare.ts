@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import { printable } from "../../../text/Printable.ts"
 import { usage } from "../../CliFailure.ts"
 import { env, invocation, yes } from "../../Globals.ts"
+import { readingOf, requireEnvironment } from "../../Near.ts"
 import { Shell } from "../../Shell.ts"
 import { table } from "../../Table.ts"
 import { different, orCantTell } from "./Flags.ts"
@@ -72,8 +73,13 @@ export const compare = Command.make(
         const wanted = given.length === 0 ? EVERYTHING : given
         const { patterns, all } = yield* visibleOf(here, wanted)
         if (!all) yield* shell.progress(printable(`only what you may see is compared: ${patterns.join(" ")}`))
-        const found = yield* shapesOf(here, environment, patterns, true)
-        const rows = rowsOf(found, yield* shapesOf(here, other, patterns, true), [environment, other])
+        const shapes = Effect.fnUntraced(function* (its: string, flag: string) {
+          const found = yield* readingOf(here, its, flag)(shapesOf(here, its, patterns, true))
+          if (found.size === 0) yield* requireEnvironment(here, its, flag)
+          return found
+        })
+        const found = yield* shapes(environment, "--env")
+        const rows = rowsOf(found, yield* shapes(other, "--with"), [environment, other])
         return { here, environment, rows }
       })
     )

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { contentChange } from "../../DiffView.ts"
 import { type Invocation, invocation } from "../../Globals.ts"
+import { quoted } from "../../Hints.ts"
 import { plansOf } from "./Apply.ts"
 import { different, orCantTell } from "./Flags.ts"
 import type { Step } from "./Plan.ts"
@@ -51,8 +52,16 @@ export const drift = Effect.fn("Drift.run")(function* (folder: string, env: stri
   )
   const changed = planned.filter(({ plan }) => plan.steps.length > 0)
   if (changed.length === 0) return
+  const prunes = changed.some(({ plan }) => plan.steps.some(({ action }) => action === "delete"))
+  const words = [
+    "herald apply",
+    "-f",
+    folder,
+    ...(env === undefined ? [] : ["--env", env]),
+    ...(prunes ? ["--prune"] : [])
+  ]
   return yield* different(
     `${changed.map(({ environment }) => environment).join(", ")} ${changed.length === 1 ? "is" : "are"} not what ${folder} says`,
-    `To make it so: herald apply -f ${folder}; to take what is there into the folder: herald export.`
+    `To make it so: ${words.map((word, at) => (at === 0 ? word : quoted(word))).join(" ")}; to take what is there into the folder: herald export.`
   )
 })

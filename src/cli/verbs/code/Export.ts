@@ -11,6 +11,7 @@ import { printable } from "../../../text/Printable.ts"
 import { usage } from "../../CliFailure.ts"
 import type { Folder } from "../../Folder.ts"
 import { env, type Invocation, invocation, optionalText, yes } from "../../Globals.ts"
+import { readingOf, requireEnvironment } from "../../Near.ts"
 import { Shell } from "../../Shell.ts"
 import { apartIn, fileOf, folderOf, MANIFEST, placeOf, schemaFileOf, textOf, unescaped } from "./FileName.ts"
 import { EVERYTHING, manifestText, readManifest, wrongPattern } from "./Manifest.ts"
@@ -149,6 +150,8 @@ export const exportVerb = Command.make(
     }
     const made = `.herald-${shell.pid}-${yield* shell.uuid}`
     const names = yield* written(here, environment, patterns, folder, made).pipe(
+      readingOf(here, environment, "--env"),
+      Effect.tap((names) => (names === 0 ? requireEnvironment(here, environment, "--env") : Effect.void)),
       Effect.tap(() => folder.replace(made, place)), // JZ1
       Effect.onExit((exit) => (exit._tag === "Success" ? Effect.void : Effect.ignore(folder.remove(made))))
     )

@@ -12,6 +12,7 @@ import { MESSAGE } from "../../../commits/Request.ts"
 import { prefixOf } from "../../../keys/Pattern.ts"
 import { known, usage } from "../../CliFailure.ts"
 import { invocation } from "../../Globals.ts"
+import { readingOf, requireEnvironment } from "../../Near.ts"
 import { wrongPattern } from "./Manifest.ts"
 import { type Content, type Found, planOf } from "./Plan.ts"
 import { carryOut, releaseFlags } from "./Releasing.ts"
@@ -74,13 +75,16 @@ export const promote = Command.make(
           : Effect.void
       },
       (name) => Effect.sync(() => void wanted.delete(name))
-    )
+    ).pipe(readingOf(here, from, "--from"))
+    if (wanted.size === 0) yield* requireEnvironment(here, from, "--from")
     if (!settled) return yield* unsettled(from, moving)
     const missing = keys.find((key) => prefixOf(key) === undefined && !wanted.has(key))
     const why = `See what there is: herald list --env ${from}.`
     if (missing !== undefined) return yield* known("NotFound", `there is no ${missing} in ${from}`, why)
     if (wanted.size === 0) return yield* known("NotFound", `nothing in ${from} fits ${keys.join(" ")}`, why)
-    const plan = planOf(wanted, yield* shapesOf(here, to, keys))
+    const there = yield* readingOf(here, to, "--to")(shapesOf(here, to, keys))
+    if (there.size === 0) yield* requireEnvironment(here, to, "--to", true)
+    const plan = planOf(wanted, there)
     const versions = plan.steps.map(({ name }) => [name, wanted.get(name)!.version] as const)
     const intent = {
       environment: to,

@@ -6,6 +6,7 @@
  *   JR4  With --request each environment's release is a change request of its own, and waits for a second person.
  *   JR3  Nobody is asked where nobody can answer: it takes --yes there.
  */
+
 import * as Effect from "effect/Effect"
 import type { Released } from "../../../edge/http/configuration/ReleaseWire.ts"
 import type { Validated } from "../../../edge/http/configuration/Wire.ts"
@@ -13,6 +14,7 @@ import { kindIn } from "../../../keys/Name.ts"
 import { RELEASE_CHANGES } from "../../../values/Limits.ts"
 import { CliFailure, Told, usage } from "../../CliFailure.ts"
 import { type Invocation, message, yes } from "../../Globals.ts"
+import { guardsOf, orSecondPerson } from "../../Guarded.ts"
 import { Shell } from "../../Shell.ts"
 import { overFlags } from "../configuration/ChangeFlags.ts"
 import { type Content, type Plan, releaseOf, type Step } from "./Plan.ts"
@@ -151,6 +153,7 @@ export const carryOut = Effect.fn("Releasing.carryOut")(function* (
     readonly parts: ReadonlyArray<ReadonlyArray<Step>>
     readonly planned: Planned
   }> = []
+  const answered: Array<Validated> = []
   for (const intent of intents) {
     const parts = yield* partsOf(intent, how.parts)
     const answers: Array<Validated> = []
@@ -159,9 +162,11 @@ export const carryOut = Effect.fn("Releasing.carryOut")(function* (
         Effect.mapError((failure) => refusedIn(intent.environment, failure, [], false))
       )
       answers.push(body as Validated)
+      answered.push(body as Validated)
     }
     all.push({ intent, parts, planned: { ...saidOf(answers), environment: intent.environment, plan: intent.plan } })
   }
+  const guards = guardsOf(answered)
   const shown = (paint: Invocation["paint"]) => all.map(({ planned }) => planTold(planned, paint)).join("\n")
   const changes = all.some(({ parts }) => parts.length > 0)
   if (here.format === "table") yield* shell.out(shown(here.paint))
@@ -169,6 +174,7 @@ export const carryOut = Effect.fn("Releasing.carryOut")(function* (
     here.emit(
       {
         dryRun: how.dryRun,
+        ...(how.dryRun && guards.length > 0 ? { protections: guards } : {}),
         environments: all.map(({ planned }) => ({
           ...planJson(planned),
           ...(how.dryRun ? {} : { revisions: released.get(planned.environment) ?? [] })
@@ -187,7 +193,10 @@ export const carryOut = Effect.fn("Releasing.carryOut")(function* (
                 )
                 .join("\n")
     )
-  if (how.dryRun || !changes) return yield* emit(new Map())
+  if (how.dryRun || !changes) {
+    yield* emit(new Map())
+    return yield* orSecondPerson(here, guards, how.breakGlass)
+  }
   if (!how.yes) {
     if (here.format !== "table" && shell.inputTerminal) yield* shell.progress(shown(here.errorPaint))
     yield* confirmed(question)

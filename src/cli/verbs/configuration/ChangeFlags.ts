@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Validated } from "../../../edge/http/configuration/Wire.ts"
 import { type Invocation, optionalInt, optionalText, yes } from "../../Globals.ts"
+import { guardsOf, orSecondPerson } from "../../Guarded.ts"
 import { segment } from "../../Http.ts"
 import { readSchema, readValue } from "../../Input.ts"
 import { nearKeys } from "../../Near.ts"
@@ -64,7 +65,16 @@ export const bodyOf = Effect.fn("ChangeFlags.bodyOf")(function* (input: ChangeIn
 const READ = 20
 
 /** The answer of a dry run, with old and new, and with what a new key may have been meant as. */
-export const toldDryRun = Effect.fn("ChangeFlags.toldDryRun")(function* (here: Invocation, answer: Validated) {
+export const toldDryRun = Effect.fn("ChangeFlags.toldDryRun")(function* (
+  here: Invocation,
+  answer: Validated,
+  breakGlass?: string
+) {
+  yield* toldValid(here, answer)
+  yield* orSecondPerson(here, guardsOf([answer]), breakGlass)
+})
+
+const toldValid = Effect.fnUntraced(function* (here: Invocation, answer: Validated) {
   if (here.format !== "table") return yield* here.emit(answer, () => "")
   const before = new Map<number, Before>()
   for (const [at, { environment, key, difference }] of answer.changes.slice(0, READ).entries()) {
@@ -80,7 +90,7 @@ export const toldDryRun = Effect.fn("ChangeFlags.toldDryRun")(function* (here: I
 export const tryOut = Effect.fn("ChangeFlags.tryOut")(function* (
   here: Invocation,
   environment: string,
-  input: ChangeInput
+  input: ChangeInput & { readonly breakGlass?: string | undefined }
 ) {
   const { body } = yield* here.call({
     method: "POST",
@@ -89,5 +99,5 @@ export const tryOut = Effect.fn("ChangeFlags.tryOut")(function* (
     body: yield* bodyOf(input),
     readOnly: true
   })
-  yield* toldDryRun(here, body as Validated)
+  yield* toldDryRun(here, body as Validated, input.breakGlass)
 })

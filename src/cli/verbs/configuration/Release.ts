@@ -44,7 +44,7 @@ const apply = Command.make(
       idempotencyKey,
       readOnly: dryRun
     })
-    if (dryRun) return yield* toldDryRun(here, body as Validated)
+    if (dryRun) return yield* toldDryRun(here, body as Validated, breakGlass)
     yield* toldRelease(here, body as Released, waiting)
   })
 ).pipe(

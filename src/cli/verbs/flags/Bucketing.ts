@@ -1,4 +1,5 @@
 /** `herald flag bucketing [v2|v3]`: how an environment puts people into buckets, who would move, and who disagrees. */
+
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
@@ -11,6 +12,7 @@ import type {
 import { printable } from "../../../text/Printable.ts"
 import { CliFailure, usage } from "../../CliFailure.ts"
 import { env, idempotencyKey, invocation, message, optionalText, yes } from "../../Globals.ts"
+import { guardsOf, orSecondPerson } from "../../Guarded.ts"
 import { readFile } from "../../Input.ts"
 import type { Paint } from "../../Paint.ts"
 import { table } from "../../Table.ts"
@@ -128,7 +130,8 @@ export const bucketing = Command.make(
         body: { value, ...(found === undefined ? {} : { people: found }) },
         readOnly: true
       })
-      return yield* here.emit(body, (paint) => tried(body as TriedFlagSettings, paint, here.room))
+      yield* here.emit(body, (paint) => tried(body as TriedFlagSettings, paint, here.room))
+      return yield* orSecondPerson(here, guardsOf([body as TriedFlagSettings]), undefined)
     }
     const { body } = yield* here.call({
       method: "PUT",

@@ -3,11 +3,13 @@
  *
  *   FW1  What a verb changes a part of, it changes at the version that it read: a change in between is read again, never overwritten.
  */
+
 import * as Effect from "effect/Effect"
 import type { PublishedFlag, StoredFlag, ValidatedFlag } from "../../../edge/http/flags/Wire.ts"
 import { type CliFailure, usage } from "../../CliFailure.ts"
 import { SOME, shortened, showDifference } from "../../DiffView.ts"
 import { type Invocation, idempotencyKey, message, yes } from "../../Globals.ts"
+import { guardsOf, orSecondPerson } from "../../Guarded.ts"
 import { segment } from "../../Http.ts"
 import { overFlags } from "../configuration/ChangeFlags.ts"
 import { type At, atFlags, schedule, timed } from "../schedules/Scheduling.ts"
@@ -60,11 +62,12 @@ export const send = Effect.fnUntraced(function* (
   if (dryRun) {
     const answer = yield* here.call({ method: "POST", path: pathOf(flag, "/validate"), query, body, readOnly: true })
     const found = answer.body as ValidatedFlag
-    return yield* here.emit(
+    yield* here.emit(
       found,
       (paint) =>
         `${paint.green("valid")}, nothing was written\n${shortened(showDifference(found.difference, paint), SOME, paint)}${warned(found, paint)}`
     )
+    return yield* orSecondPerson(here, guardsOf([found]), how.breakGlass)
   }
   const over = { ...query, force: how.force || undefined, breakGlass: how.breakGlass }
   const answer = yield* here.call({ method: "PUT", path: pathOf(flag), query: over, body, idempotencyKey })

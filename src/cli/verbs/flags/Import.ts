@@ -3,6 +3,7 @@
  *
  *   FI3  An import replaces and archives the versions that it read: what somebody changes meanwhile is refused, never overwritten.
  */
+
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
@@ -15,6 +16,7 @@ import { printable } from "../../../text/Printable.ts"
 import { canonical } from "../../../values/Canonical.ts"
 import { CliFailure } from "../../CliFailure.ts"
 import { env, type Invocation, invocation, message, yes } from "../../Globals.ts"
+import { guardsOf, orSecondPerson } from "../../Guarded.ts"
 import { readFile } from "../../Input.ts"
 import { Shell } from "../../Shell.ts"
 import { flagsOfFile } from "./FlagdFile.ts"
@@ -93,6 +95,7 @@ export const importFlags = Command.make(
     const count = inOrder.length + together.length
     const revisions: Array<number> = []
     const warnings: Array<{ readonly flag: string; readonly at: string; readonly problem: string }> = []
+    const guards: Array<Validated> = []
     let [done, flagsDone] = [0, 0]
     let failed: CliFailure | undefined
     const release = Effect.fnUntraced(function* (its: ReadonlyArray<Change>) {
@@ -111,7 +114,8 @@ export const importFlags = Command.make(
       }
       const { body } = answered.success
       if (!dryRun) revisions.push((body as Released).revision)
-      else
+      else guards.push(body as Validated)
+      if (dryRun)
         for (const { flag, warnings: said } of (body as Validated).flags ?? [])
           for (const one of said) warnings.push({ flag, ...one })
       done++
@@ -138,6 +142,7 @@ export const importFlags = Command.make(
       )
       return `${paint.green("valid")}, nothing was written: ${counts}${notes.join("")}`
     })
+    yield* orSecondPerson(here, guardsOf(guards), undefined)
   })
 ).pipe(
   Command.withDescription(

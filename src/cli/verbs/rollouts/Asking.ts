@@ -1,10 +1,12 @@
 /** What verbs that begin a rollout take, send and tell. */
+
 import * as Flags from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import type { Look, RolloutPreview, Started } from "../../../edge/http/rollouts/Wire.ts"
 import { isPlanName } from "../../../plans/Policy.ts"
 import { usage } from "../../CliFailure.ts"
 import { type Invocation, optionalInt, optionalText, yes } from "../../Globals.ts"
+import { guardsOf, orSecondPerson } from "../../Guarded.ts"
 import { waitingOf } from "../fleet/Wait.ts"
 import { follow, pathOf } from "./Live.ts"
 import { previewed, told } from "./Told.ts"
@@ -216,10 +218,11 @@ export const begin = Effect.fn("Rollout.begin")(function* (here: Invocation, ask
     idempotencyKey,
     readOnly: dryRun
   })
-  if (dryRun)
-    return yield* here.emit(answer.body, (paint) =>
-      previewed(answer.body as RolloutPreview, raisedBy(asked.plan), paint)
-    )
+  if (dryRun) {
+    const found = answer.body as RolloutPreview
+    yield* here.emit(found, (paint) => previewed(found, raisedBy(asked.plan), paint))
+    return yield* orSecondPerson(here, guardsOf([found]), breakGlass)
+  }
   const begun = answer.body as Started
   if (!watch) {
     const waits = here.format === "table" && begun.state === "scheduled" ? yield* waitsOf(here, begun) : ""

@@ -1,4 +1,5 @@
 /** `herald segment create|set|ids|list|get|history|diff|rollback|archive`: rules with a name, for all flags of an environment. */
+
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
@@ -7,6 +8,7 @@ import type { PublishedIds, PublishedSegment, ValidatedSegment } from "../../../
 import { alreadyThere, usage } from "../../CliFailure.ts"
 import { SOME, shortened, showDifference } from "../../DiffView.ts"
 import { env, type Invocation, idempotencyKey, invocation, message, optionalInt, optionalText } from "../../Globals.ts"
+import { guardsOf, orSecondPerson } from "../../Guarded.ts"
 import { readValue } from "../../Input.ts"
 import { Shell } from "../../Shell.ts"
 import { type Change, changeFlags } from "../flags/Changing.ts"
@@ -39,11 +41,12 @@ const send = Effect.fnUntraced(function* (
   if (dryRun) {
     const path = pathOf(segment, "/validate")
     const found = (yield* here.call({ method: "POST", path, query, body, readOnly: true })).body as ValidatedSegment
-    return yield* here.emit(
+    yield* here.emit(
       found,
       (paint) =>
         `${paint.green("valid")}, nothing was written\n${shortened(showDifference(found.difference, paint), SOME, paint)}${warned(found, paint)}`
     )
+    return yield* orSecondPerson(here, guardsOf([found]), undefined)
   }
   const answer = yield* here.call({ method: "PUT", path: pathOf(segment), query, body, idempotencyKey })
   yield* here.emit(answer.body, (paint) => written(verb, answer.body as PublishedSegment, paint))

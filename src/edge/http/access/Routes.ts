@@ -1,4 +1,5 @@
 /** Answers the routes of API keys and the audit log. */
+
 import { Effect, Layer } from "effect"
 import { HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
@@ -6,10 +7,15 @@ import { Access, requirePermission, requireSignedIn } from "../../../access/Acce
 import type { Act } from "../../../access/Decision.ts"
 import type { Kind, Permission } from "../../../access/Identity.ts"
 import { canI, holdersOf, whoAmI } from "../../../access/WhoMay.ts"
+import { Approvals } from "../../../approvals/Approvals.ts"
 import { exportAudit, readAudit, readAuditKeys, verifyAudit } from "../../../audit/Audit.ts"
 import { AuditCheckpoints } from "../../../audit/AuditCheckpoints.ts"
 import { AuditLog } from "../../../audit/AuditLog.ts"
+import { failure } from "../../../errors/HeraldError.ts"
+import { excerpt } from "../../../text/Excerpt.ts"
+import { nearby } from "../../../text/Nearest.ts"
 import { json } from "../Answer.ts"
+import { guards } from "../approvals/Guards.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
@@ -33,11 +39,21 @@ const keyRoutes = HttpApiBuilder.group(
     const bodyReader = yield* makeBodyReader
     const readKey = bodyReader(Wire.ApiKeyBody, bodyLimits.small)
     const readGrace = bodyReader(Wire.RotateBody, bodyLimits.small)
+    const hasOne = Effect.fnUntraced(function* (name: string) {
+      const names = new Set((yield* access.listKeys).map((key) => key.name))
+      if (names.has(name)) return
+      const near = nearby(name, [...names])
+      return yield* failure(
+        "NotFound",
+        `there is no principal ${excerpt(name)} with an API key${near.length === 0 ? "" : `; did you mean ${near.join(" or ")}?`}`
+      )
+    })
     return handlers
       .handleRaw("create", ({ request }) =>
         answer(
           requirePermission("keys.manage", undefined).pipe(
             Effect.andThen(readKey(request)), // B5
+            Effect.tap(({ add = false, name }) => (add ? hasOne(name) : Effect.void)), // PN6
             Effect.flatMap(({ expiresAt = null, ...wanted }) => access.createKey({ ...wanted, expiresAt })),
             Effect.map(({ token, key }) => json({ token, key: Wire.apiKey(key) }, { status: 201 }))
           )
@@ -80,6 +96,7 @@ const accessRoutes = HttpApiBuilder.group(
   "access",
   Effect.fnUntraced(function* (handlers) {
     const access = yield* Access
+    const approvals = yield* Approvals
     const readWanted = (yield* makeBodyReader)(Tokens.TokenBody, bodyLimits.small)
     return handlers
       .handleRaw("exchange", ({ request }) =>
@@ -92,7 +109,17 @@ const accessRoutes = HttpApiBuilder.group(
         )
       )
       .handle("whoami", () => answer(Effect.map(whoAmI, (self) => json(Wire.self(self)))))
-      .handle("canI", ({ query }) => answer(Effect.map(canI(actOf(query)), (found) => json(Wire.decided(found)))))
+      .handle("canI", ({ query }) =>
+        answer(
+          Effect.gen(function* () {
+            const decision = yield* canI(actOf(query))
+            const { permission, environment, kind = "config", key } = query
+            const asks = decision.may && permission === "config.write" && environment !== undefined
+            const found = asks ? yield* approvals.guardingSome(environment, { kind, key }) : []
+            return json({ ...Wire.decided(decision), ...guards(found) })
+          })
+        )
+      )
       .handle("grants", ({ query: { permission, ...about } }) =>
         answer(
           Effect.flatMap(access.listKeys, (keys) =>

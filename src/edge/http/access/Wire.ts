@@ -1,4 +1,5 @@
 /** Writes API keys and the audit log as JSON. */
+
 import { Schema } from "effect"
 import type * as Keys from "../../../access/ApiKeyStore.ts"
 import type * as Decisions from "../../../access/Decision.ts"
@@ -13,6 +14,7 @@ import type * as Log from "../../../audit/AuditEntry.ts"
 import { auditProblems } from "../../../audit/AuditEntry.ts"
 import type { AuditPage } from "../../../audit/AuditLog.ts"
 import { type CheckpointKey, pemOf } from "../../../audit/CheckpointKey.ts"
+import { guardFields } from "../approvals/Guards.ts"
 import { Details, KeyPattern, PrincipalName, Scope, Stamp, stamp, stampOr, Time, TopicPattern, Whole } from "../Wire.ts"
 
 export const Role = Schema.Literals(roles)
@@ -170,7 +172,8 @@ export const Self = Schema.Struct({
 export type Self = typeof Self.Type
 /** `rule`: what decided. `why`: what is had and what is needed; null where it may. */
 const answered = { may: Schema.Boolean, rule: Rule, why: Schema.NullOr(Schema.String) }
-export const Answered = Schema.Struct(answered).annotate({ identifier: "Answered" })
+/** `protections`: it may, with a second person. */
+export const Answered = Schema.Struct({ ...answered, ...guardFields }).annotate({ identifier: "Answered" })
 export type Answered = typeof Answered.Type
 export const Grant = Schema.Struct({
   id: Schema.String,

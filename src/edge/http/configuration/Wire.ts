@@ -1,4 +1,5 @@
 /** Writes configurations, releases and what became of them as JSON. */
+
 import { Schema } from "effect"
 import { Candidacy } from "../../../commits/Candidacy.ts"
 import type { Committed } from "../../../commits/Release.ts"
@@ -6,6 +7,7 @@ import type * as Model from "../../../configuration/Configuration.ts"
 import { limits } from "../../../configuration/Configuration.ts"
 import { configurationsIn } from "../../../configuration/ConfigurationKind.ts"
 import { ValueType } from "../../../values/ValueType.ts"
+import { guardFields } from "../approvals/Guards.ts"
 import { Environment, Key, Labels, Message, Stamp, stamp, Whole } from "../Wire.ts"
 
 /** A version of a key; the database counts them in 32 bits. */
@@ -167,7 +169,8 @@ export const Validated = Schema.Struct({
   ),
   /** Where the release has flags. */
   flags: Schema.optionalKey(Schema.Array(Schema.Struct({ flag: Schema.String, ...wouldBe }))),
-  segments: Schema.optionalKey(Schema.Array(Schema.Struct({ segment: Schema.String, ...wouldBe })))
+  segments: Schema.optionalKey(Schema.Array(Schema.Struct({ segment: Schema.String, ...wouldBe }))),
+  ...guardFields
 }).annotate({ identifier: "Validated" })
 export type Validated = typeof Validated.Type
 

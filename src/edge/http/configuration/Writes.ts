@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { requireAnywhere, requirePermission } from "../../../access/Access.ts"
+import { Approvals } from "../../../approvals/Approvals.ts"
 import type { Committed } from "../../../commits/Release.ts"
 import type { Configuration } from "../../../configuration/Configuration.ts"
 import { Configurations } from "../../../configuration/Configurations.ts"
@@ -9,6 +10,7 @@ import { failure } from "../../../errors/HeraldError.ts"
 import { Flags } from "../../../flags/Flags.ts"
 import type { Target } from "../../../keys/Target.ts"
 import { json } from "../Answer.ts"
+import { guardedBy, wishesOf } from "../approvals/Guards.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
 import type { OverSaid } from "../Wire.ts"
@@ -27,6 +29,7 @@ interface Conditions {
 export const makeWrites = Effect.gen(function* () {
   const configurations = yield* Configurations
   const flags = yield* Flags
+  const approvals = yield* Approvals
   const bodyReader = yield* makeBodyReader
   const readPublish = bodyReader(Wire.PublishBody, bodyLimits.publish, "value")
   const readRollback = bodyReader(Wire.RollbackBody, bodyLimits.small)
@@ -98,7 +101,8 @@ export const makeWrites = Effect.gen(function* () {
 
     validate: Effect.fnUntraced(function* (request: Request, target: Target, headers: Conditions) {
       const { draft } = yield* readDraft(request, target, headers)
-      return json({ changes: yield* configurations.validate([draft]) } satisfies Wire.Validated)
+      const changes = yield* configurations.validate([draft])
+      return json({ changes, ...(yield* guardedBy(approvals, wishesOf(changes))) } satisfies Wire.Validated)
     }),
 
     release: Effect.fnUntraced(function* (request: Request, dryRun: boolean, headers: Conditions, over: OverSaid) {
@@ -109,8 +113,9 @@ export const makeWrites = Effect.gen(function* () {
       const said = options(body.message, headers, over)
       if (dryRun) {
         const changes = drafts.length > 0 || flagDrafts.length === 0 ? yield* configurations.validate(drafts) : []
-        if (flagDrafts.length === 0) return json({ changes } satisfies Wire.Validated)
-        return json({ changes, ...Release.validated(yield* flags.validate(flagDrafts)) } satisfies Wire.Validated)
+        const others = flagDrafts.length === 0 ? [] : yield* flags.validate(flagDrafts)
+        const guards = yield* guardedBy(approvals, wishesOf(changes, others), over.breakGlass)
+        return json({ changes, ...Release.validated(others), ...guards } satisfies Wire.Validated)
       }
       if (flagDrafts.length === 0) return json(Release.released(yield* configurations.publish(drafts, said)))
       return json(Release.released(yield* configurations.release(drafts, said, yield* flags.beside(flagDrafts))))

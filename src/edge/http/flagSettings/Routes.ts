@@ -1,8 +1,10 @@
 /** Answers the routes of what environments say of all their flags. */
+
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { requirePermission } from "../../../access/Access.ts"
+import { Approvals } from "../../../approvals/Approvals.ts"
 import { failure } from "../../../errors/HeraldError.ts"
 import { disagreeing } from "../../../flags/Bucketing.ts"
 import type { FlagDraft } from "../../../flags/FlagDraft.ts"
@@ -11,6 +13,7 @@ import { Flags } from "../../../flags/Flags.ts"
 import { EVERY_KEY } from "../../../keys/Pattern.ts"
 import type { Written } from "../../../values/Written.ts"
 import { json } from "../Answer.ts"
+import { guardedBy, wishesOf } from "../approvals/Guards.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
@@ -27,6 +30,7 @@ const routes = HttpApiBuilder.group(
   "flagSettings",
   Effect.fnUntraced(function* (handlers) {
     const flags = yield* Flags
+    const approvals = yield* Approvals
     const bodyReader = yield* makeBodyReader
     const readSettings = bodyReader(Wire.FlagSettingsBody, bodyLimits.small, "value")
     const readTry = bodyReader(Wire.FlagSettingsTry, bodyLimits.publish, "value")
@@ -84,6 +88,7 @@ const routes = HttpApiBuilder.group(
             return json({
               difference: found!.difference,
               warnings: found!.warnings.map(warning),
+              ...(yield* guardedBy(approvals, wishesOf([], [found!]))),
               moving,
               disagree: disagreeing(moving.to, evaluating)
             } satisfies Wire.TriedFlagSettings)

@@ -3,11 +3,13 @@ import { Effect } from "effect"
 import { type HttpServerRequest, HttpServerResponse } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { requirePermission } from "../../../access/Access.ts"
+import { Approvals } from "../../../approvals/Approvals.ts"
 import type { FlagWritten } from "../../../flags/FlagDraft.ts"
 import { Flags } from "../../../flags/Flags.ts"
 import { Propagation } from "../../../propagation/Propagation.ts"
 import { callerOf } from "../../../usage/Caller.ts"
 import { json, jsonBytes } from "../Answer.ts"
+import { guardedBy, wishesOf } from "../approvals/Guards.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
@@ -27,6 +29,7 @@ const routes = HttpApiBuilder.group(
   "flags",
   Effect.fnUntraced(function* (handlers) {
     const flags = yield* Flags
+    const approvals = yield* Approvals
     const propagation = yield* Propagation
     const bodyReader = yield* makeBodyReader
     const readFlag = bodyReader(Wire.FlagBody, bodyLimits.publish, "value")
@@ -122,7 +125,8 @@ const routes = HttpApiBuilder.group(
             const { draft } = yield* draftIn(request, { ...params, ...query })
             const [found] = yield* flags.validate([draft])
             const { difference, warnings } = found!
-            return json({ difference, warnings: warnings.map(Wire.warning) } satisfies Wire.ValidatedFlag)
+            const guards = yield* guardedBy(approvals, wishesOf([], [found!]))
+            return json({ difference, warnings: warnings.map(Wire.warning), ...guards } satisfies Wire.ValidatedFlag)
           })
         )
       )

@@ -1,10 +1,12 @@
 /** Flags, and what became of them, as JSON. */
+
 import { Schema } from "effect"
 import { Candidacy } from "../../../commits/Candidacy.ts"
 import type { Problem } from "../../../evaluation/Definition.ts"
 import type { Told } from "../../../evaluation/Steps.ts"
 import type { FlagWritten, KeptKind } from "../../../flags/FlagDraft.ts"
 import type { Stored } from "../../../flags/Stored.ts"
+import { guardFields } from "../approvals/Guards.ts"
 import { Difference, Version } from "../configuration/Wire.ts"
 import { Environment, FlagName, Message, Stamp, stamp, Whole } from "../Wire.ts"
 
@@ -89,7 +91,7 @@ export const PublishedFlag = Schema.Struct({ flag: Schema.String, ...publishedFi
 export type PublishedFlag = typeof PublishedFlag.Type
 
 /** Nothing was written. */
-export const validatedFields = { difference: Difference, warnings: Schema.Array(Warning) }
+export const validatedFields = { difference: Difference, warnings: Schema.Array(Warning), ...guardFields }
 export const ValidatedFlag = Schema.Struct(validatedFields).annotate({ identifier: "ValidatedFlag" })
 export type ValidatedFlag = typeof ValidatedFlag.Type
 

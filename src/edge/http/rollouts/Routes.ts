@@ -1,8 +1,10 @@
 /** Answers the routes of rollouts. */
+
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { requireAnywhere, requirePermission } from "../../../access/Access.ts"
+import { Approvals } from "../../../approvals/Approvals.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { rolloutBytes } from "../../../rollouts/RolloutKind.ts"
 import { type Preview, Rollouts } from "../../../rollouts/Rollouts.ts"
@@ -10,6 +12,7 @@ import type { Asked } from "../../../rollouts/Step.ts"
 import { whenOf } from "../../../schedules/When.ts"
 import { mayGoOn } from "../../../values/Page.ts"
 import { json } from "../Answer.ts"
+import { guardedBy, wishesOf } from "../approvals/Guards.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
@@ -34,6 +37,7 @@ const routes = HttpApiBuilder.group(
   "rollouts",
   Effect.fnUntraced(function* (handlers) {
     const rollouts = yield* Rollouts
+    const approvals = yield* Approvals
     const bodyReader = yield* makeBodyReader
     const readStart = bodyReader(Wire.RolloutBody, bodyLimits.release, "changes")
     const readPromote = bodyReader(Wire.PromoteBody, bodyLimits.small, "nothing", {})
@@ -81,7 +85,13 @@ const routes = HttpApiBuilder.group(
             const when = at === undefined ? undefined : whenOf(at)
             if (when instanceof HeraldError) return yield* when
             const wanted = wantedOf(body, when)
-            if (dryRun) return json(preview(yield* rollouts.validate(wanted, breakGlass)))
+            if (dryRun) {
+              const found = yield* rollouts.validate(wanted, breakGlass)
+              const asked = wishesOf(found.changes, found.flags).map(({ kind, key, environment }) => ({
+                ...{ kind: "rollout", environment, key: "", op: "start", candidates: [{ kind, key }] }
+              }))
+              return json({ ...preview(found), ...(yield* guardedBy(approvals, asked, breakGlass)) })
+            }
             const options = { message, breakGlass, idempotencyKey: headers["idempotency-key"] }
             const made = yield* wanted.file === undefined
               ? rollouts.start(wanted, options)

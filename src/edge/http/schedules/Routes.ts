@@ -1,7 +1,9 @@
 /** Answers the routes of scheduled changes. */
+
 import { Effect } from "effect"
 import { HttpApiBuilder } from "effect/http-api"
 import { requireAnywhere } from "../../../access/Access.ts"
+import { Approvals } from "../../../approvals/Approvals.ts"
 import type { Committed } from "../../../commits/Release.ts"
 import { failure } from "../../../errors/HeraldError.ts"
 import { draftsOf } from "../../../schedules/Body.ts"
@@ -10,6 +12,7 @@ import { type Preview, Schedules } from "../../../schedules/Schedules.ts"
 import { whenOf } from "../../../schedules/When.ts"
 import { mayGoOn } from "../../../values/Page.ts"
 import { json } from "../Answer.ts"
+import { guardedBy, wishesOf } from "../approvals/Guards.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
@@ -36,6 +39,7 @@ const routes = HttpApiBuilder.group(
   "schedules",
   Effect.fnUntraced(function* (handlers) {
     const schedules = yield* Schedules
+    const approvals = yield* Approvals
     const bodyReader = yield* makeBodyReader
     const read = bodyReader(Wire.ScheduleBody, bodyLimits.release, "changes")
 
@@ -60,7 +64,11 @@ const routes = HttpApiBuilder.group(
               flags: [...segments.map(segmentDraftOf), ...flags.map(flagDraftOf)],
               evenIfChanged
             }
-            if (dryRun) return json(validated(yield* schedules.validate(wanted)))
+            if (dryRun) {
+              const found = yield* schedules.validate(wanted)
+              const guards = yield* guardedBy(approvals, wishesOf(found.changes, found.flags))
+              return json({ ...validated(found), ...guards } satisfies Validated)
+            }
             return yield* written(
               yield* schedules.make(wanted, { message, idempotencyKey: headers["idempotency-key"] })
             )

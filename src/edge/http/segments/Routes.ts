@@ -1,12 +1,15 @@
 /** Answers the routes of segments. */
+
 import { Effect } from "effect"
 import type { HttpServerRequest } from "effect/http"
 import { HttpApiBuilder } from "effect/http-api"
 import { requirePermission } from "../../../access/Access.ts"
+import { Approvals } from "../../../approvals/Approvals.ts"
 import type { FlagDraft, FlagWritten } from "../../../flags/FlagDraft.ts"
 import { Flags } from "../../../flags/Flags.ts"
 import { Propagation } from "../../../propagation/Propagation.ts"
 import { json } from "../Answer.ts"
+import { guardedBy, wishesOf } from "../approvals/Guards.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits, IDS_BODY } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
@@ -27,6 +30,7 @@ const routes = HttpApiBuilder.group(
   "segments",
   Effect.fnUntraced(function* (handlers) {
     const flags = yield* Flags
+    const approvals = yield* Approvals
     const propagation = yield* Propagation
     const bodyReader = yield* makeBodyReader
     const readSegment = bodyReader(Wire.SegmentBody, bodyLimits.publish, "value")
@@ -110,7 +114,8 @@ const routes = HttpApiBuilder.group(
             const { draft } = yield* draftIn(request, { ...params, ...query })
             const [found] = yield* flags.validate([draft])
             const { difference, warnings } = found!
-            return json({ difference, warnings: warnings.map(warning) } satisfies Wire.ValidatedSegment)
+            const guards = yield* guardedBy(approvals, wishesOf([], [found!]))
+            return json({ difference, warnings: warnings.map(warning), ...guards } satisfies Wire.ValidatedSegment)
           })
         )
       )
