@@ -14,10 +14,11 @@ import { ScheduleStore } from "../schedules/ScheduleStore.ts"
 import { Digest } from "../values/Digest.ts"
 import { bytesOf } from "../values/Value.ts"
 import { ApprovalStore } from "./ApprovalStore.ts"
+import { type KnownByAsking, rightsOf } from "./AskedRights.ts"
 import { bodyOf } from "./Body.ts"
 import { type ApprovalWish, CHANGE_BYTES, type GlassWish, type OpenWish, STANDS, type Touch } from "./ChangeRequest.ts"
 import { LASTS, type Protection, protects } from "./Protection.ts"
-import { type KnownByAsking, rightsOf, standingOf, touchedOf, touchesOf } from "./Touched.ts"
+import { standingOf, touchedOf, touchesOf } from "./Touched.ts"
 
 /** Protections that something touched has, as far as this is known without the store; also that of a protection itself. AQ7 */
 export const protecting = (

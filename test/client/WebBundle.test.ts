@@ -2,7 +2,7 @@
 import { fileURLToPath } from "node:url"
 import { gzipSync } from "node:zlib"
 import { assert, describe, it } from "@effect/vitest"
-import { bundleOf } from "../interop/Page.ts"
+import { bundleOf } from "../support/bundle.ts"
 
 const source = (file: string) => fileURLToPath(new URL(`../../src/client/${file}`, import.meta.url))
 

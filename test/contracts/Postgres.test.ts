@@ -18,6 +18,7 @@ import { Seal } from "../../src/seals/Seal.ts"
 import { clientOptions, connect, type Database, startDatabase } from "../support/Database.ts"
 import { change, release } from "../support/Release.ts"
 import { kinds } from "../support/Twins.ts"
+import { approvalListsContract } from "./ApprovalLists.ts"
 import { approvalModelContract } from "./ApprovalModel.ts"
 import { approvalPersonsContract } from "./ApprovalPersons.ts"
 import { approvalsContract } from "./ApprovalStores.ts"
@@ -62,6 +63,7 @@ describe("PostgreSQL", () => {
   segmentsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   refsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   approvalsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  approvalListsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   approvalWaysContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   approvalTouchesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
   approvalPersonsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))

@@ -1,41 +1,12 @@
 /** Pages in a real Chromium, made of this tree's sources as a bundler makes them of the package. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { readFileSync } from "node:fs"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import { join, relative, resolve } from "node:path"
-import { fileURLToPath } from "node:url"
-import { rolldown } from "rolldown"
+import { bundleOf } from "../support/bundle.ts"
 import { newFolder } from "../support/folder.ts"
 import { guest } from "./Tools.ts"
 
-const root = fileURLToPath(new URL("../..", import.meta.url))
-
-/** What the package tells bundlers to take in the place of files that are of Node, said of this tree's sources. */
-const instead = () => {
-  const { browser } = JSON.parse(readFileSync(join(root, "packages/client/package.json"), "utf8"))
-  const sourceOf = (file: string) => join(root, file.replace("./dist/", "").replace(/\.js$/, ".ts"))
-  return new Map(Object.entries(browser as Record<string, string>).map(([from, to]) => [sourceOf(from), sourceOf(to)]))
-}
-
 /** `page`: of guests/flags-node. `modules`: files that it is made of. */
 export const bundled = (page: string) => bundleOf(guest("flags-node", page))
-
-export const bundleOf = async (input: string, minify = false) => {
-  const taken = instead()
-  const bundle = await rolldown({
-    input,
-    platform: "browser",
-    plugins: [
-      {
-        name: "browser field",
-        resolveId: (id, from) =>
-          id.startsWith(".") && from !== undefined ? taken.get(resolve(from, "..", id)) : undefined
-      }
-    ]
-  })
-  const [{ code, moduleIds }] = (await bundle.generate({ format: "esm", minify })).output
-  return { code, modules: moduleIds.map((id) => relative(root, id)) }
-}
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
