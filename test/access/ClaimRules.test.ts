@@ -4,6 +4,10 @@ import { claimOf, passedOver, principalOf, readRules, shownOf } from "../../src/
 import { nameProblem } from "../../src/access/Principal.ts"
 import { ISSUER, Issuer, isNamed, ops, startWith } from "./Jwt.ts"
 
+const show = (token: string, address?: string) =>
+  Effect.flatMap(Access, ({ authenticate }) => authenticate({ token: `Bearer ${token}`, address }))
+const refusal = (token: string, address?: string) => Effect.flip(show(token, address))
+const HOUR = 3_600_000
 const nameOf = (subject: string): string => {
   const named = principalOf({ issuer: ISSUER, subject })
   return "wrong" in named ? "" : named.name

@@ -2,18 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { Access } from "../../src/access/Access.ts"
-import { principalOf } from "../../src/access/ClaimRules.ts"
 import { ISSUER, Issuer, isNamed, ops, startWith } from "./Jwt.ts"
 
 const show = (token: string, address?: string) =>
   Effect.flatMap(Access, ({ authenticate }) => authenticate({ token: `Bearer ${token}`, address }))
 const refusal = (token: string, address?: string) => Effect.flip(show(token, address))
 const HOUR = 3_600_000
-const _nameOf = (subject: string): string => {
-  const named = principalOf({ issuer: ISSUER, subject })
-  return "wrong" in named ? "" : named.name
-}
-
 describe("Jwts", () => {
   it.effect(
     "UW1, JU1, JU3 what is claimed gives what the first rule that fits says, under a name that no key has",
