@@ -77,6 +77,15 @@ export const errors = {
     http: 503,
     exit: 7
   },
+  LoginUnavailable: {
+    code: "HRLD-3079",
+    title: "There is no login here",
+    cause: "This server names no client of an issuer by which people could sign in.",
+    fix: "Use an API key (HERALD_TOKEN, `herald context add … --token-stdin`). Whoever runs the server sets HERALD_OIDC_ISSUER, HERALD_OIDC_AUDIENCE and HERALD_OIDC_CLIENT: docs/access.md.",
+    grpc: 5,
+    http: 404,
+    exit: 6
+  },
   NoGrant: {
     code: "HRLD-3078",
     title: "You are known, but may nothing here",

@@ -17,6 +17,10 @@ export const settings = {
     roles: setting("oidc.roles", "HERALD_OIDC_ROLES", jsonList, []),
     /** The claim that `herald access whoami` shows beside the principal, which is the `sub`. Absent: none. */
     nameClaim: unset("oidc.nameClaim", "HERALD_OIDC_NAME_CLAIM", text),
+    /** The public client at the issuer that `herald login` is. Absent: nobody can sign in by it. */
+    client: unset("oidc.client", "HERALD_OIDC_CLIENT", text),
+    /** What `herald login` asks for, with spaces between. */
+    scope: setting("oidc.scope", "HERALD_OIDC_SCOPE", text, "openid offline_access"),
     /** `host:port` of an issuer that is on this machine or in its network, and may be asked by http, too. */
     near: unset("oidc.near", "HERALD_OIDC_NEAR", hosts)
   })

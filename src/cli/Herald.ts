@@ -17,6 +17,7 @@ import { Shell } from "./Shell.ts"
 import { access } from "./verbs/access/Access.ts"
 import { audit } from "./verbs/access/Audit.ts"
 import { key } from "./verbs/access/Key.ts"
+import { login, logout } from "./verbs/access/Login.ts"
 import { changeVerb } from "./verbs/approvals/Change.ts"
 import { protectVerb } from "./verbs/approvals/Protect.ts"
 import { apply } from "./verbs/code/Apply.ts"
@@ -89,7 +90,10 @@ export const herald = Command.make("herald").pipe(
     { group: "Configuration as code", commands: [exportVerb, apply, promote, compare] },
     { group: "Events", commands: [topicVerb, routeVerb, subscriptionVerb, deadLettersVerb, marketVerb, demoVerb] },
     { group: "Look", commands: [status, clients, subscribe, get, list, environments, history, diff, explain] },
-    { group: "Administer", commands: [key, access, protectVerb, audit, context, completion(() => herald), candidates] }
+    {
+      group: "Administer",
+      commands: [login, logout, key, access, protectVerb, audit, context, completion(() => herald), candidates]
+    }
   ]),
   Command.withGlobalFlags(globalFlags)
 ) as Command.Command<"herald", unknown, unknown, CliFailure, Shell>

@@ -16,8 +16,9 @@ import * as Effect from "effect/Effect"
 import { wrongToken } from "../client/Bearer.ts"
 import { isLoopback as isLoopbackHost } from "../net/Address.ts"
 import { usage } from "./CliFailure.ts"
-import { chosen, type HeraldContext, tokenOf } from "./Contexts.ts"
+import { chosen, type HeraldContext } from "./Contexts.ts"
 import { Shell } from "./Shell.ts"
+import { currentToken } from "./SignedIn.ts"
 import { readTls, type Secured } from "./Tls.ts"
 
 export interface TargetFlags {
@@ -132,7 +133,11 @@ export const resolve = Effect.fn("Target.resolve")(function* (flags: TargetFlags
   }
   const own = said === undefined && context !== undefined && http === undefined && stream === undefined // CX2
   const local = said === undefined && !own && cert === undefined && isLoopback(server) && isLoopback(grpc) // TA2
-  const token = own ? yield* tokenOf(context) : local ? filled(yield* shell.readFileIfAny(`${data}/admin-token`)) : said
+  const token = own
+    ? yield* currentToken(context)
+    : local
+      ? filled(yield* shell.readFileIfAny(`${data}/admin-token`))
+      : said
   const wrong = token === undefined ? undefined : wrongToken(token)
   if (wrong !== undefined) return yield* usage(`the token ${wrong}`, "Give --token or HERALD_TOKEN as it was printed.") // TA3
   const bare =

@@ -12,6 +12,7 @@ import { startEmbedded } from "../../layers/Postgres/embedded/Embedded.ts"
 import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import * as Probe from "../../layers/Webhook/owners/Probe.ts"
 import * as Threads from "../../layers/Workers/work/Threads.ts"
+import { SignIn } from "../access/SignIn.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import * as Node from "./Node.ts"
 
@@ -42,6 +43,14 @@ const verifier = ({ oidc }: Pick<Settings, "oidc">) =>
         )
       )
 
+/** How people sign in there. */
+const signIn = ({ oidc }: Pick<Settings, "oidc">) =>
+  oidc?.client === undefined
+    ? Layer.empty
+    : Layer.succeed(SignIn, {
+        ...{ issuer: oidc.issuer, client: oidc.client, scope: oidc.scope, audience: oidc.audience }
+      })
+
 export const stores = (
   settings: Pick<Settings, "database" | "cache" | "node" | "rollouts" | "topics" | "kafka" | "oidc">,
   run: string
@@ -57,5 +66,6 @@ export const stores = (
     Threads.layer(),
     Probe.layer({ near: settings.rollouts.near ?? [] }),
     verifier(settings),
+    signIn(settings),
     KeyHash.layer
   )

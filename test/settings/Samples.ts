@@ -97,6 +97,8 @@ export const samples: Readonly<Record<string, string>> = {
   "limits.rules": '[{"door":"http","environment":"staging","requestsPerSecond":10}]',
   "oidc.roles": '[{"claim":"groups","value":"ops","grant":{"role":"viewer","environments":["*"]}}]',
   "oidc.nameClaim": "email",
+  "oidc.client": "herald-cli",
+  "oidc.scope": "openid email offline_access",
   "oidc.near": "keycloak:8080",
   "log.format": "json",
   "log.level": "debug",

@@ -3,7 +3,7 @@
  * (`HttpApiClient.make(apiOf(parts), …)`) are made from it.
  *
  *   R1  Every failure is a problem document (RFC 9457) with a code of the catalogue.
- *   R2  Every route of `/v1` but the error catalogue wants a bearer token.
+ *   R2  Every route of `/v1` but the error catalogue, and how one signs in, wants a bearer token.
  */
 import type { Effect, Layer, Scope } from "effect"
 import { HttpApi, type HttpApiGroup, HttpApiMiddleware, HttpApiSecurity, OpenApi } from "effect/http-api"

@@ -27,10 +27,10 @@ const tokenOf = ({ cert, login, token, tokenFile, tokenCommand }: HeraldContext)
     ? "by a command"
     : tokenFile !== undefined
       ? `file ${tokenFile}`
-      : token !== undefined
-        ? "kept"
-        : login !== undefined
-          ? "by herald login"
+      : login !== undefined
+        ? "by herald login"
+        : token !== undefined
+          ? "kept"
           : cert === undefined
             ? "none"
             : `certificate ${cert}`

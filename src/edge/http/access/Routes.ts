@@ -21,6 +21,7 @@ import { bodyLimits } from "../BodyLimits.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer } from "../Problem.ts"
 import { AccessGroup, AuditGroup, KeysGroup } from "./Api.ts"
+import { SignInGroup, signInRoutes } from "./SignInRoutes.ts"
 import * as Tokens from "./TokenWire.ts"
 import * as Wire from "./Wire.ts"
 
@@ -187,6 +188,6 @@ const auditRoutes = HttpApiBuilder.group(
 )
 
 export const access = {
-  groups: [KeysGroup, AccessGroup, AuditGroup],
-  routes: Layer.mergeAll(keyRoutes, accessRoutes, auditRoutes)
+  groups: [KeysGroup, AccessGroup, SignInGroup, AuditGroup],
+  routes: Layer.mergeAll(keyRoutes, accessRoutes, signInRoutes, auditRoutes)
 } as const satisfies Part
