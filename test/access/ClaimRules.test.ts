@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
+import { Access } from "../../src/access/Access.ts"
 import { claimOf, passedOver, principalOf, readRules, shownOf } from "../../src/access/ClaimRules.ts"
 import { nameProblem } from "../../src/access/Principal.ts"
 import { ISSUER, Issuer, isNamed, ops, startWith } from "./Jwt.ts"
