@@ -436,7 +436,8 @@ end $$;
 create function herald_approval_missing(release jsonb) returns jsonb language plpgsql as $$
 declare
   asked constant jsonb := jsonb_path_query_first(release, '$.changes[*] ? (@.kind == "approval" && @.op == "apply")');
-  glass constant boolean := jsonb_path_exists(release, '$.changes[*] ? (@.kind == "approval" && @.op == "glass")');
+  -- Environments whose glass is broken: each is of its own alone. AQ8
+  free constant jsonb := jsonb_path_query_array(release, '$.changes[*] ? (@.kind == "approval" && @.op == "glass").environment');
   held change_requests;
   change jsonb;
   moved rollouts;
@@ -464,7 +465,7 @@ begin
         jsonb_build_object('change', held.id, 'environment', held.environment, 'needed', greatest(held.needed, 1), 'have', 0));
     end if;
   end if;
-  if glass or not exists (select from protections x where not x.deleted and x.environment in (
+  if not exists (select from protections x where not x.deleted and not free ? x.environment and x.environment in (
       select c->>'environment' from jsonb_array_elements(release->'changes') c)) then
     return null;
   end if;
@@ -499,7 +500,7 @@ begin
   for touch in
     select distinct on (o.environment collate "C", o.protection_name collate "C") t.of_kind, t.of_key, o.protection_name as protection, o.environment
       from herald_touched(release->'changes', begins) t cross join lateral herald_protections_of(t.in_environment, t.of_kind, t.of_key) o
-      where not herald_counts(t.in_environment, t.begun, o.roles, o.approvals)
+      where not free ? t.in_environment and not herald_counts(t.in_environment, t.begun, o.roles, o.approvals)
       order by o.environment collate "C", o.protection_name collate "C", t.direct desc, t.of_kind collate "C", t.of_key collate "C" nulls first
   loop
     select * into p from protections x where x.environment = touch.environment and x.protection_name = touch.protection;
@@ -509,7 +510,7 @@ begin
   -- A protection protects itself. AQ7
   for p in
     select x.* from jsonb_array_elements(release->'changes') c join protections x
-      on x.environment = c->>'environment' and x.protection_name = c->>'key' and not x.deleted where c->>'kind' = 'protection'
+      on x.environment = c->>'environment' and x.protection_name = c->>'key' and not x.deleted where c->>'kind' = 'protection' and not free ? x.environment
   loop
     problem := herald_approval_lack(p, 'protection', p.protection_name, held, asked);
     if problem is not null then return problem; end if;

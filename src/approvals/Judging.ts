@@ -16,20 +16,9 @@ import { bytesOf } from "../values/Value.ts"
 import { ApprovalStore } from "./ApprovalStore.ts"
 import { type KnownByAsking, rightsOf } from "./AskedRights.ts"
 import { bodyOf } from "./Body.ts"
-import { type ApprovalWish, CHANGE_BYTES, type GlassWish, type OpenWish, STANDS, type Touch } from "./ChangeRequest.ts"
-import { LASTS, type Protection, protects } from "./Protection.ts"
-import { standingOf, touchedOf, touchesOf } from "./Touched.ts"
-
-/** Protections that something touched has, as far as this is known without the store; also that of a protection itself. AQ7 */
-export const protecting = (
-  protections: ReadonlyArray<Protection>,
-  touches: ReadonlyArray<Touch>
-): ReadonlyArray<Protection> =>
-  protections.filter((one) =>
-    touches.some((touch) =>
-      touch.kind === "protection" ? touch.key === one.key : touchedOf(touch).some((touched) => protects(one, touched))
-    )
-  )
+import { type ApprovalWish, CHANGE_BYTES, type GlassWish, type OpenWish, STANDS } from "./ChangeRequest.ts"
+import { LASTS } from "./Protection.ts"
+import { standingOf, touchesOf } from "./Touched.ts"
 
 const isApproval = (kind: string): boolean => kind === "approval"
 
@@ -55,12 +44,12 @@ const judging = Effect.gen(function* () {
     return environment
   })
 
-  /** AQ2 */
+  /** So many approvals as the lock will ask for, of all that hangs on what is changed. AQ2 */
   const waiting = Effect.fnUntraced(function* (release: Judged, basis: object | undefined, message: string) {
     const { action, changes } = release
     const environment = yield* environmentOf(release)
     const touches = touchesOf(changes)
-    const protections = protecting(yield* store.protections(environment), touches)
+    const protections = yield* store.protecting(environment, changes)
     const { epoch, bases } = yield* store.bases(environment, touches, standingOf(changes))
     if (bases.length > touches.length + STANDS)
       return yield* failure(

@@ -19,7 +19,8 @@ export const missing = (release: Release, world: World): HeraldError | undefined
   const own = release.changes.filter(isApproval)
   if (own.some(({ op }) => op !== "apply" && op !== "glass")) return undefined
   const asked = own.find((wish): wish is ApplyWish => wish.op === "apply")
-  const glass = own.some(({ op }) => op === "glass")
+  // Each is of its environment alone. AQ8
+  const free = new Set(own.flatMap(({ op, environment }) => (op === "glass" ? [environment] : [])))
   let held: Kept | undefined
   if (asked !== undefined) {
     const problem = approvalProblem(asked, { name: release.actor, keyId: release.keyId }, world)
@@ -38,9 +39,8 @@ export const missing = (release: Release, world: World): HeraldError | undefined
         details: { change: key, environment, needed: Math.max(needed, 1), have: 0 }
       })
   }
-  if (glass) return undefined
   const lack = lackOf(held, asked, world)
-  const others = release.changes.filter((wish) => !isApproval(wish))
+  const others = release.changes.filter((wish) => !isApproval(wish) && !free.has(wish.environment))
   const environments = [...new Set(others.map(({ environment }) => environment))].sort()
   const sureOf = allowedBy(release, world)
   for (const environment of environments) {

@@ -24,6 +24,7 @@ import {
 import { fresh } from "../support/fresh.ts"
 import { change } from "../support/Release.ts"
 import { candidateOf, stageWish, startWish } from "../support/RolloutWishes.ts"
+import { start as experiment } from "./ExperimentStores.ts"
 import { flag } from "./FlagStores.ts"
 import { segment } from "./SegmentStores.ts"
 
@@ -206,6 +207,21 @@ export const approvalPersonsContract = (test: Test) => {
       const start = startWish([candidateOf(change("other", "2", { environment }))], { environment })
       assert.deepStrictEqual(yield* names(start), ["rollouts"])
       assert.deepStrictEqual(yield* names({ kind: "protection", key: "shops" }), ["shops"])
+      yield* protect(environment, ["split"], { key: "tests", kinds: ["experiment"] })
+      assert.deepStrictEqual(yield* names(experiment(environment, "first", { flag: "split" })), ["tests"])
+    }))
+
+  test("AQ8 a broken glass frees what is in its own environment, and nothing of another one in the same release", () =>
+    Effect.gen(function* () {
+      const [here, there, ann] = [fresh("env"), fresh("env"), yield* person("ann")]
+      for (const environment of [here, there]) yield* protect(environment, ["*"])
+      const glass = (environment: string) => ({
+        ...{ kind: "approval", environment, key: "", op: "glass", touches: [], rights: [], reason: "fire" }
+      })
+      const both = [change("k", "1", { environment: here }), change("k", "1", { environment: there })]
+      const asked = (...wishes: ReadonlyArray<Parameters<typeof commit>[0][number]>) => outcome(commit(wishes, by(ann)))
+      assert.strictEqual(yield* asked(...both, glass(here)), "ApprovalRequired")
+      assert.strictEqual(yield* asked(...both, glass(here), glass(there)), "done")
     }))
 
   test("AQ9 so many reviews of broken glass are open, and whoever closes one makes room", () =>

@@ -40,16 +40,20 @@ const outlined = (wish: Wish): object => {
     kind,
     environment,
     key,
+    flag,
     op,
     state,
     touches,
     candidates = []
   } = wish as Wish &
-    Partial<Record<"op" | "state", string>> & {
+    Partial<Record<"flag" | "op" | "state", string>> & {
       readonly touches?: ReadonlyArray<Touch>
       readonly candidates?: ReadonlyArray<Touch>
     }
-  return { kind, environment, key, op, state, touches, candidates: candidates.map(({ kind, key }) => ({ kind, key })) }
+  return {
+    ...{ kind, environment, key, flag, op, state, touches },
+    candidates: candidates.map(({ kind, key }) => ({ kind, key }))
+  }
 }
 
 export const layer = Layer.effect(
