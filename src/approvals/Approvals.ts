@@ -15,7 +15,7 @@ import type { Change } from "../propagation/Revision.ts"
 import { excerpt } from "../text/Excerpt.ts"
 import { pageOf } from "../values/Page.ts"
 import { textProblem } from "../values/Value.ts"
-import { ApprovalStore, type Held } from "./ApprovalStore.ts"
+import { ApprovalStore } from "./ApprovalStore.ts"
 import { bodyIn } from "./Body.ts"
 import {
   type ApplyWish,
@@ -26,6 +26,7 @@ import {
   REASON,
   type State
 } from "./ChangeRequest.ts"
+import type { Held } from "./Held.ts"
 import { makePersons } from "./Persons.ts"
 import {
   type Protected,

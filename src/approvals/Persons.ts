@@ -7,9 +7,9 @@ import { type Act, decide } from "../access/Decision.ts"
 import { CurrentIdentity, type Identity, type Permission, system } from "../access/Identity.ts"
 import { isOfIssuer } from "../access/Jwts.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
-import type { Approver, Held } from "./ApprovalStore.ts"
 import { bodyIn } from "./Body.ts"
 import { aboutsOf, type ChangeRequest } from "./ChangeRequest.ts"
+import type { Approver, Held } from "./Held.ts"
 import { needs } from "./Rights.ts"
 
 /** Milliseconds that an approval counts whose right can't be looked at again, as it was given with no API key. */

@@ -8,9 +8,9 @@ import type { Wish } from "../commits/Release.ts"
 import type { RolloutWish, StartWish } from "../rollouts/Wish.ts"
 import { isNew, type NewWish, type ScheduleWish } from "../schedules/Schedule.ts"
 import { canonical } from "../values/Canonical.ts"
-import type { Done, Held } from "./ApprovalStore.ts"
 import { type Body, bodyIn } from "./Body.ts"
 import type { Base } from "./ChangeRequest.ts"
+import type { Done, Held } from "./Held.ts"
 import { nameOfTouch } from "./Touched.ts"
 
 /** Texts as JSON; null: there is, or was, none. */

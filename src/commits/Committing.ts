@@ -94,7 +94,7 @@ export const makeCommitting = Effect.gen(function* () {
               if (instead === undefined) return failure("InvalidInput", "nothing of it can wait for a second person")
               return Effect.mapError(
                 commits.commit<C>({ ...release, action: "request", changes: instead as typeof changes }),
-                (error) => waitsAlready(error) ?? error
+                waitsAlready
               )
             }
             const all = besides.length === 0 ? changes : [...changes, ...(besides as typeof changes)]

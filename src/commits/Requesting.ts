@@ -3,22 +3,23 @@ import { Context } from "effect"
 import { HeraldError } from "../errors/HeraldError.ts"
 import type { Change } from "../propagation/Revision.ts"
 
-/** As a store says that the same waits already. */
-export const waitsAlready = ({ name, details }: HeraldError): Requested | undefined =>
-  name === "ChangeWaits" && typeof details?.["change"] === "string"
-    ? new Requested({ key: details["change"], environment: String(details["environment"]) }, true)
-    : undefined
-
 /** Whether the commits that this fiber asks for are written down as change requests, and not done. */
 export const AsRequest = Context.Reference<boolean>("herald/commits/AsRequest", { defaultValue: () => false })
 
 /** A `ChangeWaits`: it was not done, and this is the request that waits in its place. `already`: it did before. */
 export class Requested extends HeraldError {
-  constructor({ key, environment }: Pick<Change, "key" | "environment">, already = false) {
+  constructor(of: Pick<Change, "key" | "environment">, already = false) {
     super({
       name: "ChangeWaits",
-      message: `it waits as the change request ${key} in ${environment}`,
-      details: { change: key, environment, ...(already ? { already } : {}) }
+      message: `it waits as the change request ${of.key} in ${of.environment}`,
+      details: { change: of.key, environment: of.environment, ...(already ? { already } : {}) }
     })
+    this.of = of
   }
+
+  readonly of: Pick<Change, "key" | "environment">
 }
+
+/** As a store says that the same waits already. */
+export const waitsAlready = (error: HeraldError): HeraldError =>
+  error instanceof Requested ? new Requested(error.of, true) : error

@@ -1,8 +1,9 @@
 /** ApprovalStore over a `State`, and the tables that commits write: the rules of migration 0045. */
 import { Clock, Effect, Layer } from "effect"
 import { inTouchScope } from "../../../src/access/About.ts"
-import { ApprovalStore, type Done } from "../../../src/approvals/ApprovalStore.ts"
+import { ApprovalStore } from "../../../src/approvals/ApprovalStore.ts"
 import { type ApprovalWish, changeBytes, type Touch } from "../../../src/approvals/ChangeRequest.ts"
+import type { Done } from "../../../src/approvals/Held.ts"
 import { approvalProblem, approving, type Kept } from "../../../src/approvals/Limits.ts"
 import { protecting } from "../../../src/approvals/Missing.ts"
 import { approverRoles, PROTECTIONS, type Protection, type ProtectionWish } from "../../../src/approvals/Protection.ts"

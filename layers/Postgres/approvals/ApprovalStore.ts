@@ -1,6 +1,6 @@
 /** Reads protections and change requests in PostgreSQL, by the tables of migration 0045. */
 import { Effect, Layer } from "effect"
-import { ApprovalStore, type Done } from "../../../src/approvals/ApprovalStore.ts"
+import { ApprovalStore } from "../../../src/approvals/ApprovalStore.ts"
 import {
   asChangeRequest,
   type Base,
@@ -8,6 +8,7 @@ import {
   type State,
   type Touch
 } from "../../../src/approvals/ChangeRequest.ts"
+import type { Done } from "../../../src/approvals/Held.ts"
 import { asProtection, type ProtectionRow } from "../../../src/approvals/Protection.ts"
 import type { Wish } from "../../../src/commits/Release.ts"
 import { PAGE_BYTES } from "../../../src/values/Page.ts"

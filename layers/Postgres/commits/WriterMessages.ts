@@ -2,6 +2,7 @@
 import { Effect } from "effect"
 import { Conflict, Overtaken } from "../../../src/commits/Conflict.ts"
 import type { Committed, Release, Wish } from "../../../src/commits/Release.ts"
+import { Requested } from "../../../src/commits/Requesting.ts"
 import type { Configuration } from "../../../src/configuration/Configuration.ts"
 import type { Basis, ConfigurationWish, Kept } from "../../../src/configuration/Wish.ts"
 import type { ErrorName } from "../../../src/errors/Catalogue.ts"
@@ -160,6 +161,8 @@ export const resultOf = (
 ): Effect.Effect<Committed, HeraldError> => {
   if (!answer.ok) {
     const { name, message, details } = answer
+    if (name === "ChangeWaits")
+      return Effect.fail(new Requested({ key: String(details["change"]), environment: String(details["environment"]) }))
     const Refusal = name !== "VersionConflict" ? HeraldError : details["changed"] === undefined ? Conflict : Overtaken
     return Effect.fail(new Refusal({ name, message, details }))
   }

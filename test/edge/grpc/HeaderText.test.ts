@@ -18,9 +18,11 @@ const partsOf = (rich: Buffer) => {
     if (field === 2) message = status.string()
     else if (field === 3) {
       const any = new BinaryReader(status.bytes())
+      let name = ""
       while (any.pos < any.len) {
         const [inner, kind] = any.tag()
-        if (inner === 2) problem = Problem.decode(any.bytes())
+        if (inner === 1) name = any.string()
+        else if (inner === 2 && name.endsWith(".Problem")) problem = Problem.decode(any.bytes())
         else any.skip(kind)
       }
     } else status.skip(type)

@@ -139,5 +139,6 @@ export const rows: Readonly<Record<string, Readonly<Record<string, Row | Readonl
     canI: { about: "head", query: "&permission=config.read" }
   },
   audit: { list: about("keys of config"), verify: about("all"), export: about("all"), key: about("all") },
+  signIn: { offer: about("head") },
   errors: { explain: about("head") }
 }

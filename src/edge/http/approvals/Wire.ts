@@ -1,7 +1,7 @@
 /** Protections and change requests as JSON. */
 import { Schema } from "effect"
 import { kinds } from "../../../access/Identity.ts"
-import type { Held } from "../../../approvals/ApprovalStore.ts"
+import type { Held } from "../../../approvals/Held.ts"
 import * as Model from "../../../approvals/ChangeRequest.ts"
 import type * as Protections from "../../../approvals/Protection.ts"
 import { approverRoles, LEAST_LASTS, LONGEST_LASTS, MOST_APPROVALS, PATTERNS } from "../../../approvals/Protection.ts"

@@ -77,7 +77,7 @@ describe("OFREP without an API key", () => {
     ] as const) {
       const { headers } = await open.call(method, url, { as, headers: app, ...(method === "POST" ? { body: {} } : {}) })
       assert.strictEqual(headers.get("access-control-allow-origin"), "https://app.example.com", url)
-      assert.strictEqual(headers.get("access-control-expose-headers"), "etag, retry-after")
+      assert.strictEqual(headers.get("access-control-expose-headers"), "etag, retry-after, ratelimit, ratelimit-policy")
       assert.include(headers.get("vary")!.split(", "), "Origin")
       assert.isNull(headers.get("access-control-allow-credentials"))
     }
