@@ -16,13 +16,18 @@ export type Paced = (
 ) => Effect.Effect<void>
 
 export const makePacing = Effect.map(Access, ({ spend, within }): Paced => {
-  const until = (paid: Effect.Effect<void, HeraldError>, isOver: () => boolean): Effect.Effect<void> =>
-    Effect.catch(paid, ({ details }) => {
+  const until = (paid: () => Effect.Effect<void, HeraldError>, isOver: () => boolean): Effect.Effect<void> =>
+    Effect.catch(Effect.suspend(paid), ({ details }) => {
       const wait = Math.min(LOOK, Number(details?.["retryAfterMillis"] ?? 1))
       return isOver() ? Effect.void : Effect.andThen(Effect.sleep(wait), until(paid, isOver))
     })
   return (identity, cost, isOver, environment) => {
-    const spent = until(spend(identity, cost), isOver)
-    return environment === undefined ? spent : Effect.andThen(until(within(identity, environment, cost), isOver), spent)
+    const spent = until(() => spend(identity, cost), isOver)
+    return environment === undefined
+      ? spent
+      : Effect.andThen(
+          until(() => within(identity, environment, cost), isOver),
+          spent
+        )
   }
 })

@@ -217,7 +217,7 @@ describe("Consume", () => {
   it("QY6 who is over its rate is heard no further until it isn't", async () => {
     let [reads, refusals, heard] = [0, 0, 0]
     const limited = failure("RateLimited", "too many", { details: { retryAfterMillis: 1 } })
-    const access = { spend: () => (refusals-- > 0 ? Effect.fail(limited) : Effect.void), within: () => Effect.void }
+    const access = { spend: () => (refusals-- > 0 ? Effect.fail(limited) : Effect.void) }
     const subscription = { ackTimeoutMillis: 1, maxAttempts: 1, type: "shared" } as Subscription
     const connections = ConsumerConnections.of({
       drain: Effect.void,
