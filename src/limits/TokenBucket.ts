@@ -25,7 +25,12 @@ export class TokenBucket {
     return wait
   }
 
-  /** Whole tokens. */
+  /** Takes what is not there yet, if it is more than none. */
+  owe(tokens: number): void {
+    this.#tokens -= Math.max(0, tokens)
+  }
+
+  /** Whole tokens; less than none where some are owed. */
   left(limit: RateLimit, now: number): number {
     return Math.floor(this.#has(limit, now))
   }
