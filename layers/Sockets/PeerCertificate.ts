@@ -2,15 +2,12 @@
  * What is known of a client by the certificate that its connection showed.
  *
  *   CT1  A certificate is one that TLS checked to an authority of the server when the connection began. None goes on with an earlier one, whose chain
- *        would not come along (TC6 in Certificate.ts); one that does all the same has nobody above it, and counts for nobody (XM2).
+ *        would not come along (TC6 in Certificate.ts); one that does all the same has nobody beside it.
  *   CT2  Names that can't be read for certain are no names.
- *   CT3  Who is above whom goes by signatures. What Node says of it goes by names, and whoever connects may send another one of the same name beside
- *        the one that was revoked. Where one did not sign the next, nobody is above.
  */
-import { X509Certificate } from "node:crypto"
+import type { X509Certificate } from "node:crypto"
 import { type DetailedPeerCertificate, TLSSocket } from "node:tls"
 import type { Certificate, CertificatesShape } from "../../src/access/Certificates.ts"
-import { namedIn } from "./Revocations.ts"
 
 /** As node:tls writes them: names with a comma or a quote stand in quotes, as JSON. */
 const NAME = /(?:^|, )([A-Za-z][A-Za-z ]*):("(?:[^"\\]|\\.)*"|[^",]*)/y
@@ -35,36 +32,24 @@ export const namesIn = (text: string | undefined): ReadonlyArray<string> => {
 
 const FURTHER = 10
 
-/** Those above it, up to an authority: from what came with it, and from what the server knows. CT3 */
-const chainOf = (shown: X509Certificate, first: DetailedPeerCertificate): ReadonlyArray<X509Certificate> => {
-  const found: Array<X509Certificate> = []
-  let below = shown
-  for (let one = first.issuerCertificate; one?.raw && !one.raw.equals(below.raw); one = one.issuerCertificate) {
-    const above = new X509Certificate(one.raw)
-    if (found.length === FURTHER || !below.verify(above.publicKey)) return []
-    found.push(above)
-    below = above
+/** What Node says is above it, which goes by names, and by what whoever connects sent along. CT3 in Chain.ts */
+const besideOf = (shown: X509Certificate, first: DetailedPeerCertificate): ReadonlyArray<Uint8Array> => {
+  const found: Array<Buffer> = []
+  let below = shown.raw
+  for (let one = first.issuerCertificate; one?.raw && !one.raw.equals(below); one = one.issuerCertificate) {
+    if (found.length === FURTHER) break
+    below = one.raw
+    found.push(below)
   }
   return found
 }
 
-const hexOf = (fingerprint: string): string => fingerprint.replaceAll(":", "").toLowerCase()
-
-const read = (socket: TLSSocket, shown: X509Certificate): Certificate | undefined => {
-  try {
-    const chain = chainOf(shown, socket.getPeerCertificate(true))
-    return {
-      subjectAltNames: namesIn(shown.subjectAltName),
-      notBefore: Date.parse(shown.validFrom),
-      notAfter: Math.min(...[shown, ...chain].map(({ validTo }) => Date.parse(validTo))),
-      fingerprint: hexOf(shown.fingerprint256),
-      id: namedIn(shown.raw).id,
-      above: chain.map(({ raw }) => namedIn(raw).id)
-    }
-  } catch {
-    return undefined
-  }
-}
+const read = (socket: TLSSocket, shown: X509Certificate): Certificate => ({
+  subjectAltNames: namesIn(shown.subjectAltName),
+  notBefore: Date.parse(shown.validFrom),
+  der: shown.raw,
+  beside: besideOf(shown, socket.getPeerCertificate(true))
+})
 
 /** By connection: to read one costs more than the rest of a small request. */
 const known = new WeakMap<object, Certificate | "none">()

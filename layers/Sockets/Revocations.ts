@@ -39,6 +39,8 @@ const hexOf = ({ content }: Der): string => content.toString("hex").replace(/^(?
 /** What names a certificate among all: its issuer, and its number there. */
 export interface Named {
   readonly id: string
+  /** In hexadecimal. */
+  readonly serial: string
   /** Of its own name, as an issuer of others. */
   readonly subject: string
 }
@@ -49,8 +51,10 @@ export const namedIn = (der: Buffer): Named => {
   const parts = partsOf(expected(tbs, TAG.sequence, "the certificate"))
   const [serial, , issuer, , subject] = parts[0]?.tag === 0xa0 ? parts.slice(1) : parts
   expected(serial, TAG.integer, "the serial number")
+  const number = hexOf(serial!)
   return {
-    id: `${digestOf(expected(issuer, TAG.sequence, "the issuer"))}.${hexOf(serial!)}`,
+    id: `${digestOf(expected(issuer, TAG.sequence, "the issuer"))}.${number}`,
+    serial: number,
     subject: digestOf(expected(subject, TAG.sequence, "the subject"))
   }
 }

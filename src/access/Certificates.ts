@@ -10,20 +10,23 @@ export interface Certificate {
   readonly subjectAltNames: ReadonlyArray<string>
   /** Milliseconds since 1970. */
   readonly notBefore: number
-  /** The same: when the first of it and those above it ends. */
-  readonly notAfter: number
-  /** SHA-256 of its DER in small hexadecimal digits. */
-  readonly fingerprint: string
-  /** Which it is among all: who issued it, and its number there. */
-  readonly id: string
-  /** The same of those above it, up to an authority. None: it is an authority itself, or they are not known. */
-  readonly above: ReadonlyArray<string>
+  readonly der: Uint8Array
+  /** Each in DER: what was sent along, and what the door's TLS put above it. Nothing says yet that they are. */
+  readonly beside: ReadonlyArray<Uint8Array>
+}
+
+/** What a certificate counts by. */
+export interface Counting {
+  /** That it ends at: SHA-256 of its DER in small hexadecimal digits. */
+  readonly authority: string
+  /** Its own, and of those above it, up to the authority: which each is among all, by who issued it, and its number there. */
+  readonly ids: ReadonlyArray<string>
 }
 
 export interface CertificatesShape {
   /** What a connection showed: Node's socket, or what stands for it. Undefined: none, or none that TLS checked. */
   readonly of: (socket: unknown) => Certificate | undefined
-  /** With `certificateId` as `keyId`, and `notAfter` as its end. Undefined: no rule names it, or it is no longer good. Asked at each request. */
+  /** With `certificateId` as `keyId`, until it or one above it ends. Undefined: no rule names it, or it is no longer good. Asked at each request. */
   readonly identify: (certificate: Certificate) => Identity | undefined
   /** Why a certificate counts for nobody, for who shows it; undefined: it is good, whoever it stands for. */
   readonly whyNot: (certificate: Certificate) => string | undefined
@@ -37,12 +40,11 @@ const CERTIFICATE = "x509:"
  * What stands for it where an API key has its id; no id of a key has a colon. With those above it, so that any node can say at any time whether it is
  * still good, of what was made with it, too (tickets, tokens).
  */
-export const certificateId = ({ id, above }: Pick<Certificate, "id" | "above">): string =>
-  `${CERTIFICATE}${[id, ...above].join("/")}`
+export const certificateId = ({ authority, ids }: Counting): string => `${CERTIFICATE}${[authority, ...ids].join("/")}`
 /** The other way round. */
-export const certificateIn = (keyId: string): Pick<Certificate, "id" | "above"> => {
-  const [id = "", ...above] = keyId.slice(CERTIFICATE.length).split("/")
-  return { id, above }
+export const certificateIn = (keyId: string): Counting => {
+  const [authority = "", ...ids] = keyId.slice(CERTIFICATE.length).split("/")
+  return { authority, ids }
 }
 export const isCertificateId = (keyId: string): boolean => keyId.startsWith(CERTIFICATE)
 

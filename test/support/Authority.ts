@@ -36,6 +36,11 @@ distinguished_name = dn
 [above]
 basicConstraints = critical,CA:TRUE
 keyUsage = keyCertSign,cRLSign
+[twin]
+basicConstraints = critical,CA:TRUE
+keyUsage = keyCertSign,cRLSign
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid:always
 `
 
 export class Authority {
@@ -59,12 +64,10 @@ export class Authority {
       writeFileSync(this.#at(file), text)
     this.#newKey("ca.key")
     const subject = ["-new", "-config", this.#at("config"), "-key", this.#at("ca.key"), "-subj", `/CN=${name}`]
+    this.#openssl("req", ...subject, "-out", this.#at("ca.csr"))
     if (under === undefined)
       this.#openssl("req", "-x509", ...subject, "-extensions", "above", "-days", "30", "-out", this.certificate)
-    else {
-      this.#openssl("req", ...subject, "-out", this.#at("ca.csr"))
-      under.#sign(this.#at("ca.csr"), this.certificate, "above", {})
-    }
+    else under.#sign(this.#at("ca.csr"), this.certificate, "above", {})
   }
 
   get pem(): string {
@@ -82,6 +85,13 @@ export class Authority {
     writeFileSync(extensions, names === "" ? "" : `subjectAltName=${names}\n`)
     this.#sign(request, certificate, undefined, times, extensions)
     return { certificate, key }
+  }
+
+  /** Another certificate of another one, for its key and name, with this number in hexadecimal: PEM. */
+  twinOf(other: Authority, number: string): string {
+    writeFileSync(this.#at("serial"), `${number}\n`)
+    this.#sign(other.#at("ca.csr"), this.#at("twin.pem"), "twin", {})
+    return readFileSync(this.#at("twin.pem"), "utf8")
   }
 
   revoke({ certificate }: Issued): void {

@@ -3,8 +3,9 @@
  *
  *   XM1  A list of revoked certificates, and authorities, that changed count from then on, for streams that are open, too; what is wrong with new
  *        ones is told, and those before stay.
- *   XM2  A certificate is as good as all of those above it, of whom one is an authority. One that has none above it counts only where it is an authority.
- *   XM3  Nothing is remembered of certificates: what is asked about has those above it in its id.
+ *   XM2  A certificate is as good as all of those above it, of whom the last is an authority. One that has none above it counts only where it is an authority.
+ *   XM3  What is asked about has those above it in its id: any node says of it what it says of who shows it.
+ *   XM4  Of an authority that was revoked nobody makes another one that counts (CT3).
  */
 import type { X509Certificate } from "node:crypto"
 import { readFileSync, statSync } from "node:fs"
@@ -14,6 +15,7 @@ import {
   type Certificate,
   Certificates,
   type CertificatesShape,
+  type Counting,
   certificateId,
   certificateIn
 } from "../../../src/access/Certificates.ts"
@@ -22,8 +24,9 @@ import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { afterEvery } from "../../../src/telemetry/Every.ts"
 import { gauge } from "../../../src/telemetry/Metrics.ts"
 import { attempt, readAuthorities } from "../Authorities.ts"
+import { type Chain, chainOf } from "../Chain.ts"
 import { certificateOf } from "../PeerCertificate.ts"
-import { BYTES, namedIn, none, type Revocations, readRevocations } from "../Revocations.ts"
+import { BYTES, none, type Revocations, readRevocations } from "../Revocations.ts"
 import { watched } from "../Watched.ts"
 
 export interface CertificatesOptions {
@@ -36,22 +39,26 @@ export interface CertificatesOptions {
 }
 
 interface Read {
-  /** What authorities are: as `Certificate.id`. */
-  readonly authorities: ReadonlySet<string>
+  readonly authorities: ReadonlyArray<X509Certificate>
+  /** Of authorities: as `Counting.authority`. */
+  readonly fingerprints: ReadonlySet<string>
   readonly revoked: Revocations
+  /** Of connections that are open, with these authorities: to find one costs as much as some requests. */
+  readonly chains: WeakMap<Certificate, Chain | "none">
 }
 
 const read = ({ authorities, crl }: CertificatesOptions): Read => {
   const all: ReadonlyArray<X509Certificate> = authorities.flatMap(
     ([file, setting]) => readAuthorities(file, setting).all
   )
-  const ids = new Set(all.map(({ raw }) => namedIn(raw).id))
-  if (crl === undefined) return { authorities: ids, revoked: none }
+  const fingerprints = new Set(all.map(({ fingerprint256 }) => fingerprint256.replaceAll(":", "").toLowerCase()))
+  const its = { authorities: all, fingerprints, chains: new WeakMap<Certificate, Chain | "none">() }
+  if (crl === undefined) return { ...its, revoked: none }
   const text = attempt("TLS_CLIENT_CRL can't be read", () => {
     if (statSync(crl).size > BYTES) throw new Error(`it has more than ${BYTES} bytes`)
     return readFileSync(crl, "utf8")
   })
-  return { authorities: ids, revoked: attempt(`${crl} (TLS_CLIENT_CRL)`, () => readRevocations(text, all)) }
+  return { ...its, revoked: attempt(`${crl} (TLS_CLIENT_CRL)`, () => readRevocations(text, all)) }
 }
 
 const rulesOf = (text: string | undefined): ReadonlyArray<CertificateRule> => {
@@ -109,19 +116,28 @@ const make = Effect.fnUntraced(function* (options: CertificatesOptions) {
     )
   )
 
+  const strange = "its authority is none of this server's"
   /** XM2 */
-  const why = ({ id, above }: Pick<Certificate, "id" | "above">): string | undefined => {
-    const { authorities, revoked } = now()
-    if (revoked.has(id)) return "it was revoked"
+  const why = ({ authority, ids: [own = "", ...above] }: Counting): string | undefined => {
+    const { fingerprints, revoked } = now()
+    if (revoked.has(own)) return "it was revoked"
     if (above.some((one) => revoked.has(one))) return "an authority above it was revoked"
-    return [id, ...above].some((one) => authorities.has(one)) ? undefined : "its authority is none of this server's"
+    return fingerprints.has(authority) ? undefined : strange
+  }
+
+  const chain = (certificate: Certificate): Chain | undefined => {
+    const { authorities, chains } = now()
+    const found = chains.get(certificate) ?? chainOf(certificate, authorities) ?? "none"
+    chains.set(certificate, found)
+    return found === "none" ? undefined : found
   }
 
   const whyNot: CertificatesShape["whyNot"] = (certificate) => {
     const time = clock.currentTimeMillisUnsafe()
-    if (time >= certificate.notAfter) return "it has ended"
     if (time < certificate.notBefore) return "it has not begun"
-    return why(certificate)
+    const its = chain(certificate)
+    if (its === undefined) return strange
+    return time >= its.notAfter ? "it has ended" : why(its)
   }
 
   return {
@@ -129,10 +145,11 @@ const make = Effect.fnUntraced(function* (options: CertificatesOptions) {
     whyNot,
     identify: (certificate) => {
       const found = ruleFor(rules, certificate)
-      if (found === undefined || whyNot(certificate) !== undefined) return undefined
+      const its = chain(certificate)
+      if (found === undefined || its === undefined || whyNot(certificate) !== undefined) return undefined
       return {
         ...grantOf(found.rule.grant),
-        ...{ name: found.principal, keyId: certificateId(certificate), by: "certificate", until: certificate.notAfter }
+        ...{ name: found.principal, keyId: certificateId(its), by: "certificate", until: its.notAfter }
       }
     },
     isGood: (keyId) => why(certificateIn(keyId)) === undefined // XM3

@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto"
+import { createHash, X509Certificate } from "node:crypto"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
@@ -7,7 +7,7 @@ import { TestClock } from "effect/testing"
 import { type CertificatesOptions, layer } from "../../../../layers/Sockets/access/Certificates.ts"
 import { namedIn } from "../../../../layers/Sockets/Revocations.ts"
 import { type Certificate, Certificates } from "../../../../src/access/Certificates.ts"
-import { Authority, type Issued } from "../../../support/Authority.ts"
+import { Authority } from "../../../support/Authority.ts"
 import { newFolder } from "../../../support/folder.ts"
 
 const identities = JSON.stringify([
@@ -20,13 +20,25 @@ const identities = JSON.stringify([
 ])
 
 const idOf = (pem: string) => namedIn(new X509Certificate(pem).raw).id
-const shownBy = ({ certificate }: Issued, ...above: ReadonlyArray<Authority>): Certificate => {
-  const pem = readFileSync(certificate, "utf8")
-  const { validFrom, validTo, fingerprint256 } = new X509Certificate(pem)
+const derOf = (pem: string) => new X509Certificate(pem).raw
+const shownBy = (
+  { certificate }: { readonly certificate: string },
+  ...beside: ReadonlyArray<Authority>
+): Certificate => {
+  const { validFrom, raw } = new X509Certificate(readFileSync(certificate))
   return {
-    ...{ subjectAltNames: ["URI:spiffe://prod/a"], fingerprint: fingerprint256, id: idOf(pem) },
-    ...{ notBefore: Date.parse(validFrom), notAfter: Date.parse(validTo), above: above.map((one) => idOf(one.pem)) }
+    ...{ subjectAltNames: ["URI:spiffe://prod/a"], notBefore: Date.parse(validFrom) },
+    ...{ der: raw, beside: beside.map(({ pem }) => derOf(pem)) }
   }
+}
+const endOf = (one: { readonly certificate: string }) =>
+  Date.parse(new X509Certificate(readFileSync(one.certificate)).validTo)
+const keyIdOf = (...path: ReadonlyArray<{ readonly certificate: string }>): string => {
+  const pems = path.map(({ certificate }) => readFileSync(certificate, "utf8"))
+  const authority = createHash("sha256")
+    .update(derOf(pems.at(-1)!))
+    .digest("hex")
+  return `x509:${[authority, ...pems.map(idOf)].join("/")}`
 }
 
 const scene = Effect.gen(function* () {
@@ -60,11 +72,11 @@ describe("Certificates", () => {
         assert.deepStrictEqual(identity, {
           ...{
             name: "x509:prod",
-            keyId: `x509:${[shown.id, ...shown.above].join("/")}`,
+            keyId: keyIdOf(issued, middle, root),
             role: "publisher",
             environments: ["production"]
           },
-          ...{ keys: ["payments.*"], by: "certificate", until: shown.notAfter }
+          ...{ keys: ["payments.*"], by: "certificate", until: endOf(issued) }
         })
         assert.isUndefined(identify({ ...shown, subjectAltNames: ["URI:spiffe://test/a"] }))
         assert.isUndefined(identify({ ...shown, notBefore: Date.now() + 60_000 }))
@@ -76,8 +88,12 @@ describe("Certificates", () => {
         yield* looks(1)
         assert.isFalse(isGood(identity.keyId))
         assert.isUndefined(identify(shown))
-        yield* TestClock.setTime(shown.notAfter)
-        assert.isUndefined(identify({ ...shown, id: "another.1" }))
+        const long = middle.issue("URI:spiffe://prod/a", { until: Date.now() + 90 * 86_400_000 })
+        assert.strictEqual(identify(shownBy(long))!.until, Math.min(endOf(root), endOf(middle))) // what ends first
+        const other = shownBy(middle.issue("URI:spiffe://prod/a", { until: endOf(issued) }))
+        assert.isDefined(identify(other))
+        yield* TestClock.setTime(endOf(issued))
+        assert.isUndefined(identify(other))
       }).pipe(Effect.scoped)
   )
 
@@ -99,12 +115,12 @@ describe("Certificates", () => {
         yield* looks(3)
         assert.isTrue(isGood(keyId))
         assert.isTrue((yield* made()).isGood(keyId)) // of a node that never saw it
-        for (const above of [[], [idOf(middle.pem).replace(/.$/, "x")]]) {
-          assert.isUndefined(identify({ ...shown, above }))
-          assert.isDefined((yield* made()).whyNot({ ...shown, above }))
-        }
-        assert.isDefined(identify({ ...shown, id: idOf(root.pem), above: [] }))
+        assert.isFalse(isGood(keyId.replace(/[0-9a-f]{64}/, "0".repeat(64))))
         const other = new Authority(join(ca, ".."), "other")
+        const strange = shownBy(other.issue("URI:spiffe://prod/a"), other)
+        assert.isUndefined(identify(strange))
+        assert.strictEqual((yield* made()).whyNot(strange), "its authority is none of this server's")
+        assert.isDefined(identify(shownBy(root)))
         writeFileSync(ca, other.pem)
         writeFileSync(crl, other.revoked())
         yield* looks(3)
