@@ -9,11 +9,6 @@ import { X509Certificate } from "node:crypto"
 import type { Certificate, Counting } from "../../src/access/Certificates.ts"
 import { namedIn } from "./Revocations.ts"
 
-export interface Chain extends Counting {
-  /** Milliseconds since 1970: when the first of them ends. */
-  readonly notAfter: number
-}
-
 const FURTHER = 10
 
 const isUnder = (below: X509Certificate, above: X509Certificate): boolean => {
@@ -40,7 +35,7 @@ const idIn = (one: X509Certificate, issuer: X509Certificate | undefined): string
 export const chainOf = (
   { der, beside }: Pick<Certificate, "der" | "beside">,
   authorities: ReadonlyArray<X509Certificate>
-): Chain | undefined => {
+): Counting | undefined => {
   const path = [new X509Certificate(der)]
   const sent = beside.map((one) => new X509Certificate(one)).filter(({ ca }) => ca)
   const isNew = (one: X509Certificate) => !path.some(({ raw }) => raw.equals(one.raw))

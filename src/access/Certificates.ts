@@ -21,6 +21,8 @@ export interface Counting {
   readonly authority: string
   /** Its own, and of those above it, up to the authority: which each is among all, by who issued it, and its number there. */
   readonly ids: ReadonlyArray<string>
+  /** Milliseconds since 1970: when the first of them ends. */
+  readonly notAfter: number
 }
 
 export interface CertificatesShape {
@@ -38,13 +40,14 @@ const CERTIFICATE = "x509:"
 
 /**
  * What stands for it where an API key has its id; no id of a key has a colon. With those above it, so that any node can say at any time whether it is
- * still good, of what was made with it, too (tickets, tokens).
+ * still good, of what was made with it, too (tickets, tokens, approvals).
  */
-export const certificateId = ({ authority, ids }: Counting): string => `${CERTIFICATE}${[authority, ...ids].join("/")}`
+export const certificateId = ({ authority, ids, notAfter }: Counting): string =>
+  `${CERTIFICATE}${[notAfter, authority, ...ids].join("/")}`
 /** The other way round. */
 export const certificateIn = (keyId: string): Counting => {
-  const [authority = "", ...ids] = keyId.slice(CERTIFICATE.length).split("/")
-  return { authority, ids }
+  const [notAfter, authority = "", ...ids] = keyId.slice(CERTIFICATE.length).split("/")
+  return { authority, ids, notAfter: Number(notAfter) }
 }
 export const isCertificateId = (keyId: string): boolean => keyId.startsWith(CERTIFICATE)
 

@@ -3,6 +3,7 @@ import { Clock, Effect } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import { makeActing } from "../access/Acting.ts"
 import { ApiKeyStore } from "../access/ApiKeyStore.ts"
+import { Certificates, isCertificateId } from "../access/Certificates.ts"
 import { type Act, decide } from "../access/Decision.ts"
 import { CurrentIdentity, type Identity, type Permission, system } from "../access/Identity.ts"
 import { isOfIssuer } from "../access/Jwts.ts"
@@ -17,6 +18,7 @@ export const UNSEEN = 86_400_000
 
 export const makePersons = Effect.gen(function* () {
   const keys = yield* ApiKeyStore
+  const certificates = yield* Certificates
   const clock = yield* Clock.Clock
   const actingFor = yield* makeActing
 
@@ -40,6 +42,7 @@ export const makePersons = Effect.gen(function* () {
 
   const counts = (held: Held, { name, keyId, holds, until }: Approver): Effect.Effect<boolean, HeraldError> => {
     if (!holds || (until !== null && clock.currentTimeMillisUnsafe() >= until)) return Effect.succeed(false)
+    if (keyId !== undefined && isCertificateId(keyId)) return Effect.succeed(certificates.isGood(keyId))
     if (until !== null && !(keyId !== undefined && isOfIssuer(keyId))) return Effect.succeed(true)
     return actingOn(held, name, keyId).pipe(
       Effect.as(true),

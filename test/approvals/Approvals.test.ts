@@ -6,6 +6,7 @@ import * as Memory from "../../layers/Memory/Memory.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { Access } from "../../src/access/Access.ts"
 import { type ApiKey, ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
+import { Certificates } from "../../src/access/Certificates.ts"
 import type { ClaimRule } from "../../src/access/ClaimRules.ts"
 import { CurrentIdentity, type Identity, identityOf, system } from "../../src/access/Identity.ts"
 import { KeyHash } from "../../src/access/KeyHash.ts"
@@ -29,11 +30,14 @@ const access = Access.layer({
   jwt: { rules: [ops], nameClaim: undefined }
 })
 
-const node = () =>
+const nobody = { of: () => undefined, identify: () => undefined, whyNot: () => undefined }
+/** `ended`: key ids of certificates that are no longer good. */
+const node = (ended: ReadonlySet<string> = new Set()) =>
   Approvals.layer.pipe(
     Layer.provideMerge(Layer.merge(Configurations.layer, Flags.layer)),
     Layer.provide(Judging.rules),
     Layer.provideMerge(access),
+    Layer.provide(Layer.succeed(Certificates, { ...nobody, isGood: (keyId: string) => !ended.has(keyId) })),
     Layer.provideMerge(KeyHashes.layer),
     Layer.provide(Layer.succeed(ConnectedClients, { covering: () => Effect.succeed([]) })),
     Layer.provideMerge(propagation()),
@@ -137,6 +141,26 @@ describe("approvals", () => {
         yield* approve(cid, still)
         assert.strictEqual(yield* outcome(apply(cid, still)), "done")
       }).pipe(Effect.provide(node()))
+  )
+
+  it.live(
+    "AQ5 an approval given by a certificate, or by a token made of one, counts while the certificate is good",
+    () => {
+      const ended = new Set<string>()
+      return Effect.gen(function* () {
+        yield* protect()
+        const cid = keyed(yield* person("cid"))
+        const agent = certified("agent")
+        for (const approver of [agent, { ...agent, by: "token", until: Date.now() + 1_000 } as const]) {
+          const request = yield* ask(cid, "pay.limit", String(Math.random()))
+          yield* approve(approver, request)
+          ended.add(agent.keyId)
+          assert.strictEqual(yield* outcome(apply(cid, request)), "ApprovalRequired")
+          ended.clear()
+          assert.strictEqual(yield* outcome(apply(cid, request)), "done")
+        }
+      }).pipe(Effect.provide(node(ended)))
+    }
   )
 
   it.live("AQ5 to apply asks of the author what the door asked, by the rights of that moment", () =>

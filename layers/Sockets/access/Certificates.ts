@@ -24,7 +24,7 @@ import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
 import { afterEvery } from "../../../src/telemetry/Every.ts"
 import { gauge } from "../../../src/telemetry/Metrics.ts"
 import { attempt, readAuthorities } from "../Authorities.ts"
-import { type Chain, chainOf } from "../Chain.ts"
+import { chainOf } from "../Chain.ts"
 import { certificateOf } from "../PeerCertificate.ts"
 import { BYTES, none, type Revocations, readRevocations } from "../Revocations.ts"
 import { watched } from "../Watched.ts"
@@ -44,7 +44,7 @@ interface Read {
   readonly fingerprints: ReadonlySet<string>
   readonly revoked: Revocations
   /** Of connections that are open, with these authorities: to find one costs as much as some requests. */
-  readonly chains: WeakMap<Certificate, Chain | "none">
+  readonly chains: WeakMap<Certificate, Counting | "none">
 }
 
 const read = ({ authorities, crl }: CertificatesOptions): Read => {
@@ -52,7 +52,7 @@ const read = ({ authorities, crl }: CertificatesOptions): Read => {
     ([file, setting]) => readAuthorities(file, setting).all
   )
   const fingerprints = new Set(all.map(({ fingerprint256 }) => fingerprint256.replaceAll(":", "").toLowerCase()))
-  const its = { authorities: all, fingerprints, chains: new WeakMap<Certificate, Chain | "none">() }
+  const its = { authorities: all, fingerprints, chains: new WeakMap<Certificate, Counting | "none">() }
   if (crl === undefined) return { ...its, revoked: none }
   const text = attempt("TLS_CLIENT_CRL can't be read", () => {
     if (statSync(crl).size > BYTES) throw new Error(`it has more than ${BYTES} bytes`)
@@ -118,14 +118,15 @@ const make = Effect.fnUntraced(function* (options: CertificatesOptions) {
 
   const strange = "its authority is none of this server's"
   /** XM2 */
-  const why = ({ authority, ids: [own = "", ...above] }: Counting): string | undefined => {
+  const why = ({ authority, notAfter, ids: [own = "", ...above] }: Counting): string | undefined => {
     const { fingerprints, revoked } = now()
+    if (!(clock.currentTimeMillisUnsafe() < notAfter)) return "it has ended"
     if (revoked.has(own)) return "it was revoked"
     if (above.some((one) => revoked.has(one))) return "an authority above it was revoked"
     return fingerprints.has(authority) ? undefined : strange
   }
 
-  const chain = (certificate: Certificate): Chain | undefined => {
+  const chain = (certificate: Certificate): Counting | undefined => {
     const { authorities, chains } = now()
     const found = chains.get(certificate) ?? chainOf(certificate, authorities) ?? "none"
     chains.set(certificate, found)
@@ -133,11 +134,9 @@ const make = Effect.fnUntraced(function* (options: CertificatesOptions) {
   }
 
   const whyNot: CertificatesShape["whyNot"] = (certificate) => {
-    const time = clock.currentTimeMillisUnsafe()
-    if (time < certificate.notBefore) return "it has not begun"
+    if (clock.currentTimeMillisUnsafe() < certificate.notBefore) return "it has not begun"
     const its = chain(certificate)
-    if (its === undefined) return strange
-    return time >= its.notAfter ? "it has ended" : why(its)
+    return its === undefined ? strange : why(its)
   }
 
   return {

@@ -38,7 +38,7 @@ const keyIdOf = (...path: ReadonlyArray<{ readonly certificate: string }>): stri
   const authority = createHash("sha256")
     .update(derOf(pems.at(-1)!))
     .digest("hex")
-  return `x509:${[authority, ...pems.map(idOf)].join("/")}`
+  return `x509:${[Math.min(...path.map(endOf)), authority, ...pems.map(idOf)].join("/")}`
 }
 
 const scene = Effect.gen(function* () {
@@ -91,9 +91,11 @@ describe("Certificates", () => {
         const long = middle.issue("URI:spiffe://prod/a", { until: Date.now() + 90 * 86_400_000 })
         assert.strictEqual(identify(shownBy(long))!.until, Math.min(endOf(root), endOf(middle))) // what ends first
         const other = shownBy(middle.issue("URI:spiffe://prod/a", { until: endOf(issued) }))
-        assert.isDefined(identify(other))
+        const open = identify(other)!
+        assert.isTrue(isGood(open.keyId))
         yield* TestClock.setTime(endOf(issued))
         assert.isUndefined(identify(other))
+        assert.isFalse(isGood(open.keyId))
       }).pipe(Effect.scoped)
   )
 
