@@ -137,7 +137,8 @@ export const standingOf = (changes: ReadonlyArray<Wish>): ReadonlyArray<Touch> =
       for (const one of [...standsOn(wish as Standing), FLAG_SETTINGS]) add(one)
     } else if (kind === "rollout") {
       const its = wish as RolloutWish
-      if (its.op !== "start") add(FLAG_SETTINGS)
+      // What it is of, its wish does not say: templates render variables, flags the settings.
+      if (its.op !== "start") for (const one of [VARIABLES, FLAG_SETTINGS]) add(one)
       else for (const { kind: of, wish: text } of its.candidates) look(text === "" ? { kind: of } : JSON.parse(text))
     } else if (kind === "schedule" && isNew(wish as ScheduleWish)) {
       const { changes: drafts, flags } = draftsOf((wish as NewWish).body, "", {})

@@ -171,6 +171,20 @@ export const approvalTouchesContract = (test: Test) => {
       assert.strictEqual(yield* stateOf(request), "void")
     }))
 
+  test("AQ4 variables that a rollout's candidate renders void what was approved of its next move", () =>
+    Effect.gen(function* () {
+      const [ann, bob] = [yield* person("ann"), yield* person("bob")]
+      const { environment } = inOne()
+      yield* commit([change("text", "1", { environment }), change("herald.variables", '{"a":"1"}', { environment })])
+      const candidate = candidateOf(change("text", "{{a}}", { environment, template: true }))
+      const { revision } = yield* commit([startWish([candidate], { environment })], ROLLOUT)
+      const wishes = [moveWish(revision.changes[0] as Rollout, "aborted")]
+      const request = yield* open(ann, environment, wishes, "rollout")
+      yield* approve(request, bob)
+      yield* commit([change("herald.variables", '{"a":"2"}', { environment })])
+      assert.strictEqual(yield* stateOf(request), "void")
+    }))
+
   test("AQ4 a schedule that was approved is not made once what it will stand on was changed", () =>
     Effect.gen(function* () {
       const store = yield* ScheduleStore
