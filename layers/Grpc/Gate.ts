@@ -9,12 +9,14 @@
  *   D6  Calls that wait for their turn to begin are limited in number, of one address and in all. Any beyond are refused unread, in a way
  *       that says "try again"; a connection that goes on regardless is closed.
  */
+
 import type { EventEmitter } from "node:events"
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2"
 import type { Socket } from "node:net"
 import { status } from "@grpc/grpc-js"
 import { Places } from "../../src/access/Places.ts"
 import type { Refuse } from "../../src/access/Refusals.ts"
+import { countedAs } from "../../src/net/Address.ts"
 import { addressOf, connections, exempting, type GateOptions, gate } from "../Sockets/Gate.ts"
 
 /** D2: pings a peer may send in a window; acks of our own pings do not count. */
@@ -118,7 +120,7 @@ const makeWaiting = ({ maxConnections, perAddress }: GateOptions, peerOf: PeerOf
   const places = new Places([maxConnections + inAll, perAddress + ofAddress])
   return (stream) => {
     const peer = peerOf(stream)
-    const place = places.take("", peer?.address)
+    const place = places.take("", peer?.address && countedAs(peer.address))
     if (typeof place !== "number") return place
     refuse(place === 0 ? "waiting" : "waiting_of_address", peer?.address)
     stream.close(7 /* REFUSED_STREAM, RFC 9113 §7 */)

@@ -1,8 +1,10 @@
 /** The lane below the gRPC door: the gate is before its sockets, and its protections count for D2–D6. */
+
 import type { Socket } from "node:net"
 import type { Server as TlsServer } from "node:tls"
 import { Places } from "../../src/access/Places.ts"
 import { MESSAGE_BYTES } from "../../src/edge/grpc/Decode.ts"
+import { countedAs } from "../../src/net/Address.ts"
 import { addressOf, connections, exempting, gate as gateBefore } from "../Sockets/Gate.ts"
 import { certificateOf, isWrong } from "../Sockets/PeerCertificate.ts"
 import type { Below, BelowOptions } from "./Below.ts"
@@ -22,7 +24,7 @@ export const onLane = (below: BelowOptions): Below => {
   const admit = ({ socket, unread }: Caller, begin: () => void) => {
     const address = addressOf(socket)
     const exempt = isExempt(address)
-    const place = places.take("", exempt ? undefined : address) // D6
+    const place = places.take("", exempt ? undefined : countedAs(address)) // D6
     if (typeof place !== "number") {
       soon(() => {
         place()

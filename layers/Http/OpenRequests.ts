@@ -6,11 +6,13 @@
  *        Who asks for flags is limited elsewhere: with a key by its rate, without one by OK2.
  *   HS7  What an address may ask of `/metrics` is used up by nothing else: monitoring goes on behind a proxy from which wrong tokens come.
  */
+
 import type { IncomingMessage, ServerResponse } from "node:http"
 import type { Refuse } from "../../src/access/Refusals.ts"
 import { problemOf } from "../../src/edge/http/Problem.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { RateLimits } from "../../src/limits/RateLimits.ts"
+import { countedAs } from "../../src/net/Address.ts"
 import { addressOf } from "../Sockets/Gate.ts"
 import { certificateOf } from "../Sockets/PeerCertificate.ts"
 
@@ -66,13 +68,14 @@ export const openRequests = (options: OpenRequestOptions, refuse: Refuse) => {
     const path = request.url?.split(QUERY)[0] ?? ""
     if (!isOpen(path, request)) {
       response.once("finish", () => {
-        if (response.statusCode === 401) rates.take(address, performance.now(), WRONG_TOKEN)
+        if (response.statusCode === 401) rates.take(countedAs(address), performance.now(), WRONG_TOKEN)
       })
       return true
     }
     const asked = routed(path)
     const cost = costs.find(([pattern]) => pattern.test(asked))?.[1] ?? 1
-    const wait = cost === 0 ? 0 : (METRICS.test(asked) ? metrics : rates).take(address, performance.now(), cost)
+    const wait =
+      cost === 0 ? 0 : (METRICS.test(asked) ? metrics : rates).take(countedAs(address), performance.now(), cost)
     if (wait === 0) return true
     refuse("open_requests_of_address", address)
     const problem = problemOf(failure("RateLimited", "this address makes too many requests that need no token"))
@@ -87,7 +90,7 @@ export const openRequests = (options: OpenRequestOptions, refuse: Refuse) => {
   }
   /** Of what is no longer a request: a WebSocket. */
   const wrongToken = (address: string): void => {
-    if (!options.isExempt(address)) rates.take(address, performance.now(), WRONG_TOKEN)
+    if (!options.isExempt(address)) rates.take(countedAs(address), performance.now(), WRONG_TOKEN)
   }
   return { admit, wrongToken }
 }

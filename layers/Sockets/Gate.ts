@@ -9,7 +9,7 @@ import type { EventEmitter } from "node:events"
 import { BlockList, isIPv6, type Socket } from "node:net"
 import { Places } from "../../src/access/Places.ts"
 import type { Refuse } from "../../src/access/Refusals.ts"
-import { unmapped } from "../../src/net/Address.ts"
+import { countedAs, unmapped } from "../../src/net/Address.ts"
 
 export interface GateOptions {
   readonly maxConnections: number
@@ -61,7 +61,7 @@ export const connections = (options: GateOptions, refuse: Refuse): ((socket: Soc
   const isExempt = exempting(options.exempt)
   return (socket) => {
     const address = addressOf(socket)
-    const place = places.take("", isExempt(address) ? undefined : address)
+    const place = places.take("", isExempt(address) ? undefined : countedAs(address))
     if (typeof place === "number") {
       refuse(place === 0 ? "connections" : "connections_of_address", address)
       socket.destroy()

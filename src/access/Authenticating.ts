@@ -14,6 +14,7 @@ import { Limits } from "../limits/Limits.ts"
 import { RateLimits } from "../limits/RateLimits.ts"
 import type { Door, LimitRule } from "../limits/Rules.ts"
 import { makeSpending } from "../limits/Spending.ts"
+import { countedAs } from "../net/Address.ts"
 import { millisOf } from "../telemetry/Monotonic.ts"
 import { isGood } from "./ApiKeyStore.ts"
 import { makeAtOnce } from "./AtOnce.ts"
@@ -161,7 +162,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
   }
 
   const addressOf = ({ address }: Shown): string | undefined =>
-    address === undefined || options.shared(address) ? undefined : address
+    address === undefined || options.shared(address) ? undefined : countedAs(address)
 
   const identified = (shown: Shown): Effect.Effect<Identity, HeraldError> => {
     const token = Token.fromHeader(shown.token)

@@ -12,7 +12,7 @@ import { Clock, Context, Effect, Layer } from "effect"
 import type { Identity } from "../access/Identity.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { RateLimits } from "../limits/RateLimits.ts"
-import { isLoopback, parseHost } from "../net/Address.ts"
+import { countedAs, isLoopback, parseHost } from "../net/Address.ts"
 import { makeOrigins, type Origins } from "../net/Origins.ts"
 import { millisOf } from "../telemetry/Monotonic.ts"
 
@@ -81,8 +81,8 @@ const make = Effect.fnUntraced(function* (options: OpenFlagsOptions) {
     Effect.suspend((): Effect.Effect<Identity | undefined, HeraldError> => {
       if (anonymous.length === 0 || (near && !isNear(stranger))) return Effect.undefined
       const now = millisOf(clock)
-      const { address } = stranger
-      const isShared = options.shared(address)
+      const isShared = options.shared(stranger.address)
+      const address = countedAs(stranger.address)
       const own = isShared ? 0 : byAddress.take(address, now, cost)
       const wait = own === 0 ? all.take("", now, cost) : own
       if (wait === 0) return Effect.succeed(isShared ? who : { ...who, address })

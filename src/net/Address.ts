@@ -4,6 +4,7 @@
  *   HP1  An IPv6 address stands in brackets before a port, and may do so alone: `[::1]:50051`, `::1`, `[::1]`.
  *   HP2  What is not an address is refused, with the reason and what to write instead; nothing is guessed (a missing port is not 443).
  *   HP3  What a server announces can be dialled: a wildcard (`0.0.0.0`, `::`) is announced as loopback.
+ *   HP4  What is limited by address goes by the /64 of an IPv6 address: whoever has one of a network has all of it, 2^64.
  */
 
 export interface Address {
@@ -75,6 +76,20 @@ export const dialable = (host: string): string =>
 
 /** An IPv4 address that came mapped into IPv6 (RFC 4291, 2.5.5.2) as IPv4; any other as it is. */
 export const unmapped = (address: string): string => address.replace(/^::ffff:(?=\d+\.)/i, "")
+
+/** As what an address counts where something is limited by address. HP4 */
+export const countedAs = (address: string): string => {
+  if (!address.includes(":")) return address
+  const [before = "", behind] = address.split("%")[0]!.toLowerCase().split("::")
+  const groups = before === "" ? [] : before.split(":")
+  const rest = behind === undefined || behind === "" ? 0 : behind.split(/[:.]/).length - (behind.includes(".") ? 2 : 0)
+  const zeros = behind === undefined ? 0 : Math.max(0, 8 - groups.length - rest)
+  const all = [...groups, ...Array<string>(zeros).fill("0"), ...(behind ?? "").split(":")]
+  return `${all
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ""))
+    .join(":")}::/64`
+}
 
 /** Whether only this machine can be meant. */
 export const isLoopback = (host: string): boolean =>

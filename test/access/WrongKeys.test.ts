@@ -62,6 +62,15 @@ describe("wrong API keys", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("A10 HP4 who has a network of IPv6 is limited as one address", () => {
+    const { layer } = started()
+    return Effect.gen(function* () {
+      for (let i = 0; i < 20; i++) assert.strictEqual(yield* wrong(`2001:db8:1:2::${i}`), "Unauthenticated")
+      for (let i = 20; i < 40; i++) assert.strictEqual(yield* wrong(`2001:db8:1:2::${i}`), "RateLimited")
+      assert.strictEqual(yield* wrong("2001:db8:1:3::1"), "Unauthenticated")
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("A10 an address that many share is not limited", () => {
     const { layer } = started()
     return Effect.gen(function* () {

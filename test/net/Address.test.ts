@@ -1,5 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { bracketed, dialable, formatAddress, isLoopback, parseAddress, parseHost } from "../../src/net/Address.ts"
+import {
+  bracketed,
+  countedAs,
+  dialable,
+  formatAddress,
+  isLoopback,
+  parseAddress,
+  parseHost
+} from "../../src/net/Address.ts"
 
 describe("host:port", () => {
   const good: ReadonlyArray<readonly [string, string, number]> = [
@@ -115,5 +123,22 @@ describe("hosts", () => {
     ]) {
       assert.isFalse(isLoopback(host), host)
     }
+  })
+
+  it("HP4 addresses of one /64 count as one, however they are written, and those of two do not", () => {
+    for (const [address, net] of [
+      ["2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"],
+      ["2001:db8:1:2::1", "2001:db8:1:2::/64"],
+      ["2001:0DB8:0001:0002:0000:0:0:9%eth0", "2001:db8:1:2::/64"],
+      ["2001:db8::1", "2001:db8:0:0::/64"],
+      ["2001:db8::3:4:5:6:7", "2001:db8:0:3::/64"],
+      ["::1", "0:0:0:0::/64"],
+      ["::2:3:4:5:6:7", "0:0:2:3::/64"],
+      ["64:ff9b::192.0.2.1", "64:ff9b:0:0::/64"],
+      ["1::", "1:0:0:0::/64"],
+      ["192.0.2.1", "192.0.2.1"],
+      ["unknown", "unknown"]
+    ] as const)
+      assert.strictEqual(countedAs(address), net, address)
   })
 })

@@ -5,6 +5,7 @@
  *   YO2  A WebSocket counts as the connection that it is: limits of connections, of what may wait to be read, and of requests without a token hold for it.
  *   YO3  When the server leaves, those who serve sockets are told so and end them; what is left is cut with all other connections.
  */
+
 import { createHash } from "node:crypto"
 import { type IncomingMessage, ServerResponse } from "node:http"
 import type { Socket as NodeSocket } from "node:net"
@@ -14,6 +15,7 @@ import { REQUEST } from "../../../src/edge/http/Authentication.ts"
 import { problemOf } from "../../../src/edge/http/Problem.ts"
 import type { SocketRoute } from "../../../src/edge/websocket/Socket.ts"
 import { failure, HeraldError } from "../../../src/errors/HeraldError.ts"
+import { countedAs } from "../../../src/net/Address.ts"
 import { EVERY_ORIGIN } from "../../../src/net/Origins.ts"
 import { excerpt } from "../../../src/text/Excerpt.ts"
 import { addressOf } from "../../Sockets/Gate.ts"
@@ -186,7 +188,7 @@ export class Sockets {
 
   /** YS3 */
   #unknownPlace(address: string): (() => void) | HeraldError {
-    const names = ["", this.#options.isExempt(address) ? undefined : address]
+    const names = ["", this.#options.isExempt(address) ? undefined : countedAs(address)]
     let place = this.#unknown.take(...names)
     const isFull = names[1] !== undefined && this.#unknown.count(1, names[1]) >= this.#options.unknownOfAddress
     const silent = place === 0 && !isFull ? this.#silent() : undefined
@@ -206,7 +208,8 @@ export class Sockets {
     const before = performance.now() - this.#options.unknownFor
     const all = [...this.#strangers].flatMap(([one, { at }]) => (at <= before && one.heard() === 0 ? [one] : []))
     let most: ReadonlyArray<Connection> = []
-    for (const its of Map.groupBy(all, ({ address }) => address).values()) if (its.length > most.length) most = its
+    for (const its of Map.groupBy(all, ({ address }) => countedAs(address)).values())
+      if (its.length > most.length) most = its
     return most[0]
   }
 

@@ -20,7 +20,7 @@ import type { Shown } from "../../access/Shown.ts"
 import { parse } from "../../access/Token.ts"
 import { catalogue } from "../../errors/Catalogue.ts"
 import { failure } from "../../errors/HeraldError.ts"
-import { unmapped } from "../../net/Address.ts"
+import { countedAs, unmapped } from "../../net/Address.ts"
 import type { Slices } from "../../work/Slices.ts"
 import { Code } from "./Code.ts"
 import type { CallListener, CallStatus, Handler, ServerCall } from "./ServerCall.ts"
@@ -193,7 +193,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
   const placeFor = (call: ServerCall, places: Places) => {
     const { port } = call.peer
     const address = unmapped(call.peer.address)
-    const place = places.take("", isExempt(address) ? undefined : address, `${address} ${port}`)
+    const place = places.take("", isExempt(address) ? undefined : countedAs(address), `${address} ${port}`)
     if (typeof place !== "number") return place
     refuse(["open_calls", "open_calls_of_address", "open_calls_of_connection"][place] ?? "open_calls", address)
     call.end(statusOf(failure("ServerFull", "too many calls without a token are open")))
