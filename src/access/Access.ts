@@ -61,6 +61,8 @@ export class Access extends Context.Service<
       cost?: number,
       door?: Door
     ) => Effect.Effect<Identity, HeraldError>
+    /** Who was found by something else, as at a door; counts that as `cost` requests. Fails as `spend`. A4 */
+    readonly enter: (identity: Identity, door: Door, cost: number) => Effect.Effect<Identity, HeraldError>
     /** Counts what an open call asks for as `cost` requests. Fails `RateLimited` (details.retryAfterMillis). A4 */
     readonly spend: (identity: Identity, cost: number) => Effect.Effect<void, HeraldError>
     /** Counts `cost` requests that were counted already in the limits of an environment that became known since. Fails as `spend`. LX1 */
@@ -150,7 +152,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
   const pepper = typeof options.pepper === "string" ? options.pepper : Redacted.value(options.pepper)
   const { ratePerSecond, burst, limits = [], shared = () => false, jwt = { rules: [], nameClaim: undefined } } = options
   const authenticating = yield* makeAuthenticating({ pepper, ratePerSecond, burst, limits, shared, jwt }, keys)
-  const { authenticate, atOnce, ticketFor, byTicket, spend, within, stillValid, later } = authenticating
+  const { authenticate, atOnce, enter, ticketFor, byTicket, spend, within, stillValid, later } = authenticating
 
   const exchange = Effect.fn("Access.exchange")(function* (wanted: Exchange) {
     const identity = yield* CurrentIdentity
@@ -229,6 +231,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
   return Access.of({
     authenticate,
     atOnce: Effect.succeed(atOnce),
+    enter,
     ticketFor,
     byTicket,
     spend,

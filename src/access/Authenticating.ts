@@ -171,10 +171,20 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     return isJwt(token) ? jwts.identify(token, addressOf(shown)) : byKey(token, addressOf(shown))
   }
 
+  const enter = (
+    identity: Identity,
+    door: Door | undefined,
+    cost: number,
+    environment?: string
+  ): Effect.Effect<Identity, HeraldError> =>
+    Effect.suspend(() => {
+      const entered = at(identity, door)
+      const refusal = tooOften(entered, environment, cost)
+      return refusal === undefined ? Effect.succeed(entered) : Effect.fail(refusal)
+    })
+
   const authenticate = Effect.fnUntraced(function* (shown: Shown, cost = 1) {
-    const identity = at(yield* identified(shown), shown.door)
-    const refusal = tooOften(identity, shown.environment, cost)
-    return refusal === undefined ? identity : yield* refusal
+    return yield* enter(yield* identified(shown), shown.door, cost, shown.environment)
   })
 
   /** Of whoever has no API key it says itself what it opens, as there is nothing to look up. */
@@ -199,9 +209,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
   })
 
   const byTicket = Effect.fnUntraced(function* (ticket: string, environment: string, cost = 1, door?: Door) {
-    const identity = at(yield* holderOf(ticket, environment), door)
-    const refusal = tooOften(identity, environment, cost)
-    return refusal === undefined ? identity : yield* refusal
+    return yield* enter(yield* holderOf(ticket, environment), door, cost, environment)
   })
 
   /** Whom `authenticate` would find, where that is known already. */
@@ -280,7 +288,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
           : undefined,
       told: (identity: Identity, environment?: string) => spending.told(identity, environment, forward())
     },
-    ...{ ticketFor, byTicket, spend, within, stillValid, exchange },
+    ...{ enter, ticketFor, byTicket, spend, within, stillValid, exchange },
     later: (name: string, keyId: string) => Effect.sync(() => jwts.later(name, keyId))
   }
 })

@@ -4,6 +4,7 @@
  *   XT3  A ticket opens one stream. Where nodes share a store (Redis) any node takes it, once; where they don't, or the store was away when it was made,
  *        the node that made it does.
  *   XT4  A ticket opens nothing once the credential that asked for it has ended.
+ *   XT6  Who comes by one is at the door of WebSockets, and counts in its limits as who shows a token there. One that is refused for that is used.
  */
 import { Clock, Context, Effect, Layer, Redacted } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
@@ -30,7 +31,7 @@ export class SocketTickets extends Context.Service<
     readonly give: (
       identity: Identity
     ) => Effect.Effect<{ readonly ticket: string; readonly expiresAt: number }, HeraldError>
-    /** Whose it is. Fails `TicketUsed`, `TicketOfOther`, `Unauthenticated`, `StoreAway`. XT3, XT4 */
+    /** Whose it is. Fails `TicketUsed`, `TicketOfOther`, `Unauthenticated`, `RateLimited`. XT3, XT4, XT6 */
     readonly take: (ticket: string) => Effect.Effect<Identity, HeraldError>
   }
 >()("herald/access/SocketTickets") {
@@ -41,7 +42,7 @@ export class SocketTickets extends Context.Service<
 export const isTicket = (token: string): boolean => token.startsWith(SocketTicket.PREFIX)
 
 const make = Effect.fnUntraced(function* ({ pepper: secret, run }: SocketTicketsOptions) {
-  const { stillValid } = yield* Access
+  const { stillValid, enter } = yield* Access
   const crypto = yield* KeyHash
   const clock = yield* Clock.Clock
   const shared = yield* OpenTickets
@@ -86,7 +87,7 @@ const make = Effect.fnUntraced(function* ({ pepper: secret, run }: SocketTickets
     if (!taken) return yield* failure("TicketUsed", "the ticket has opened a stream already")
     if (!(yield* stillValid(identity)))
       return yield* failure("Unauthenticated", "the credential that asked for the ticket is no longer good") // XT4
-    return identity
+    return yield* enter(identity, "websocket", 1) // XT6
   })
 
   return SocketTickets.of({ give, take })

@@ -7,15 +7,24 @@ import * as Shared from "../../layers/Memory/access/OpenTickets.ts"
 import { Access } from "../../src/access/Access.ts"
 import type { Identity } from "../../src/access/Identity.ts"
 import { OpenTickets } from "../../src/access/OpenTickets.ts"
+import * as SocketTicket from "../../src/access/SocketTicket.ts"
 import { SocketTickets } from "../../src/access/SocketTickets.ts"
-import type { HeraldError } from "../../src/errors/HeraldError.ts"
+import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 
 const ann: Identity = { name: "ann", keyId: "k1", role: "subscriber", environments: ["production"], topics: ["t"] }
-const state = { valid: true }
+const state = { valid: true, narrowed: false, left: Number.POSITIVE_INFINITY }
+const access = Layer.mock(Access, {
+  stillValid: () => Effect.sync(() => state.valid),
+  enter: (identity, door, cost) =>
+    cost > state.left
+      ? Effect.fail(failure("RateLimited", "too many"))
+      : Effect.sync(() => {
+          state.left -= cost
+          return state.narrowed ? { ...identity, door } : identity
+        })
+})
 const node = (run: string, pepper = "pepper", shared: Layer.Layer<never> = Layer.empty) =>
-  SocketTickets.layer({ pepper, run }).pipe(
-    Layer.provide([KeyHash.layer, Layer.mock(Access, { stillValid: () => Effect.sync(() => state.valid) }), shared])
-  )
+  SocketTickets.layer({ pepper, run }).pipe(Layer.provide([KeyHash.layer, access, shared]))
 const open = (run: string, pepper?: string, shared?: Layer.Layer<never>) =>
   Effect.map(Layer.build(Layer.fresh(node(run, pepper, shared))), (built) => Context.get(built, SocketTickets))
 const nameOf = <A>(taken: Effect.Effect<A, HeraldError>) =>
@@ -108,6 +117,40 @@ describe("tickets for streams", () => {
       state.valid = true
       assert.strictEqual(yield* nameOf(take(ticket)), "TicketUsed")
     }).pipe(Effect.scoped)
+  )
+
+  it.effect(
+    "XT5 XT6 say nothing of where they were asked for, and count where they open a stream, once they are known to",
+    () =>
+      Effect.gen(function* () {
+        const { give, take } = yield* open("a")
+        const asked: Identity = { ...ann, door: "http", address: "192.0.2.7", notes: ["sent"] }
+        const [one, two, three] = [yield* give(asked), yield* give(asked), yield* give(asked)]
+        const said = Buffer.from(one.ticket.slice(5).split(".")[0]!, "base64url").toString()
+        assert.deepStrictEqual(JSON.parse(said).identity, ann)
+        state.narrowed = true
+        state.left = 1
+        assert.strictEqual(yield* nameOf(take("hrtk_")), "Unauthenticated")
+        assert.deepStrictEqual(yield* take(one.ticket), { ...ann, door: "websocket" })
+        assert.strictEqual(yield* nameOf(take(one.ticket)), "TicketUsed")
+        assert.strictEqual(yield* nameOf(take(two.ticket)), "RateLimited")
+        Object.assign(state, { narrowed: false, left: Number.POSITIVE_INFINITY })
+        assert.strictEqual(yield* nameOf(take(two.ticket)), "TicketUsed")
+        assert.deepStrictEqual(yield* take(three.ticket), ann)
+      }).pipe(Effect.scoped)
+  )
+
+  it.effect("XT5 of another version of Herald count where they open a stream too", () =>
+    Effect.gen(function* () {
+      const marks = {
+        hash: (text: string) => `${"0".repeat(63)}${text.length % 10}`,
+        equal: (a: string, b: string) => a === b
+      }
+      const its = { ...ann, door: "http", address: "192.0.2.7" }
+      const said = Buffer.from(JSON.stringify({ id: "i", identity: its, until: 1, node: "a" })).toString("base64url")
+      const text = `hrtk_${said}.${marks.hash(`ticket for a stream ${said}`)}`
+      assert.deepStrictEqual(SocketTicket.read(text, 0, marks)?.identity, ann)
+    })
   )
 
   it.effect("XT3 are bounded while unused, and their room is free again when their time is over", () =>
