@@ -638,6 +638,61 @@ create function herald_list_waits(of_digest text) returns boolean language sql v
     or exists (select from schedules s where s.state = 'pending' and s.touches @> '[{"kind": "segment"}]' and position(of_digest in s.body) > 0)
 $$;
 
+-- As in 0030_ids.sql, but that how many ids a list has is not its author's word: an approver reads it.
+create or replace function herald_segment_problem(change jsonb, release jsonb) returns jsonb language plpgsql as $$
+declare
+  in_environment constant text := change->>'environment';
+  of_key constant text := change->>'key';
+  details constant jsonb := jsonb_build_object('key', of_key, 'environment', in_environment);
+  archives constant boolean := change->>'definition' is null;
+  expected constant integer := (change->>'expectedVersion')::integer;
+  current flag_segments;
+  version integer;
+  problem jsonb;
+  used_by text;
+  segments bigint;
+  total bigint;
+  listed integer;
+  told text;
+begin
+  select * into current from flag_segments s where s.environment = in_environment and s.segment_name = of_key;
+  version := case when current.version is null or (current.deleted and expected = 0) then 0 else current.version end;
+  if expected <> version then
+    return jsonb_build_object('name', 'VersionConflict',
+      'message', format('the segment %s in %s is at version %s, not %s', of_key, in_environment, version, expected),
+      'details', details || jsonb_build_object('expected', expected, 'current', version));
+  end if;
+  if archives then
+    if current.version is null or current.deleted then
+      return jsonb_build_object('name', 'NotFound', 'details', details,
+        'message', format('there is no segment %s in %s to archive', of_key, in_environment));
+    end if;
+    used_by := herald_segment_user(in_environment, of_key, release);
+    return case when used_by is not null then jsonb_build_object('name', 'SegmentUsed',
+      'message', format('%s in %s names the segment %s', used_by, in_environment, of_key), 'details', details || jsonb_build_object('by', used_by)) end;
+  end if;
+
+  if change->>'list' is not null then
+    select l.count into listed from flag_id_lists l where l.digest = change->>'list';
+    told := (change->>'definition')::jsonb#>>'{ids,count}';
+    if listed is null or listed::text is distinct from told then
+      return jsonb_build_object('name', 'InvalidSegment', 'details', details, 'message', case when listed is null
+        then format('%s names a list of ids that is not there', of_key) else format('%s says of its list that it has %s ids; it has %s', of_key, told, listed) end);
+    end if;
+  end if;
+  problem := herald_uses_problem(change, release);
+  if problem is not null then return problem; end if;
+  select count(*), sum(s.bytes) into segments, total from flag_segments s where s.environment = in_environment and not s.deleted;
+  if (current.version is null or current.deleted) and segments >= 1000 then
+    return jsonb_build_object('name', 'SegmentsFull', 'message', format('%s has 1000 segments already', in_environment), 'details', details);
+  end if;
+  if total + (change->>'bytes')::bigint > 16777216 then
+    return jsonb_build_object('name', 'SegmentsFull', 'details', details,
+      'message', format('the definitions of segments in %s would have more than 16777216 bytes', in_environment));
+  end if;
+  return null;
+end $$;
+
 create function herald_protection_json(p protections) returns jsonb language sql stable as $$
   select jsonb_build_object('environment', p.environment, 'key', p.protection_name, 'revision', p.revision::text, 'version', p.version, 'deleted', p.deleted,
     'patterns', to_jsonb(p.patterns), 'kinds', to_jsonb(p.kinds), 'approvals', p.approvals, 'roles', to_jsonb(p.roles), 'lasts', p.lasts,

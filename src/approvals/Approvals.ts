@@ -27,6 +27,7 @@ import {
   type State
 } from "./ChangeRequest.ts"
 import type { Held } from "./Held.ts"
+import { type IdsPage, makeListedIds, type Side } from "./ListedIds.ts"
 import { makePersons } from "./Persons.ts"
 import {
   type Protected,
@@ -76,6 +77,13 @@ export class Approvals extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<ChangeRequest>, HeraldError>
     /** Fails `NotFound`, also where the caller may not read all of it. */
     readonly get: (environment: string, key: string) => Effect.Effect<Held, HeraldError>
+    /** Who is in a segment whose ids are kept beside it, or comes or goes with the request: a page behind `after`. Fails as `get`. AQ21 */
+    readonly ids: (
+      environment: string,
+      key: string,
+      segment: string,
+      ...page: readonly [side: Side, page: { readonly limit: number; readonly after: string | undefined }]
+    ) => Effect.Effect<IdsPage, HeraldError>
     /** `digest`: what was seen. Fails `NotFound`, `OwnChange`, `ChangeDiffers`, `ChangeVoid`, `ChangeOver`. AQ2, AQ3 */
     readonly approve: (environment: string, key: string, digest: string, options: Options) => Done
     /** Whoever could approve it may. */
@@ -101,6 +109,7 @@ const make = Effect.gen(function* () {
   const store = yield* ApprovalStore
   const { mayAll, requireAll, lasts, counting, authorOf } = yield* makePersons
   const committing = yield* makeCommitting
+  const listed = yield* makeListedIds
   // Its own steps don't wait.
   const commit: typeof committing = (asked) => Effect.provideService(committing(asked), AsRequest, false)
 
@@ -222,6 +231,9 @@ const make = Effect.gen(function* () {
     }),
 
     get,
+
+    ids: (environment, key, segment, ...page) =>
+      Effect.flatMap(get(environment, key), (held) => listed(held, segment, ...page)),
 
     approve: Effect.fn("Approvals.approve")(function* (environment, key, digest, options) {
       const held = yield* get(environment, key)

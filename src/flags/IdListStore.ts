@@ -3,6 +3,7 @@
  * `DatabaseReadOnly` or `Timeout`.
  *
  *   IL4  A list is there only when all its pieces are. What no version of a segment names goes after `KEPT`; until then it may be named.
+ *   IL10 A segment says as many ids of its list as there are.
  */
 import { Context, type Effect } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"

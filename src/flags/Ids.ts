@@ -30,6 +30,7 @@ import {
 } from "./IdList.ts"
 import { IdListStore } from "./IdListStore.ts"
 import { IdLists } from "./IdLists.ts"
+import { idsIn, type SegmentIds } from "./ListedIds.ts"
 import { permit } from "./Reading.ts"
 import type { Segment } from "./Segment.ts"
 import { SegmentStore } from "./SegmentStore.ts"
@@ -68,17 +69,10 @@ interface Given {
   readonly lines: number
 }
 
-interface SegmentIds {
-  readonly count?: number
-  readonly digest?: string
-  readonly keys?: ReadonlyArray<string>
-}
-
 /** As it was committed, now or by the same request before. F4 */
 const countIn = ({ committed }: FlagWritten, key: string): number => {
   const made = committed.revision.changes.find((change) => change.kind === "segment" && change.key === key)
-  const { ids } = JSON.parse(made?.definition || "{}") as { readonly ids?: SegmentIds }
-  return ids?.count ?? 0
+  return idsIn(made?.definition).count ?? 0
 }
 
 export const makeIds = Effect.fnUntraced(function* (write: Write) {

@@ -7,6 +7,7 @@ import type { Beside } from "../commits/Beside.ts"
 import { makeCommitting } from "../commits/Committing.ts"
 import type { Action } from "../commits/Release.ts"
 import type { CommitOptions } from "../commits/Request.ts"
+import { AsRequest } from "../commits/Requesting.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { type Problem, told } from "../evaluation/Definition.ts"
 import { resolved } from "../evaluation/References.ts"
@@ -33,6 +34,8 @@ import { type FlagSettings, type FlagSettingsWish, readFlagSettings, SETTINGS_KE
 import { FlagSettingsView } from "./FlagSettingsView.ts"
 import { FlagView } from "./FlagView.ts"
 import { heldProblem } from "./Hold.ts"
+import { IdListStore } from "./IdListStore.ts"
+import { listProblem } from "./ListedIds.ts"
 import { makeNaming } from "./Naming.ts"
 import { problemOf } from "./Needs.ts"
 import { othersOf } from "./Others.ts"
@@ -57,6 +60,7 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
   const finding = { flag: view, segment: segments }
   const workers = yield* Workers
   const digestOf = yield* Digest
+  const lists = yield* IdListStore
   const commit = yield* makeCommitting
   const slices = new Slices()
   const quiet = yield* makeArchiving
@@ -100,6 +104,10 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     const found = yield* workers.aside("segment", definition, readers.segment)
     if ("problems" in found) return yield* refused("InvalidSegment", draft, found.problems)
     const { uses, rule, list, warnings } = found
+    // What waits is looked at now; what is done, under the lock. IL10
+    const stored = list === undefined || !(yield* AsRequest) ? undefined : yield* lists.list(list.digest)
+    const wrong = stored && listProblem(draft, stored)
+    if (wrong !== undefined) return yield* wrong
     yield* mayName(draft, { uses, prerequisites: [] })
     yield* stillReadable(environment, key, rule)
     return {

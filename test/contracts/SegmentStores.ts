@@ -168,7 +168,12 @@ export const segmentsContract = (test: Test) => {
       const key = fresh("segment")
       const pieces = ["a\né", "b"].map((ids) => ({ digest: digestOf(`${key} ${ids}`), ids }))
       const list = { digest: digestOf(key), count: 3, bytes: 6, pieces: [pieces[0]!.digest, "", pieces[1]!.digest] }
-      const naming = segment(key, [], { list: list.digest })
+      const saying = (count: number) =>
+        segment(key, [], {
+          list: list.digest,
+          definition: JSON.stringify({ ids: { count, digest: list.digest } })
+        })
+      const naming = saying(3)
       const digests = pieces.map(({ digest }) => digest)
       assert.sameMembers([...(yield* lists.missing(digests))], digests)
       yield* lists.putPieces(pieces.slice(0, 1))
@@ -177,6 +182,12 @@ export const segmentsContract = (test: Test) => {
       yield* lists.putPieces(pieces)
       yield* lists.putList(list)
       yield* lists.putList(list)
+      const wrong = yield* Effect.flip(commit(saying(2)))
+      assert.deepStrictEqual(
+        [wrong.name, wrong.message],
+        ["InvalidSegment", `${key} says of its list that it has 2 ids; it has 3`],
+        "IL10"
+      )
       assert.deepStrictEqual(yield* lists.missing([pieces[1]!.digest, "0"]), ["0"])
       assert.deepStrictEqual(yield* lists.list(list.digest), list)
       assert.isUndefined(yield* lists.list("0"))

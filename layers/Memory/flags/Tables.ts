@@ -1,9 +1,9 @@
 /** Flags, and what they share, in memory: the stores over a `State`, and the tables that commits write. */
 import { Effect } from "effect"
-import { failure } from "../../../src/errors/HeraldError.ts"
 import type { FlagWish } from "../../../src/flags/FeatureFlag.ts"
 import { type KeptKind, type KeptWish, nouns } from "../../../src/flags/FlagDraft.ts"
 import type { FlagCursor, StoreOf } from "../../../src/flags/FlagStore.ts"
+import { listProblem } from "../../../src/flags/ListedIds.ts"
 import { problemOf } from "../../../src/flags/Needs.ts"
 import { type Before, othersOf } from "../../../src/flags/Others.ts"
 import type { Stored } from "../../../src/flags/Stored.ts"
@@ -127,10 +127,9 @@ const tableOf = (state: State, all: Tables, kind: KeptKind): Table => {
         (one) => Object.hasOwn(nouns, one.kind) && one.environment === environment
       )
       const { list } = wish as KeptWish
-      if (list !== undefined && !state.tables(IdListTables).lists.has(list))
-        return failure("InvalidSegment", `${key} names a list of ids that is not there`, {
-          details: { key, environment }
-        })
+      const wrong =
+        list === undefined ? undefined : listProblem(wish as KeptWish, state.tables(IdListTables).lists.get(list))
+      if (wrong !== undefined) return wrong
       const current = tables.swept.has(`${environment}/${key}`) ? undefined : tables.of(wish).at(-1)
       return problemOf(wish as KeptWish, current, othersOf(all.in(environment), wishes))
     },

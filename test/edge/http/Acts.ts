@@ -130,7 +130,12 @@ export const rows: Readonly<Record<string, Readonly<Record<string, Row | Readonl
   protections: { protect: about("all"), list: about("some"), unprotect: about("all") },
   changes: {
     ...{ list: about("some"), get: about("some"), approve: about("some"), reject: about("some") },
-    ...{ apply: about("some"), review: about("some"), withdraw: about("some") }
+    ...{
+      ids: { about: "some", query: "&segment=seg" },
+      apply: about("some"),
+      review: about("some"),
+      withdraw: about("some")
+    }
   },
   stream: { ticket: about("head") },
   keys: { create: about("all"), list: about("all"), rotate: about("all"), revoke: about("all") },

@@ -111,6 +111,7 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["DELETE", "/v1/protections/p?environment={environment}", "keys", "environment"],
   ["GET", "/v1/changes?environment={environment}", "read", "environment"],
   ["GET", "/v1/changes/c1?environment={environment}", "read", "environment"],
+  ["GET", "/v1/changes/c1/ids?environment={environment}&segment=seg", "read", "environment"],
   ["POST", "/v1/changes/c1/approve?environment={environment}", "write", "environment"],
   ["POST", "/v1/changes/c1/reject?environment={environment}", "write", "environment"],
   ["POST", "/v1/changes/c1/apply?environment={environment}", "write", "environment"],

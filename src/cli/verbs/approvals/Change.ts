@@ -1,4 +1,4 @@
-/** `herald change request|list|show|approve|reject|apply|cancel|reviews|review`: changes that a second person looks at. */
+/** `herald change request|list|show|ids|approve|reject|apply|cancel|reviews|review`: changes that a second person looks at. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
@@ -11,6 +11,7 @@ import { usage } from "../../CliFailure.ts"
 import { env, type Invocation, idempotencyKey, invocation, messageOf, optionalText } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { clip, TEXT, table, time } from "../../Table.ts"
+import { fewIds, ids } from "./ListedIds.ts"
 import { gist, painted, whole } from "./Told.ts"
 
 const id = Argument.String("id").pipe(Argument.withDescription("Its id (herald change list)"))
@@ -130,7 +131,8 @@ const show = Command.make(
   Effect.fn("Change.show")(function* ({ id, env }) {
     const here = yield* invocation
     const found = yield* read(here, id, here.environment(env))
-    const text = yield* Effect.promise(() => whole(found, here.paint))
+    const told = here.format === "json" ? "" : yield* fewIds(here, found)
+    const text = yield* Effect.promise(() => whole(found, here.paint, told))
     yield* here.emit(found, () => text)
   })
 ).pipe(
@@ -258,5 +260,5 @@ const cancel = Command.make(
 
 export const changeVerb = Command.make("change").pipe(
   Command.withDescription("Changes that a second person looks at before they are done"),
-  Command.withSubcommands([request, list, show, approve, reject, apply, cancel, reviews, review])
+  Command.withSubcommands([request, list, show, ids, approve, reject, apply, cancel, reviews, review])
 )

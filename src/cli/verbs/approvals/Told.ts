@@ -23,7 +23,8 @@ export const painted = (state: Change["state"], paint: Paint): ((text: string) =
       ? paint.green
       : paint.red
 
-export const whole = async (found: WholeChange, paint: Paint): Promise<string> => {
+/** `ids`: of the segments whose ids are kept beside them. */
+export const whole = async (found: WholeChange, paint: Paint, ids = ""): Promise<string> => {
   const { id, environment, state, digest, approvals, needed } = found
   const lines = [
     `${paint.bold(printable(id))} in ${printable(environment)} ${painted(state, paint)(state)}`,
@@ -59,6 +60,7 @@ export const whole = async (found: WholeChange, paint: Paint): Promise<string> =
           `${paint.dim(`${printable(name)}:`)} ${was === null ? "" : `${paint.red(printable(was))} → `}${paint.green(printable(is ?? "nothing"))}`
         )
   }
+  if (ids !== "") lines.push(ids)
   if (found.standsOn.length > 0)
     lines.push(
       paint.dim(`stands on ${found.standsOn.map((one) => `${printable(thing(one))} @${one.revision}`).join(", ")}`)

@@ -2,8 +2,10 @@
 import { Schema } from "effect"
 import { HttpApiEndpoint, HttpApiGroup, HttpApiSchema, OpenApi } from "effect/http-api"
 import { states } from "../../../approvals/ChangeRequest.ts"
+import { sides } from "../../../approvals/ListedIds.ts"
 import { Authentication, about } from "../Contract.ts"
 import { CanWait, Needs, need } from "../Needs.ts"
+import { Target } from "../segments/Wire.ts"
 import { IdempotencyKey, Limit, Message, Over, problems } from "../Wire.ts"
 import * as Wire from "./Wire.ts"
 
@@ -77,6 +79,25 @@ export class ChangesGroup extends HttpApiGroup.make("changes")
     get("get", "/v1/changes/:id", { params, query, success: Wire.WholeChange, error })
       .annotate(Needs, need("config.read", "named", 4))
       .annotateMerge(about("Read a change request", "With what it is to do, beside what was there.")),
+    get("ids", "/v1/changes/:id/ids", {
+      params,
+      query: {
+        ...query,
+        segment: Target.segment,
+        side: Schema.optionalKey(Schema.Literals(sides)),
+        limit: Schema.optionalKey(Limit),
+        after: Schema.optionalKey(Wire.IdsPlace)
+      },
+      success: Wire.ChangeIds,
+      error
+    })
+      .annotate(Needs, need("config.read", "named", 50))
+      .annotateMerge(
+        about(
+          "Read who is in a segment of a change request",
+          "Of one whose ids are kept beside it (`lists`): who comes with the request (`added`, unless it says otherwise), who goes (`removed`), or who is in it then (`all`)."
+        )
+      ),
     post("approve", "/v1/changes/:id/approve", {
       params,
       query,

@@ -102,6 +102,17 @@ const changes = HttpApiBuilder.group(
       .handle("get", ({ params: { id }, query: { environment } }) =>
         answer(Effect.map(approvals.get(environment, id), (held) => json(Wire.whole(held))))
       )
+      .handle("ids", ({ params: { id }, query: { environment, segment, side = "added", limit = PAGE, after } }) =>
+        answer(
+          Effect.map(approvals.ids(environment, id, segment, side, { limit, after }), ({ added, removed, ids, next }) =>
+            json({
+              ...(added === undefined ? {} : { added }),
+              ...(removed === undefined ? {} : { removed }),
+              ...{ ids, next: next ?? null }
+            } satisfies Wire.ChangeIds)
+          )
+        )
+      )
       .handleRaw("approve", ({ request, params: { id }, query: { environment }, headers }) =>
         answer(
           Effect.gen(function* () {

@@ -1,8 +1,9 @@
 /** Protections and change requests as JSON. */
 import { Schema } from "effect"
 import { kinds } from "../../../access/Identity.ts"
-import type { Held } from "../../../approvals/Held.ts"
 import * as Model from "../../../approvals/ChangeRequest.ts"
+import type { Held } from "../../../approvals/Held.ts"
+import { listedIn } from "../../../approvals/ListedIds.ts"
 import type * as Protections from "../../../approvals/Protection.ts"
 import { approverRoles, LEAST_LASTS, LONGEST_LASTS, MOST_APPROVALS, PATTERNS } from "../../../approvals/Protection.ts"
 import { askedBy } from "../../../approvals/Shown.ts"
@@ -22,6 +23,10 @@ export const ChangeId = Schema.String.check(shown({ minLength: 2, maxLength: 19,
     examples: ["c1042"]
   }
 )
+/** Where a page of ids begins: the `next` of the one before. */
+export const IdsPlace = Schema.String.check(
+  shown({ minLength: 3, maxLength: 11, pattern: "^[0-9]{1,3}\\.[0-9]{1,7}$" })
+).annotate({ examples: ["12.40"] })
 export const InEnvironment = { environment: Environment }
 const Digest = Schema.String.check(shown({ pattern: "^[0-9a-f]{64}$" }))
 
@@ -116,10 +121,14 @@ const Difference = Schema.Struct({
   after: NullableText,
   settings: Schema.Array(Schema.Struct({ name: Schema.String, before: NullableText, after: NullableText }))
 })
-/** All that the digest is of; of a review, `changes` are what was done. `standsOn`: what the changes stand on, where it was; `basis`: JSON of what else they were checked against. */
+/**
+ * All that the digest is of; of a review, `changes` are what was done. `lists`: segments whose ids are kept beside them; `standsOn`: what the changes stand
+ * on, where it was; `basis`: JSON of what else they were checked against.
+ */
 export const WholeChange = Schema.Struct({
   ...Change.fields,
   changes: Schema.Array(Difference),
+  lists: Schema.Array(Schema.String),
   standsOn: Schema.Array(Schema.Struct({ kind: Schema.String, key: Schema.String, revision: Whole })),
   epoch: Schema.String,
   basis: NullableText
@@ -133,6 +142,15 @@ export const ChangeList = Schema.Struct({ changes: Schema.Array(Change), next: S
   { identifier: "ChangeList" }
 )
 export type ChangeList = typeof ChangeList.Type
+
+/** `added`, `removed`: how many of the whole segment, with the first page. `next`: give it as `after` for the next page; null at the end. */
+export const ChangeIds = Schema.Struct({
+  added: Schema.optionalKey(Whole),
+  removed: Schema.optionalKey(Whole),
+  ids: Schema.Array(Schema.String),
+  next: NullableText
+}).annotate({ identifier: "ChangeIds" })
+export type ChangeIds = typeof ChangeIds.Type
 
 /** The digest that was seen. */
 export const ApproveBody = Schema.Struct({ digest: Digest }).annotate({ identifier: "ApproveBody" })
@@ -177,6 +195,7 @@ export const whole = (held: Held): WholeChange => {
   return {
     ...change(held.request),
     changes,
+    lists: listedIn(held).map(({ key }) => key),
     standsOn: standsOn.map(({ kind, key, revision }) => ({ kind, key, revision: Number(revision) })),
     epoch,
     basis
