@@ -4,11 +4,12 @@
  *
  *   A8  What ends at a time, or with what it came from, opens nothing from then on, and what it opened ends within 5 s.
  *   A10 After 20 wrong API keys of an address (and 1 a second) no further hash with the pepper is made for it, and the database is not asked; a key that
- *       was right at this node before gets in nevertheless. An address that many share is not limited.
+ *       was right at this node before gets in nevertheless. So it is where they all come at once. An address that many share is not limited.
  *   A9  Nobody makes of what they have a token that may more, or that lasts longer.
  */
-import { Clock, Effect } from "effect"
+import { Cause, Clock, Effect, Exit } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { Attempts } from "../limits/Attempts.ts"
 import { countingOnce } from "../limits/Counting.ts"
 import { Limits } from "../limits/Limits.ts"
 import { RateLimits } from "../limits/RateLimits.ts"
@@ -67,10 +68,10 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
   const certificates = yield* Certificates
   const jwts = yield* makeJwts(options.jwt, crypto.digest)
   const failures = new RateLimits({ perSecond: 1, burst: 10 })
-  const wrongOf = new RateLimits({ perSecond: 1, burst: 20 }) // A10
   const now = () => clock.currentTimeMillisUnsafe()
   /** Of limits. LJ2 */
   const forward = () => millisOf(clock)
+  const wrongOf = new Attempts({ perSecond: 1, burst: 20 }, forward) // A10
 
   const marksFor = (pepper: string): Ticket.Marks => ({
     hash: (text) => crypto.hash(pepper, text),
@@ -100,31 +101,41 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     marks: { ...marks, digest: crypto.digest }
   })
 
+  /** Undefined: nobody's. */
+  const ownerOf = Effect.fnUntraced(function* ({ id, secret }: Token.Parts) {
+    const key = yield* keys.find(id)
+    // A2: the hash is made even when there is nothing to compare it with, so that time tells nothing.
+    const matches = crypto.equal(marks.hash(secret), key?.hash ?? "")
+    if (key === undefined || !matches) return undefined
+    if (!isGood(key, now())) {
+      return yield* unauthenticated(
+        `the API key ${key.name} (${key.id}) ${key.revokedAt === null ? "expired" : "was revoked"}`
+      )
+    }
+    keysAtOnce.remember(secret, key.hash)
+    return identityOf(key)
+  })
+
+  /** Whom nobody could look up is not wrong for that. A10 */
+  const isRight = (exit: Exit.Exit<Identity | undefined, HeraldError>): boolean =>
+    Exit.isSuccess(exit) ? exit.value !== undefined : exit.cause.reasons.some(Cause.isFailReason)
+
   const byKey = Effect.fnUntraced(function* (token: string, address: string | undefined) {
     const parts = Token.parse(token)
     if (parts === undefined)
       return yield* unauthenticated(
         "that is not a token of Herald: they look like hrld_<id>_<secret>, or hrst_… for a while"
       )
-    const held = address === undefined ? 0 : wrongOf.wait(address, forward()) // A10
-    if (held > 0)
-      return keysAtOnce.remembered(token) ?? (yield* limited("too many wrong API keys came from this address", held))
-    const key = yield* keys.find(parts.id)
-    // A2: the hash is made even when there is nothing to compare it with, so that time tells nothing.
-    const matches = crypto.equal(marks.hash(parts.secret), key?.hash ?? "")
-    if (key === undefined || !matches) {
-      if (address !== undefined) wrongOf.take(address, forward())
-      const wait = failures.take(parts.id, forward())
-      if (wait > 0) return yield* limited(`too many wrong tokens with the id ${parts.id}`, wait)
-      return yield* unauthenticated("the token is unknown")
-    }
-    if (!isGood(key, now())) {
-      return yield* unauthenticated(
-        `the API key ${key.name} (${key.id}) ${key.revokedAt === null ? "expired" : "was revoked"}`
-      )
-    }
-    keysAtOnce.remember(parts.secret, key.hash)
-    return identityOf(key)
+    const attempt = ownerOf(parts)
+    const known = () => keysAtOnce.remembered(token)
+    const refused = (wait: number) => limited("too many wrong API keys came from this address", wait)
+    const identity = yield* address === undefined
+      ? attempt
+      : wrongOf.run<Identity | undefined, HeraldError, never>(address, { known, attempt, isRight, refused })
+    if (identity !== undefined) return identity
+    const wait = failures.take(parts.id, forward())
+    if (wait > 0) return yield* limited(`too many wrong tokens with the id ${parts.id}`, wait)
+    return yield* unauthenticated("the token is unknown")
   })
 
   /** Whether what an identity came from is still good, as far as is known without a question; undefined: only the database can say. */
@@ -226,7 +237,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     }
     if (isJwt(token)) return jwts.remembered(token)
     const address = addressOf(shown)
-    const held = address !== undefined && wrongOf.wait(address, forward()) > 0 // A10
+    const held = address !== undefined && wrongOf.wait(address) > 0 // A10
     return held ? keysAtOnce.remembered(token) : keysAtOnce.whose(token)
   }
 

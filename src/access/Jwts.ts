@@ -5,20 +5,20 @@
  *        rules. Nothing about it is kept but in memory.
  *   UW2  A token that was right is remembered by its digest until it ends, 1,000 of them in 1 MiB at most, of which those go that were not used for
  *        longest; and for no longer than its issuer has the keys of then, or than these count.
- *   UW3  Wrong tokens are limited by address, and those of whom no address is known together, before another signature is checked; so are long ones,
- *        which are none. What is remembered is not limited. Nor are others' wrong ones counted against a subject that was right at that address before:
+ *   UW3  Wrong tokens are limited by address, and those of whom no address is known together, before another signature is checked, also where they all
+ *        come at once; so are long ones, which are none. What is remembered is not limited. Nor are others' wrong ones counted against a subject that was right at that address before:
  *        what claims to be theirs has a limit of its own, so nobody behind the same address keeps them out whose token was renewed.
  *   UW4  It is good for as long as its issuer said. Shown in the 30 s after that, as clocks differ, it is good for what is left of them.
  */
-import { Clock, Effect } from "effect"
+import { Cause, Clock, Effect, Exit } from "effect"
 import { Weighed } from "../bounds/Weighed.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import { RateLimits } from "../limits/RateLimits.ts"
+import { Attempts } from "../limits/Attempts.ts"
 import { millisOf } from "../telemetry/Monotonic.ts"
 import { type ClaimRule, OF_ISSUER, passedOver, principalOf, ruleFor, shownOf } from "./ClaimRules.ts"
 import { type Identity, identityOf } from "./Identity.ts"
 import { LONGEST_TOKEN } from "./ServiceToken.ts"
-import { SKEW, TokenVerifier, type VerifiedToken } from "./TokenVerifier.ts"
+import { SKEW, TokenVerifier, type TokenVerifierShape, type VerifiedToken } from "./TokenVerifier.ts"
 
 /** UW2 */
 const REMEMBERED = 1_000
@@ -82,8 +82,6 @@ export const makeJwts = Effect.fnUntraced(function* (
   const verifier = yield* TokenVerifier
   const clock = yield* Clock.Clock
   const known = new Weighed<Remembered>(({ bytes }) => bytes)
-  const ofAddress = new RateLimits(OF_ADDRESS)
-  const ofNobody = new RateLimits(OF_NOBODY)
 
   const markOf = (rule: ClaimRule): string => digest(JSON.stringify(rule)).slice(0, 8)
   const byMark = new Map(rules.map((rule) => [markOf(rule), rule]))
@@ -93,6 +91,8 @@ export const makeJwts = Effect.fnUntraced(function* (
 
   /** Milliseconds of the monotonic clock. */
   const elapsed = () => millisOf(clock)
+  const ofAddress = new Attempts(OF_ADDRESS, elapsed)
+  const ofNobody = new Attempts(OF_NOBODY, elapsed)
   /** UW4 */
   const now = () => clock.currentTimeMillisUnsafe()
   const atThisTime = ({ identity, late }: Remembered): Identity | undefined => {
@@ -141,9 +141,9 @@ export const makeJwts = Effect.fnUntraced(function* (
   const rightAt = (subject: string, address: string | undefined) => digest(`${address ?? ""}\n${subject}`)
 
   /** What limits it. UW3 */
-  const limitOf = (token: string, address: string | undefined): readonly [limit: RateLimits, name: string] => {
+  const limitOf = (token: string, address: string | undefined): readonly [limit: Attempts, name: string] => {
     const shared = address === undefined ? ([ofNobody, ""] as const) : ([ofAddress, address] as const)
-    if (right.size === 0 || shared[0].wait(shared[1], elapsed()) === 0) return shared
+    if (right.size === 0 || shared[0].wait(shared[1]) === 0) return shared
     const subject = claimedBy(token)
     const own = subject === undefined ? undefined : rightAt(subject, address)
     return own !== undefined && right.use(own) === true ? [ofAddress, own] : shared
@@ -154,29 +154,17 @@ export const makeJwts = Effect.fnUntraced(function* (
     right.trim(RIGHT * RIGHT_BYTES, RIGHT)
   }
 
-  const identify = Effect.fnUntraced(function* (token: string, address: string | undefined) {
-    if (verifier === undefined)
-      return yield* failure("Unauthenticated", "that is a JWT, and this server trusts no issuer (HERALD_OIDC_ISSUER)")
-    const before = remembered(token)
-    if (before !== undefined) return before
-    const [limit, limited] = limitOf(token, address) // UW3
-    const wait = limit.wait(limited, elapsed())
-    if (wait > 0)
-      return yield* failure("RateLimited", "too many wrong tokens came from this address", {
-        details: { retryAfterMillis: wait }
-      })
-    const generation = verifier.generation()
-    const checked =
-      token.length > LONGEST_TOKEN
-        ? Effect.fail(failure("Unauthenticated", `the token has more than ${LONGEST_TOKEN} characters`))
-        : verifier.verify(token).pipe(
-            Effect.tap(({ subject }) => Effect.sync(() => wasRight(subject, address))),
-            Effect.flatMap(identityIn)
-          )
-    // An issuer that is away is nobody's fault who calls.
-    const identity = yield* Effect.tapError(checked, ({ row }) =>
-      Effect.sync(() => row.http < 500 && limit.take(limited, elapsed()))
-    )
+  const verified = Effect.fnUntraced(function* (
+    { generation: generationNow, verify }: TokenVerifierShape,
+    token: string,
+    address: string | undefined
+  ) {
+    if (token.length > LONGEST_TOKEN)
+      return yield* failure("Unauthenticated", `the token has more than ${LONGEST_TOKEN} characters`)
+    const generation = generationNow()
+    const said = yield* verify(token)
+    wasRight(said.subject, address)
+    const identity = yield* identityIn(said)
     const late = { ...identity, until: identity.until! + SKEW }
     const bytes = HELD + 2 * JSON.stringify(identity).length
     const one = { identity, late, generation, bytes }
@@ -184,6 +172,30 @@ export const makeJwts = Effect.fnUntraced(function* (
     known.trim(REMEMBERED_BYTES, REMEMBERED) // UW2
     const good = atThisTime(one)
     return good ?? (yield* failure("Unauthenticated", "the token has ended"))
+  })
+
+  /** An issuer that is away is nobody's fault who calls. */
+  const isRight = (exit: Exit.Exit<Identity, HeraldError>): boolean =>
+    Exit.isSuccess(exit) ||
+    exit.cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error.row.http >= 500)
+
+  const identify = Effect.fnUntraced(function* (token: string, address: string | undefined) {
+    if (verifier === undefined)
+      return yield* failure("Unauthenticated", "that is a JWT, and this server trusts no issuer (HERALD_OIDC_ISSUER)")
+    const before = remembered(token)
+    if (before !== undefined) return before
+    const [limit, limited] = limitOf(token, address) // UW3
+    return yield* limit.run(limited, {
+      known: () => remembered(token),
+      attempt: verified(verifier, token, address),
+      isRight,
+      refused: (wait) =>
+        Effect.fail(
+          failure("RateLimited", "too many wrong tokens came from this address", {
+            details: { retryAfterMillis: wait }
+          })
+        )
+    })
   })
 
   return {

@@ -7,7 +7,12 @@ export const SECRET_BYTES = 32
 
 export const format = (id: string, secret: string): string => `hrld_${id}_${secret}`
 
-export const parse = (token: string): { readonly id: string; readonly secret: string } | undefined => {
+export interface Parts {
+  readonly id: string
+  readonly secret: string
+}
+
+export const parse = (token: string): Parts | undefined => {
   const [, id, secret] = TOKEN.exec(token) ?? []
   return id === undefined || secret === undefined ? undefined : { id, secret }
 }

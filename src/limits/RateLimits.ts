@@ -29,6 +29,11 @@ export class RateLimits {
     return this.#buckets.of(name, now).take(this.#limit, now, cost)
   }
 
+  /** Puts one that was taken back. */
+  giveBack(name: string, now: number): void {
+    this.#buckets.find(name)?.giveBack(this.#limit, now)
+  }
+
   /** Whole tokens that a bucket has. */
   left(name: string, now: number): number {
     return this.#buckets.find(name)?.left(this.#limit, now) ?? Math.floor(this.#limit.burst)

@@ -30,6 +30,12 @@ export class TokenBucket {
     this.#tokens -= Math.max(0, tokens)
   }
 
+  /** Puts one back that was taken. LI1 */
+  giveBack(limit: RateLimit, now: number): void {
+    this.#tokens = Math.min(limit.burst, this.#has(limit, now) + 1)
+    this.#at = now
+  }
+
   /** Whole tokens; less than none where some are owed. */
   left(limit: RateLimit, now: number): number {
     return Math.floor(this.#has(limit, now))

@@ -11,6 +11,8 @@ export class FaultyKeys {
   down = false
   /** Questions for one key. */
   lookups = 0
+  /** Milliseconds that each of them takes. */
+  slow = 0
   /** How many first admins are made without an answer saying so. */
   losing = 0
 
@@ -43,7 +45,7 @@ export class FaultyKeys {
             this.#guard(
               Effect.suspend(() => {
                 this.lookups++
-                return twin.find(id)
+                return this.slow > 0 ? Effect.delay(twin.find(id), this.slow) : twin.find(id)
               })
             ),
           list: this.#guard(twin.list),
