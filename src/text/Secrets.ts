@@ -14,19 +14,30 @@ const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i
 /** Opens a stream, once; and a service token. */
 const SEALED = /(hrtk|hrst)_[A-Za-z0-9_-]+(?:\.[0-9a-f]{1,64})?/gi
 
-/** Three to five parts with dots, whole: nowhere in the middle of a part is begun anew. TU2 */
-const PARTS = /(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{7,}\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){0,2}/g
+/** What is between parts, as it is or percent-encoded. */
+const DOT = /\.|%(?:25)*2e/gi
+/** Three parts with dots and more, whole: nowhere in the middle of a part is begun anew. TU2 */
+const PARTS = /(?<![A-Za-z0-9_-])[A-Za-z0-9_-]*(?:(?:\.|%(?:25)*2e)[A-Za-z0-9_-]*){2,}/gi
+/** The beginning of a JSON object in base64url (`{"`, or white space between the two), maybe behind the end of something else, such as `%20`. */
+const BEGUN = /e(?:yJ|(?:yA|wo|w0|wk)[igJKN])/
+const HEAD = new RegExp(`${BEGUN.source}[A-Za-z0-9_-]{4,}`)
 
-/** Whose first part has the beginning of a JSON object in base64url, maybe behind the end of something else, such as `%20`. */
+/** Without what is from the first part on that looks like a header and has two more behind it. */
 const withoutJwt = (parts: string): string => {
-  const at = parts.indexOf("eyJ")
-  return at < 0 || at > parts.indexOf(".") ? parts : `${parts.slice(0, at)}jwt_redacted`
+  const dots = [...parts.matchAll(DOT)]
+  let from = 0
+  for (const dot of dots.slice(0, -1)) {
+    const at = parts.slice(from, dot.index).search(HEAD)
+    if (at >= 0) return `${parts.slice(0, from + at)}jwt_redacted`
+    from = dot.index + dot[0].length
+  }
+  return parts
 }
 
 /** Without the secrets of tokens; ids of Herald's own stay, for whoever has to revoke them. */
 export const withoutTokens = (text: string): string => {
   const own = text.replace(TOKEN, "hrld_$1_redacted").replace(SEALED, "$1_redacted")
-  return own.includes("eyJ") ? own.replace(PARTS, withoutJwt) : own
+  return BEGUN.test(own) ? own.replace(PARTS, withoutJwt) : own
 }
 
 /** The path and query of a request, as its route may see them. TU1 */
