@@ -8,8 +8,8 @@
  *        can't have are percent-encoded.
  *        Persons are compared by it everywhere: limits, ownership and approvals know nothing else of them.
  *   JU4  Another claim is shown beside it where a setting says so, and names nobody: two may have the same, and one may change it.
- *   JU5  An address (`email`) counts, in rules and to be shown, where the issuer says that it was verified (`email_verified`, true) beside it. A rule that
- *        would fit but for that is named, to its bearer and to whoever runs the server.
+ *   JU5  An address (`email`) counts, in rules and to be shown, where the issuer says that it was verified (`email_verified`, true) beside it, in
+ *        the namespace that it is in, if any. A rule that would fit but for that is named, to its bearer and to whoever runs the server.
  */
 import { excerpt } from "../text/Excerpt.ts"
 import type { Grant } from "./Decision.ts"
@@ -62,6 +62,8 @@ const own = (members: unknown, name: string): unknown =>
   isMembers(members) && Object.hasOwn(members, name) ? members[name] : undefined
 
 const ADDRESS = "email"
+/** Whether a claim is an address, also in a namespace: `https://x.org/email`, `profile.email`. */
+const isAddress = (member: string): boolean => member.split(/[./:#]/).at(-1) === ADDRESS
 
 /** JU2, JU5 */
 const found = (claims: Claims, name: string): { readonly said: unknown; readonly unverified: boolean } => {
@@ -70,7 +72,7 @@ const found = (claims: Claims, name: string): { readonly said: unknown; readonly
   const holder = whole ? claims : parts.slice(0, -1).reduce<unknown>(own, claims)
   const member = whole ? name : parts.at(-1)!
   const said = own(holder, member)
-  return { said, unverified: member === ADDRESS && said !== undefined && own(holder, "email_verified") !== true }
+  return { said, unverified: isAddress(member) && said !== undefined && own(holder, `${member}_verified`) !== true }
 }
 
 /** JU2, JU5 */

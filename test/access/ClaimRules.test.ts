@@ -78,6 +78,19 @@ describe("rules on claims", () => {
     assert.isUndefined(shown({ name: "a" }, undefined))
   })
 
+  it("JU5 an address is one by whatever name it is called, and what was verified is said beside it by the same", () => {
+    const names = ["profile.email", "https://x.org/email", "https://x.org#email", "urn:x:email"]
+    for (const name of names) {
+      assert.isUndefined(claimOf({ [name]: "a@x" }, name), name)
+      assert.isUndefined(claimOf({ [name]: "a@x", email: "b@x", email_verified: true }, name), name)
+      assert.isUndefined(claimOf({ [name]: "a@x", [`${name}_verified`]: "true" }, name), name)
+      assert.strictEqual(claimOf({ [name]: "a@x", [`${name}_verified`]: true }, name), "a@x")
+    }
+    assert.isUndefined(claimOf({ user: { "x/email": "a@x", email_verified: true } }, "user.x/email"))
+    assert.strictEqual(claimOf({ user: { "x/email": "a@x", "x/email_verified": true } }, "user.x/email"), "a@x")
+    for (const name of ["emails", "x.no-email", "email.x"]) assert.strictEqual(claimOf({ [name]: "a" }, name), "a")
+  })
+
   it.effect("JU5 a rule by address fits one that was verified alone, and is named where it would fit", () => {
     const issuer = new Issuer()
     const boss = { claim: "email", value: "boss@x.org", grant: { role: "admin", environments: ["*"] } } as const
