@@ -26,7 +26,15 @@ import { type Identity, identityOf, system } from "./Identity.ts"
 import { isOfIssuer, type JwtOptions, makeJwts } from "./Jwts.ts"
 import { KeyHash } from "./KeyHash.ts"
 import type { KnownKeys } from "./KnownKeys.ts"
-import { LONGEST_LIFE, LONGEST_TOKEN, SERVICE_TOKEN, seal, unseal } from "./ServiceToken.ts"
+import {
+  type Exchange,
+  type Exchanged,
+  LONGEST_LIFE,
+  LONGEST_TOKEN,
+  SERVICE_TOKEN,
+  seal,
+  unseal
+} from "./ServiceToken.ts"
 import { isJwt, type Shown } from "./Shown.ts"
 import * as Ticket from "./Ticket.ts"
 import * as Token from "./Token.ts"
@@ -39,21 +47,6 @@ export interface AuthenticatingOptions {
   /** Whether many share an address, such as a proxy's. */
   readonly shared: (address: string) => boolean
   readonly jwt: JwtOptions
-}
-
-/** What a service token should be that somebody wants. */
-export interface Exchange {
-  /** Milliseconds; at most an hour, and what is left of what was shown. */
-  readonly life: number
-  /** What it may; what is left out, as what was shown. */
-  readonly grant: Partial<Grant>
-}
-
-export interface Exchanged {
-  readonly token: string
-  readonly identity: Identity
-  /** Milliseconds since 1970: when it ends. */
-  readonly until: number
 }
 
 const own = (wanted: Partial<Grant>, name: string): Partial<Grant> => ({ [name]: wanted[name as keyof Grant] })

@@ -19,6 +19,21 @@ export const LONGEST_LIFE = 3_600_000
 /** Characters of a token that a client can send. */
 export const LONGEST_TOKEN = 8_192
 
+/** What a service token should be that somebody wants. */
+export interface Exchange {
+  /** Milliseconds; at most an hour, and what is left of what was shown. */
+  readonly life: number
+  /** What it may; what is left out, as what was shown. */
+  readonly grant: Partial<Grant>
+}
+
+export interface Exchanged {
+  readonly token: string
+  readonly identity: Identity
+  /** Milliseconds since 1970: when it ends. */
+  readonly until: number
+}
+
 const SEALED = /^([A-Za-z0-9_-]{1,8120})\.([0-9a-f]{64})$/
 
 /** `marks`: with a key for this purpose. */

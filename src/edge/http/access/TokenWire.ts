@@ -1,8 +1,7 @@
 /** Reads what a service token is to be, and writes one as JSON. */
 import { Schema } from "effect"
-import type { Exchanged } from "../../../access/Authenticating.ts"
 import { grantOf } from "../../../access/Grant.ts"
-import { LONGEST_LIFE } from "../../../access/ServiceToken.ts"
+import { type Exchanged, LONGEST_LIFE } from "../../../access/ServiceToken.ts"
 import { Stamp, stamp } from "../Wire.ts"
 import { ApiKeyBody, Kind, Role } from "./Wire.ts"
 
