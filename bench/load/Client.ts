@@ -4,29 +4,23 @@
  *   BC1  What a peer may send is bounded by windows, which are opened again when half of them is used.
  *   BC2  Nothing is sent beyond the peer's windows: answers wait until it opens them.
  */
-import { connect, type Socket } from "node:net"
+
+import { Connected, type Meeting } from "./Connected.ts"
 import type { Crowd } from "./Crowd.ts"
 import * as Frames from "./Frames.ts"
-import type { Has, Simulated } from "./Simulated.ts"
 import { heartbeatRequest, readUpdate, type Seen } from "./Wire.ts"
 
 const seen: Seen = { kind: 0, key: "", version: 0, revision: 0, stale: false, at: 0, digest: "", epoch: "" }
 
-export interface Opening {
-  readonly host: string
-  readonly port: number
+export interface Opening extends Meeting {
   /** All that is said at once, and how many bytes of it are the first message. */
   readonly opening: Buffer
   readonly first: number
-  readonly number: number
-  readonly has: Map<string, Has>
 }
 
 const heartbeat = Frames.dataFrame(heartbeatRequest())
 
-export class Client implements Simulated {
-  readonly #crowd: Crowd
-  readonly #socket: Socket
+export class Client extends Connected {
   /** What came of a frame, and of a message, that isn't whole yet. */
   #rest: Buffer | undefined
   #message: Buffer | undefined
@@ -37,47 +31,20 @@ export class Client implements Simulated {
   #peerWindow = Frames.DEFAULT_WINDOW
   #out: Array<Buffer> = []
   #held: Array<Buffer> = []
-  readonly has: Map<string, Has>
-  readonly number: number
-  returning = false
-  unsure = false
-  spokeAt = performance.now()
-  synced = false
-  over = false
 
-  constructor(crowd: Crowd, { host, port, opening, first, number, has }: Opening) {
-    this.#crowd = crowd
-    this.number = number
-    this.has = has
+  constructor(crowd: Crowd, { opening, first, ...meeting }: Opening) {
+    super(crowd, meeting, opening)
     this.#mayOnConnection -= first
     this.#mayOnStream -= first
-    const socket = connect({ host, port, noDelay: true })
-    this.#socket = socket
-    socket.write(opening)
-    socket.on("data", (chunk: Buffer) => this.#read(chunk))
-    socket.on("error", (error) => this.#end(error.message))
-    socket.on("close", () => this.#end("the server closed the connection"))
   }
 
-  close(): void {
-    this.over = true
-    this.#socket.destroy()
-  }
-
-  beat(): void {
-    this.spokeAt = performance.now()
+  override beat(): void {
+    super.beat()
     this.#send(heartbeat)
     this.#flush()
   }
 
-  #end(reason: string): void {
-    if (this.over) return
-    this.over = true
-    this.#crowd.ended(this, reason)
-    this.#socket.destroy()
-  }
-
-  #read(chunk: Buffer): void {
+  protected override read(chunk: Buffer): void {
     const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk])
     let at = 0
     while (bytes.length - at >= 9) {
@@ -97,17 +64,17 @@ export class Client implements Simulated {
         this.#count(end - start)
         const padded = (flags & Frames.PADDED) !== 0
         this.#data(bytes, padded ? start + 1 : start, padded ? end - bytes[start]! : end)
-        if (flags & Frames.END_STREAM) this.#end("the server ended the stream")
+        if (flags & Frames.END_STREAM) this.end("the server ended the stream")
         return
       }
       case Frames.HEADERS:
-        if (flags & Frames.END_STREAM) this.#end("the server ended the stream with a status")
+        if (flags & Frames.END_STREAM) this.end("the server ended the stream with a status")
         return
       case Frames.RST_STREAM:
-        this.#end(`the server reset the stream with the code ${bytes.readUInt32BE(start)}`)
+        this.end(`the server reset the stream with the code ${bytes.readUInt32BE(start)}`)
         return
       case Frames.GOAWAY:
-        this.#end(`the server sent GOAWAY with the code ${bytes.readUInt32BE(start + 4)}`)
+        this.end(`the server sent GOAWAY with the code ${bytes.readUInt32BE(start + 4)}`)
         return
       case Frames.PING:
         if ((flags & Frames.ACK) === 0)
@@ -157,7 +124,7 @@ export class Client implements Simulated {
       const next = at + 5 + from.readUInt32BE(at + 1)
       if (next > until) break
       readUpdate(from, at + 5, next, seen)
-      const answer = this.#crowd.received(this, seen)
+      const answer = this.crowd.received(this, seen)
       if (answer !== undefined) this.#send(answer)
       at = next
     }
@@ -178,7 +145,7 @@ export class Client implements Simulated {
 
   #flush(): void {
     if (this.#out.length === 0 || this.over) return
-    this.#socket.write(this.#out.length === 1 ? this.#out[0]! : Buffer.concat(this.#out))
+    this.socket.write(this.#out.length === 1 ? this.#out[0]! : Buffer.concat(this.#out))
     this.#out = []
   }
 }

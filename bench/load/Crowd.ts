@@ -118,10 +118,10 @@ export class Crowd {
     const { door = "grpc", grpc, http = "", token, service, services = 1, keys } = options
     const name = services > 1 ? `${service}${number % services}` : service
     const wanted = keys.map((key) => key.replace("{service}", name))
-    const opening = { http, token, service: name, keys: wanted, number, has }
-    if (door === "websocket") return new WebClient(this, opening)
-    if (door === "events") return new EventClient(this, opening)
-    return this.#call(grpc, token, name, wanted, number, has)
+    if (door === "grpc") return this.#call(grpc, token, name, wanted, number, has)
+    const { hostname: host, port } = new URL(http)
+    const opening = { host, port: Number(port), token, service: name, keys: wanted, number, has }
+    return door === "websocket" ? new WebClient(this, opening) : new EventClient(this, opening)
   }
 
   #call(

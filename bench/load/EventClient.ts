@@ -1,7 +1,7 @@
 /** One simulated `EventSource`: GET /v1/events on a connection of its own, by HTTP/1.1. It answers nothing, and is there once the stream began. */
-import { connect, type Socket } from "node:net"
+
+import { Connected } from "./Connected.ts"
 import type { Crowd } from "./Crowd.ts"
-import type { Has, Simulated } from "./Simulated.ts"
 import type { WebOpening } from "./WebClient.ts"
 import * as Wire from "./Wire.ts"
 
@@ -20,54 +20,22 @@ const read = (text: string): Wire.Seen | undefined => {
   return last.seen
 }
 
-export class EventClient implements Simulated {
-  readonly #crowd: Crowd
-  readonly #socket: Socket
+export class EventClient extends Connected {
   #head = ""
   #isOpen = false
   #bytes: Buffer = Buffer.alloc(0)
   #text = ""
-  readonly has: Map<string, Has>
-  readonly number: number
-  returning = false
-  unsure = false
-  spokeAt = performance.now()
-  synced = false
-  over = false
 
-  constructor(crowd: Crowd, { http, token, keys, number, has }: WebOpening) {
-    this.#crowd = crowd
-    this.has = has
-    this.number = number
-    const { hostname, port } = new URL(http)
-    const socket = connect({ host: hostname, port: Number(port), noDelay: true })
-    this.#socket = socket
+  constructor(crowd: Crowd, { token, keys, ...meeting }: WebOpening) {
     const query = [`environment=production`, ...keys.map((key) => `pattern=${key}`)].join("&")
-    socket.write(
+    super(
+      crowd,
+      meeting,
       `GET /v1/events?${query} HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\nAuthorization: Bearer ${token}\r\n\r\n`
     )
-    socket.on("data", (chunk: Buffer) => this.#read(chunk))
-    socket.on("error", (error) => this.#end(error.message))
-    socket.on("close", () => this.#end("the server closed the connection"))
   }
 
-  close(): void {
-    this.over = true
-    this.#socket.destroy()
-  }
-
-  beat(): void {
-    this.spokeAt = performance.now()
-  }
-
-  #end(reason: string): void {
-    if (this.over) return
-    this.over = true
-    this.#crowd.ended(this, reason)
-    this.#socket.destroy()
-  }
-
-  #read(chunk: Buffer): void {
+  protected override read(chunk: Buffer): void {
     if (this.#isOpen) {
       this.#chunks(chunk)
       return
@@ -76,10 +44,10 @@ export class EventClient implements Simulated {
     const end = this.#head.indexOf("\r\n\r\n")
     if (end < 0) return
     this.#isOpen = this.#head.startsWith("HTTP/1.1 200")
-    if (!this.#isOpen) this.#end(this.#head.slice(0, 600))
+    if (!this.#isOpen) this.end(this.#head.slice(0, 600))
     else {
       this.#chunks(Buffer.from(this.#head.slice(end + 4), "latin1"))
-      this.#crowd.received(this, synced)
+      this.crowd.received(this, synced)
     }
   }
 
@@ -91,7 +59,7 @@ export class EventClient implements Simulated {
       const line = bytes.indexOf("\r\n", at)
       if (line < 0) break
       const length = Number.parseInt(bytes.toString("latin1", at, line), 16)
-      if (length === 0) this.#end("the stream ended")
+      if (length === 0) this.end("the stream ended")
       if (length === 0 || line + 4 + length > bytes.length) break
       this.#text += bytes.toString("utf8", line + 2, line + 2 + length)
       at = line + 4 + length
@@ -101,7 +69,7 @@ export class EventClient implements Simulated {
     this.#text = events.pop()!
     for (const event of events) {
       const seen = read(event)
-      if (seen !== undefined) this.#crowd.received(this, seen)
+      if (seen !== undefined) this.crowd.received(this, seen)
     }
   }
 }

@@ -1,7 +1,8 @@
 /** One simulated page: a WebSocket by hand (RFC 6455), one stream of `/v1/stream` in JSON, an answer to every update, as the SDK says it. */
-import { connect, type Socket } from "node:net"
+
+import { Connected, type Meeting } from "./Connected.ts"
 import type { Crowd } from "./Crowd.ts"
-import { type Has, PeerAway, type Simulated } from "./Simulated.ts"
+import { PeerAway } from "./Simulated.ts"
 import * as Wire from "./Wire.ts"
 
 const MASK = 0x37fa213d
@@ -50,70 +51,38 @@ const read = (bytes: Buffer): Wire.Seen | "welcome" | undefined => {
   return last.seen
 }
 
-export interface WebOpening {
-  readonly http: string
+export interface WebOpening extends Meeting {
   readonly token: string
   readonly service: string
   readonly keys: ReadonlyArray<string>
-  readonly number: number
-  readonly has: Map<string, Has>
 }
 
-export class WebClient implements Simulated {
-  readonly #crowd: Crowd
-  readonly #socket: Socket
+export class WebClient extends Connected {
   readonly #opening: WebOpening
   #rest: Buffer | undefined
   #isOpen = false
-  readonly has: Map<string, Has>
-  readonly number: number
-  returning = false
-  unsure = false
-  spokeAt = performance.now()
-  synced = false
-  over = false
 
   constructor(crowd: Crowd, opening: WebOpening) {
-    this.#crowd = crowd
-    this.#opening = opening
-    this.has = opening.has
-    this.number = opening.number
-    const { hostname, port } = new URL(opening.http)
-    const socket = connect({ host: hostname, port: Number(port), noDelay: true })
-    this.#socket = socket
-    const key = Buffer.alloc(16, opening.number).toString("base64")
     const headers = [
       "Upgrade: websocket",
       "Connection: Upgrade",
       "Sec-WebSocket-Version: 13",
-      `Sec-WebSocket-Key: ${key}`
+      `Sec-WebSocket-Key: ${Buffer.alloc(16, opening.number).toString("base64")}`
     ]
-    socket.write(
+    super(
+      crowd,
+      opening,
       `GET /v1/stream HTTP/1.1\r\nHost: bench\r\n${headers.join("\r\n")}\r\nSec-WebSocket-Protocol: herald.v1.json\r\n\r\n`
     )
-    socket.on("data", (chunk: Buffer) => this.#read(chunk))
-    socket.on("error", (error) => this.#end(error.message))
-    socket.on("close", () => this.#end("the server closed the connection"))
+    this.#opening = opening
   }
 
-  close(): void {
-    this.over = true
-    this.#socket.destroy()
+  override beat(): void {
+    super.beat()
+    this.socket.write(beat)
   }
 
-  beat(): void {
-    this.spokeAt = performance.now()
-    this.#socket.write(beat)
-  }
-
-  #end(reason: string): void {
-    if (this.over) return
-    this.over = true
-    this.#crowd.ended(this, reason)
-    this.#socket.destroy()
-  }
-
-  #read(chunk: Buffer): void {
+  protected override read(chunk: Buffer): void {
     const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk])
     let at = this.#isOpen ? 0 : this.#opened(bytes)
     while (this.#isOpen && bytes.length - at >= 2) {
@@ -135,32 +104,32 @@ export class WebClient implements Simulated {
     const end = bytes.indexOf("\r\n\r\n")
     if (end < 0) return 0
     const first = bytes.toString("latin1", 0, bytes.indexOf("\r"))
-    if (!first.startsWith("HTTP/1.1 101")) this.#end(first)
+    if (!first.startsWith("HTTP/1.1 101")) this.end(first)
     else {
       this.#isOpen = true
-      this.#socket.write(said({ hello: { token: this.#opening.token } }))
+      this.socket.write(said({ hello: { token: this.#opening.token } }))
     }
     return end + 4
   }
 
   #hear(opcode: number, payload: Buffer): void {
-    if (opcode === PING) this.#socket.write(framed(PONG, payload))
-    else if (opcode === CLOSE) this.#end(`the server said goodbye: ${payload.toString("latin1", 2)}`)
+    if (opcode === PING) this.socket.write(framed(PONG, payload))
+    else if (opcode === CLOSE) this.end(`the server said goodbye: ${payload.toString("latin1", 2)}`)
     if (opcode !== TEXT) return
     try {
       const seen = read(payload)
       if (seen === "welcome") this.#subscribe()
       else if (seen !== undefined) {
-        const answer = this.#crowd.received(this, seen)
-        if (answer !== undefined) this.#socket.write(answer)
+        const answer = this.crowd.received(this, seen)
+        if (answer !== undefined) this.socket.write(answer)
       }
     } catch (error) {
-      this.#end((error as Error).message)
+      this.end((error as Error).message)
     }
   }
 
   #subscribe(): void {
     const { service, number, keys } = this.#opening
-    this.#socket.write(said({ subscribe: { serviceName: service, instanceId: `page-${number}`, keys, control: true } }))
+    this.socket.write(said({ subscribe: { serviceName: service, instanceId: `page-${number}`, keys, control: true } }))
   }
 }
