@@ -118,6 +118,20 @@ describe("pools", () => {
     )
   })
 
+  it("PG5 no session compiles what it plans, whatever the server does by itself", async () => {
+    await using session = await connect(database.url)
+    await session.query("alter system set jit = on")
+    await session.query("select pg_reload_conf()")
+    await waitUntil("the server to compile", async () => (await session.query("show jit"))[0]!["jit"] === "on")
+    const said = await on(
+      Effect.gen(function* () {
+        const { reads, writes, other } = yield* Pools
+        return yield* Effect.forEach([reads, writes, other], (sql) => sql<{ jit: string }>`show jit`)
+      })
+    )
+    assert.deepStrictEqual(said.flat(), [{ jit: "off" }, { jit: "off" }, { jit: "off" }])
+  })
+
   it("PG3 a server that is not there is passed over, and one that fails is come back to", async () => {
     await using proxy = new TcpProxy(database.port)
     const port = await proxy.listen()

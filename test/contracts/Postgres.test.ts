@@ -57,21 +57,25 @@ afterAll(async () => {
   await database[Symbol.asyncDispose]()
 })
 
+/** Given up by Vitest, it does nothing more: others look at the same database. */
+const test = <A, E>(name: string, body: () => Effect.Effect<A, E, Layer.Success<typeof stores>>) =>
+  it(name, ({ signal }) => runtime.runPromise(Effect.suspend(body), { signal }))
+
 describe("PostgreSQL", () => {
-  storesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  flagsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  segmentsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  refsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  approvalsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  approvalListsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  approvalWaysContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  approvalTouchesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  approvalPersonsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  approvalModelContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))), 5)
-  schedulesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  scheduleVersionsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  experimentsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  experimentSumsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  storesContract(test)
+  flagsContract(test)
+  segmentsContract(test)
+  refsContract(test)
+  approvalsContract(test)
+  approvalListsContract(test)
+  approvalWaysContract(test)
+  approvalTouchesContract(test)
+  approvalPersonsContract(test)
+  approvalModelContract(test, 5)
+  schedulesContract(test)
+  scheduleVersionsContract(test)
+  experimentsContract(test)
+  experimentSumsContract(test)
   describe("in parts of two exposures", () => {
     const inParts = Effect.gen(function* () {
       return { ...(yield* ExperimentStore), sum: makeSum((yield* Pools).other, 2) }
@@ -87,17 +91,17 @@ describe("PostgreSQL", () => {
       )
     )
   })
-  releasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  shardsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  leasesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  peopleContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  keyRightsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  retentionContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  instancesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  instanceFactsContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  ownersContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  usagesContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
-  webhooksContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  releasesContract(test)
+  shardsContract(test)
+  leasesContract(test)
+  peopleContract(test)
+  keyRightsContract(test)
+  retentionContract(test)
+  instancesContract(test)
+  instanceFactsContract(test)
+  ownersContract(test)
+  usagesContract(test)
+  webhooksContract(test)
   it("AU1 what the database can never take is told apart from what it can't take now", async () => {
     const entry = {
       action: "client.connect",
@@ -148,7 +152,7 @@ describe("PostgreSQL", () => {
   })
 
   // Last: the retention waits for a relay that has held its lease.
-  outboxContract((name, body) => it(name, () => runtime.runPromise(Effect.suspend(body))))
+  outboxContract(test)
 
   it("SE1 nodes of one database believe each other: one key is made, however many begin, and a new one after 30 days", async () => {
     await using session = await connect(database.url)

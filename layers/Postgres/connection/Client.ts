@@ -1,4 +1,9 @@
-/** Says how every connection to PostgreSQL is opened, with the limits of every session. */
+/**
+ * Says how every connection to PostgreSQL is opened, with the limits of every session.
+ *
+ * Invariants:
+ *   PG5  No session compiles plans (`jit`), whatever the server does by itself.
+ */
 import type { PgClient } from "@effect/sql-pg"
 import { Redacted } from "effect"
 
@@ -38,6 +43,8 @@ export const configOf = (url: string, statementTimeout: number): PgClient.PgClie
     // herald_commit relies on seeing, statement by statement, what the holder of the lock before it committed.
     default_transaction_isolation: "read committed",
     idle_in_transaction_session_timeout: "30s",
+    // On by default where PostgreSQL has LLVM. The planner guesses thousands of rows of each of our functions, and compiles for a second what runs for a ms.
+    jit: "off",
     lock_timeout: "3s",
     statement_timeout: `${statementTimeout}ms`,
     client_min_messages: "warning"

@@ -66,7 +66,6 @@ const settings = (port: number): ReadonlyArray<string> =>
     max_wal_size: "512MB",
     // A new segment filled with zeros holds every commit up for 50 ms; each 16 MB under load until the first ones come back.
     wal_init_zero: "off",
-    jit: "off",
     // A session that holds the writers' lock and does nothing must not hold it for ever, whoever opened it.
     idle_in_transaction_session_timeout: "30s",
     log_min_messages: "warning",

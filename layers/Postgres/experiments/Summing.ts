@@ -33,7 +33,7 @@ const patient =
     )(
       sql.withTransaction(
         Effect.andThen(
-          sql`select set_config('statement_timeout', '30s', true), set_config('jit', 'off', true), set_config('work_mem', '64MB', true),
+          sql`select set_config('statement_timeout', '30s', true), set_config('work_mem', '64MB', true),
             set_config('enable_nestloop', 'off', true)`,
           statement
         )
