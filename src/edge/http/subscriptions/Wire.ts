@@ -94,7 +94,7 @@ export const ResumeBody = Schema.Struct({ message: Schema.optionalKey(Message) }
 /** `ids`, or `all`: the oldest 1,000. */
 export const LettersBody = Schema.Struct({
   ids: Schema.optionalKey(
-    Schema.Array(within(0, limits.backoffMillis)).check(
+    Schema.Array(within(1, Number.MAX_SAFE_INTEGER)).check(
       Schema.makeFilter<ReadonlyArray<number>>(() => undefined, {
         toJsonSchema: () => ({ minItems: 1, maxItems: MOST_LETTERS })
       })
