@@ -62,7 +62,7 @@ export const errors = {
     title: "Too much waits for a second person",
     cause:
       "An environment may have 500 open change requests with 64 MiB together, 500 open reviews of broken glass and 100 protections, a principal 100 requests, a request 20 approvals.",
-    fix: "Apply, reject or withdraw what nobody needs (`herald change list`, `herald change cancel <id>`); close reviews (`herald change reviews`).",
+    fix: "Apply, reject or withdraw what nobody needs (`herald change list`, `herald change withdraw <id>`); close reviews (`herald change reviews`).",
     grpc: 8,
     http: 409,
     exit: 5

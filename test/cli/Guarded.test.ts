@@ -49,7 +49,7 @@ describe("what is empty", () => {
     ...[
       ["change", "show", ""],
       ["change", "apply", ""],
-      ["change", "cancel", ""],
+      ["change", "withdraw", ""],
       ["protect", "remove", ""]
     ],
     ...[

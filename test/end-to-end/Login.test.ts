@@ -71,7 +71,7 @@ describe("herald login", () => {
     assert.notInclude(done.out + done.err, context.token)
     const name = `jwt:ann@${provider.address}`
     const self = JSON.parse((await run("access", "whoami")).out)
-    assert.deepStrictEqual([self.name, self.shown, self.by, self.role], [name, "ann@x.org", "jwt", "publisher"])
+    assert.deepStrictEqual([self.name, self.called, self.by, self.role], [name, "ann@x.org", "jwt", "publisher"])
     const published = await run("publish", "payments.db", '"plain"')
     assert.strictEqual(published.exit, 0, published.err)
     assert.strictEqual((await run("publish", "orders.db", "1")).exit, 6)

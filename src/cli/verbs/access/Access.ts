@@ -140,7 +140,7 @@ const showSelf = (self: Self, paint: Paint): string =>
   facts(
     [
       ["name", self.name],
-      ["called", self.shown ?? ""],
+      ["called", self.called ?? ""],
       ["key", self.keyId],
       ["signed in by", self.by],
       ["role", `${self.role} in ${list(self.environments)}`],

@@ -65,12 +65,12 @@ export const login = Command.make(
       return Effect.succeed([contexts, { name, used: contexts.current === name }] as const)
     })
     const { name, used } = saved.told
-    const found = { context: name, name: self.name, called: self.shown ?? null, role: self.role, until: tokens.until }
+    const found = { context: name, name: self.name, called: self.called, role: self.role, until: tokens.until }
     yield* here.emit(found, (paint) =>
       facts(
         [
           ["signed in as", self.name],
-          ["called", self.shown ?? ""],
+          ["called", self.called ?? ""],
           ["role", `${self.role} in ${self.environments.join(", ")}`],
           ["context", used ? name : `${name}; use it: herald context use ${name}`],
           ["until", tokens.refresh === undefined ? time(tokens.until) : "renewed by itself"]

@@ -1,4 +1,4 @@
-/** `herald change request|list|show|ids|approve|reject|apply|cancel|reviews|review`: changes that a second person looks at. */
+/** `herald change request|list|show|ids|approve|reject|apply|withdraw|reviews|review`: changes that a second person looks at. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flags from "effect/cli/Flag"
@@ -244,10 +244,10 @@ const apply = Command.make(
   Command.withExamples([{ command: "herald change apply c1042", description: "In its author's name" }])
 )
 
-const cancel = Command.make(
-  "cancel",
+const withdraw = Command.make(
+  "withdraw",
   { id, env, message: messageOf("Why; kept with it"), idempotencyKey },
-  Effect.fn("Change.cancel")(function* ({ id, env, message, idempotencyKey }) {
+  Effect.fn("Change.withdraw")(function* ({ id, env, message, idempotencyKey }) {
     const here = yield* invocation
     const query = { environment: here.environment(env), message }
     const { body } = yield* here.call({ method: "DELETE", path: pathOf(id), query, idempotencyKey })
@@ -255,10 +255,10 @@ const cancel = Command.make(
   })
 ).pipe(
   Command.withDescription("Withdraw a change request of one's own; an admin, of anybody"),
-  Command.withExamples([{ command: "herald change cancel c1042", description: "It is never applied" }])
+  Command.withExamples([{ command: "herald change withdraw c1042", description: "It is never applied" }])
 )
 
 export const changeVerb = Command.make("change").pipe(
   Command.withDescription("Changes that a second person looks at before they are done"),
-  Command.withSubcommands([request, list, show, ids, approve, reject, apply, cancel, reviews, review])
+  Command.withSubcommands([request, list, show, ids, approve, reject, apply, withdraw, reviews, review])
 )

@@ -155,7 +155,7 @@ const rights = {
   kinds: Schema.Array(Kind)
 }
 /**
- * `keys`, `kinds`: `["*"]` and all where nothing narrows them. `by`: what was shown. `until`: when that ends; null: as its API key says. `shown`: what the
+ * `keys`, `kinds`: `["*"]` and all where nothing narrows them. `by`: what was shown. `until`: when that ends; null: as its API key says. `called`: what the
  * issuer calls them beside; names nobody. `notes`: which rules were passed over, and why.
  */
 export const Self = Schema.Struct({
@@ -164,7 +164,7 @@ export const Self = Schema.Struct({
   by: Schema.Literals(["key", "token", "jwt", "certificate"]),
   ...rights,
   permissions: Schema.Array(Permission),
-  shown: Schema.NullOr(Schema.String),
+  called: Schema.NullOr(Schema.String),
   notes: Schema.Array(Schema.String),
   until: Schema.NullOr(Schema.Finite),
   untilTime: Schema.NullOr(Stamp)
@@ -197,7 +197,7 @@ export const self = ({ identity, permissions }: WhoMay.Self): Self => ({
   by: identity.by ?? "key",
   ...rightsOf(identity),
   permissions,
-  shown: identity.shown ?? null,
+  called: identity.shown ?? null,
   notes: identity.notes ?? [],
   until: identity.until ?? null,
   untilTime: stampOr(identity.until ?? null)

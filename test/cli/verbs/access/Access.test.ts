@@ -68,7 +68,7 @@ describe("herald access", () => {
       by: "key",
       ...rights,
       permissions: ["config.read"],
-      shown: "ann@x.org",
+      called: "ann@x.org",
       notes: ["rule 1 was passed over"],
       until: null,
       untilTime: null
