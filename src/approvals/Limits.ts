@@ -1,5 +1,5 @@
 /**
- * Why a change request, or what it asks for, is not done. Commits in memory ask here; the functions of migration 0045 say the same in SQL, under the
+ * Why a change request, or what it asks for, is not done. Commits in memory ask here; herald_approval_problem says the same in SQL, under the
  * lock. Pure.
  */
 import type { Role } from "../access/Identity.ts"
@@ -223,13 +223,15 @@ const openProblem = (
       details: { key, environment, changed: "rules" }
     })
   }
+  // Of a key that was revoked nobody else could have it done: then it is asked anew. AQ16
   const again = world.requests.find(
-    ({ request }) =>
+    ({ request, keyId }) =>
       request.state === "open" &&
       request.author === actor &&
       request.environment === environment &&
       request.digest === digest &&
-      request.expiresAt! > world.now
+      request.expiresAt! > world.now &&
+      !world.keys.some(({ id, revokedAt }) => id === keyId && revokedAt !== null)
   )
   if (again !== undefined) return new Requested(again.request)
   const open = world.requests.filter(({ request: { state, expiresAt } }) => state === "open" && expiresAt! > world.now)

@@ -73,9 +73,10 @@ const lackOf =
     const have = held === undefined ? 0 : persons(held, world, one.roles, asked?.approvers)
     if (have >= one.approvals) return undefined
     const { environment, key: protection, approvals } = one
+    const what = kind === "*" ? "whatever a change of a kind that is not known may touch" : `the ${kind} ${key ?? "*"}`
     return failure(
       "ApprovalRequired",
-      `the ${kind} ${key ?? "*"} in ${environment} is protected by ${protection}: ${have} of ${approvals} approvals count`,
+      `${what} in ${environment} is protected by ${protection}: ${have} of ${approvals} approvals count`,
       {
         details: {
           kind,

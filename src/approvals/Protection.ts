@@ -51,9 +51,9 @@ export interface ProtectionWish extends Wish<Protection>, Protected {
   readonly deleted: boolean
 }
 
-/** What a change is of, by the kinds that rights are given for; `key` undefined: any. */
+/** What a change is of, by the kinds that rights are given for; "*": of whatever kind. `key` undefined: any. */
 export interface Touched {
-  readonly kind: KeyKind
+  readonly kind: KeyKind | "*"
   readonly key: string | undefined
 }
 
@@ -62,7 +62,7 @@ export const protects = (
   { kind, key }: Touched
 ): boolean =>
   !deleted &&
-  (kinds === null || kinds.includes(kind)) &&
+  (kinds === null || kind === "*" || kinds.includes(kind)) &&
   (key === undefined || patterns.some((pattern) => matches(pattern, key)))
 
 /** Whether it protects a key, some of a pattern's keys, or with no key any of that kind. */

@@ -36,20 +36,29 @@ export const touchesOf = (changes: ReadonlyArray<Wish>): ReadonlyArray<Touch> =>
   return [...found.values()]
 }
 
-/** By the kinds that rights are given for. `key` undefined: about all of that kind. Of experiments and rollouts it is the key that they are on. */
+/**
+ * By the kinds that rights are given for. `key` undefined: about all of that kind. Of experiments and rollouts it is the key that they are on. A kind that
+ * nobody taught here touches everything, as herald_touched says too: nothing is left without protection because it is new. AQ1
+ */
 export const touchedOf = ({ kind, key }: Touch): ReadonlyArray<Touched> => {
   switch (kind) {
     case "configuration":
       return [{ kind: "config", key: key === VARIABLES_KEY ? undefined : key }]
     case "flag":
     case "segment":
-    case "experiment":
     case "rollout":
       return [{ kind, key }]
+    case "experiment":
+      return [{ kind, key: key === "" ? undefined : key }]
     case "flag_settings":
       return [{ kind: "flag", key: undefined }]
-    default:
+    // What these change is looked at by itself, and a protection is protected by its own rule (AQ7).
+    case "schedule":
+    case "protection":
+    case "approval":
       return []
+    default:
+      return [{ kind: "*", key: undefined }]
   }
 }
 
@@ -70,7 +79,7 @@ export const namedBy = (wish: Wish, { rollout, flagOf }: Known): ReadonlyArray<T
   }
   if (kind === "experiment") {
     const flag = (wish as ExperimentWish & { readonly flag?: string }).flag ?? flagOf(environment, key)
-    return flag === undefined ? [] : [{ kind, key: flag }]
+    return [{ kind, key: flag ?? "" }] // of no flag that is known: of each
   }
   if (kind !== "rollout") return [{ kind, key }]
   const its = wish as RolloutWish

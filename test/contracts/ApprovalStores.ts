@@ -269,6 +269,19 @@ export const approvalsContract = (test: Test) => {
       assert.strictEqual(yield* outcome(open(ann, environment, wishes)), "done", "that one is over")
     }))
 
+  test("AQ16 what was asked by a key that is revoked is no answer: it is asked anew, as nobody else could have that done", () =>
+    Effect.gen(function* () {
+      const [environment, ann] = [fresh("env"), yield* person("ann")]
+      const wishes = [change("k", "5", { environment })]
+      const first = yield* open(ann, environment, wishes)
+      const store = yield* ApiKeyStore
+      const other = yield* person("ann", { name: ann.name })
+      yield* store.revoke(ann.id, other.name)
+      const second = yield* open(other, environment, wishes)
+      assert.notStrictEqual(second.key, first.key)
+      assert.strictEqual(yield* outcome(open(other, environment, wishes)), "ChangeWaits")
+    }))
+
   test("AQ9 a principal has so many open requests, and what is over makes room", () =>
     Effect.gen(function* () {
       const [environment, ann] = [fresh("env"), yield* person("ann")]

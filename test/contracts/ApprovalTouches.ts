@@ -102,6 +102,29 @@ export const approvalTouchesContract = (test: Test) => {
       for (const wish of each) assert.strictEqual(yield* outcome(commit([at(wish)], RELEASE)), "done", wish.key)
     }))
 
+  test("AQ1 a change of a kind that is not known is protected by every protection of its environment, and of no other", () =>
+    Effect.gen(function* () {
+      const { environment } = inOne()
+      const store = yield* ApprovalStore
+      const strange = { kind: "toy", environment, key: "k", expectedVersion: 0 } as unknown as Wish
+      const names = Effect.map(store.protecting(environment, [strange]), (found) => found.map(({ key }) => key))
+      assert.deepStrictEqual(yield* names, [])
+      yield* protect(fresh("env"), ["*"])
+      yield* protect(environment, ["payments.*"], { kinds: ["flag"] })
+      assert.deepStrictEqual(yield* names, ["p"])
+      const refused = yield* Effect.flip(commit([strange], RELEASE))
+      assert.deepStrictEqual(
+        [refused.name, refused.message],
+        [
+          "ApprovalRequired",
+          `whatever a change of a kind that is not known may touch in ${environment} is protected by p: 0 of 1 approvals count`
+        ]
+      )
+      // Also where it is what a schedule will do.
+      const later = scheduleWish({ environment, touches: [{ kind: "toy", key: "k", expected: null }] })
+      assert.strictEqual(yield* outcome(commit([later], { action: "schedule" })), "ApprovalRequired")
+    }))
+
   test("AQ1 a rollout touches by its kind, and an experiment by the flag that it is on", () =>
     Effect.gen(function* () {
       const { environment, at } = inOne()

@@ -76,7 +76,7 @@ export const layer = Layer.effect(
             select herald_protection_json(p) as stated from protections p
             where p.environment = ${environment} and not p.deleted and (
               exists (select from asked a cross join lateral jsonb_array_elements(a.changes) c where c->>'kind' = 'protection' and c->>'key' = p.protection_name)
-              or exists (select from touched t where (p.kinds is null or t.of_kind = any (p.kinds))
+              or exists (select from touched t where (p.kinds is null or t.of_kind = '*' or t.of_kind = any (p.kinds))
                 and (t.of_key is null or herald_covers(p.patterns, t.of_key))))
             order by p.protection_name`),
           (rows) => rows.map(({ stated }) => asProtection(stated))
