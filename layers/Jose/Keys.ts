@@ -7,9 +7,11 @@
  *   JK3  They are read every 10 min, and at once when a token names one that is not known: once in 30 s, and one question for all who wait.
  *   JK4  Is the issuer away, what is known counts for an hour after it was read; then nothing does, and nothing of what was checked with it. Hours are
  *        those of the monotonic clock: who sets the clock of this machine makes no key count for longer.
+ *   JK5  What the issuer took back is known as that, whatever it is called, so all that it signed ends. An issuer that is away takes nothing back.
  */
+import { createPublicKey, type webcrypto } from "node:crypto"
 import { Clock, Deferred, Effect, Exit, type Scope } from "effect"
-import { createLocalJWKSet, type JSONWebKeySet, type JWK, type JWTVerifyGetKey } from "jose"
+import { calculateJwkThumbprint, createLocalJWKSet, type JSONWebKeySet, type JWK, type JWTVerifyGetKey } from "jose"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 import { every } from "../../src/telemetry/Every.ts"
 import { millisOf } from "../../src/telemetry/Monotonic.ts"
@@ -41,6 +43,8 @@ interface Known {
   readonly ids: ReadonlySet<string | undefined>
   /** The keys as texts. */
   readonly texts: ReadonlySet<string>
+  /** Their thumbprints (RFC 7638). JK5 */
+  readonly prints: ReadonlySet<string>
   /** Milliseconds of the monotonic clock. */
   readonly at: number
 }
@@ -50,6 +54,10 @@ export interface IssuerKeys {
   readonly withKey: (kid: string | undefined) => Effect.Effect<JWTVerifyGetKey, HeraldError>
   /** Grows when one of them is the issuer's no longer; undefined: none counts. JK4 */
   readonly generation: () => number | undefined
+  /** Whether a key with this thumbprint is the issuer's, as it said last; undefined: it may be one that is not known yet. JK5 */
+  readonly has: (thumbprint: string) => boolean | undefined
+  /** The same, once it was asked, if it may be. An issuer that never answered has it. Never fails. JK5 */
+  readonly stillHas: (thumbprint: string) => Effect.Effect<boolean>
 }
 
 class Wrong extends Error {}
@@ -77,6 +85,14 @@ const keysIn = (document: unknown): JSONWebKeySet => {
   return { keys: found }
 }
 
+/** Of the key itself, however its numbers are written. Of what is no key after all, none. JK5 */
+const printsOf = async ({ keys }: JSONWebKeySet): Promise<ReadonlySet<string>> => {
+  const one = async (key: JWK) =>
+    calculateJwkThumbprint(createPublicKey({ key: key as webcrypto.JsonWebKey, format: "jwk" }))
+  const all = await Promise.all(keys.map((key) => one(key).catch(() => undefined)))
+  return new Set(all.filter((print) => print !== undefined))
+}
+
 const parsed = (body: string, what: string): unknown => {
   try {
     return JSON.parse(body)
@@ -94,6 +110,8 @@ export const makeKeys = Effect.fnUntraced(function* ({
   const listed = new Set(near.map((one) => one.toLowerCase()))
   let known: Known | undefined
   let generation = 0
+  /** Thumbprints of what it took back, the oldest first. */
+  const gone = new Set<string>()
   let asking: Deferred.Deferred<boolean> | undefined
   /** When it was last asked at all, and because of a key that was not known. */
   let asked = Number.NEGATIVE_INFINITY
@@ -130,8 +148,11 @@ export const makeKeys = Effect.fnUntraced(function* ({
     const document = yield* get(String(found["jwks_uri"]), "its jwks_uri")
     const set = yield* Effect.try({ try: () => keysIn(document), catch: (wrong) => wrong as Wrong })
     const texts = new Set(set.keys.map((key) => JSON.stringify(key)))
+    const prints = yield* Effect.promise(() => printsOf(set))
     if (known !== undefined && [...known.texts].some((text) => !texts.has(text))) generation++
-    known = { find: createLocalJWKSet(set), ids: new Set(set.keys.map(({ kid }) => kid)), texts, at: now() }
+    for (const print of known?.prints ?? []) if (!prints.has(print)) gone.add(print)
+    for (const print of gone) if (gone.size > MOST) gone.delete(print)
+    known = { find: createLocalJWKSet(set), ids: new Set(set.keys.map(({ kid }) => kid)), texts, prints, at: now() }
   })
 
   /** One question for all who wait; whether it was answered. JK3 */
@@ -175,6 +196,20 @@ export const makeKeys = Effect.fnUntraced(function* ({
     })
   })
 
+  const has = (print: string): boolean | undefined =>
+    known?.prints.has(print) === true ? true : gone.has(print) ? false : undefined
+
+  const stillHas = Effect.fnUntraced(function* (print: string) {
+    const said = has(print)
+    if (said !== undefined) return said
+    yield* Effect.ignore(withKey(undefined))
+    if (has(print) === undefined && now() - askedForUnknown >= UNKNOWN) {
+      askedForUnknown = now() // JK3
+      yield* refresh
+    }
+    return known === undefined || known.prints.has(print)
+  })
+
   yield* Effect.forkScoped(every("the keys of the issuer of tokens were not read", "10 minutes", refresh))
-  return { withKey, generation: () => (counting() === undefined ? undefined : generation) }
+  return { withKey, generation: () => (counting() === undefined ? undefined : generation), has, stillHas }
 })

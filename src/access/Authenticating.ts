@@ -132,25 +132,27 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
   })
 
   /** Whether what an identity came from is still good, as far as is known without a question; undefined: only the database can say. */
-  const knownGood = (keyId: string): boolean | undefined => {
-    if (keyId === system.keyId || isOfIssuer(keyId)) return true
+  const knownGood = (identity: Identity): boolean | undefined => {
+    const { keyId } = identity
+    if (keyId === system.keyId) return true
+    if (isOfIssuer(keyId)) return jwts.knownGood(identity)
     if (isCertificateId(keyId)) return certificates.isGood(keyId)
     const key = keys.known(keyId)
     return key === undefined ? undefined : isGood(key, now())
   }
   const hasEnded = ({ until }: Identity): boolean => until !== undefined && !(now() < until)
-  const originGood = (keyId: string): Effect.Effect<boolean, HeraldError> => {
-    const known = knownGood(keyId)
-    return known === undefined
-      ? Effect.map(keys.find(keyId), (key) => key !== undefined && isGood(key, now()))
-      : Effect.succeed(known)
+  const originGood = (identity: Identity): Effect.Effect<boolean, HeraldError> => {
+    const known = knownGood(identity)
+    if (known !== undefined) return Effect.succeed(known)
+    if (isOfIssuer(identity.keyId)) return jwts.isGood(identity)
+    return Effect.map(keys.find(identity.keyId), (key) => key !== undefined && isGood(key, now()))
   }
 
   const byServiceToken = Effect.fnUntraced(function* (token: string) {
     const identity = unseal(token.slice(SERVICE_TOKEN.length), ofTokens)
     if (identity === undefined) return yield* unauthenticated("that is no service token of this Herald")
     if (hasEnded(identity)) return yield* unauthenticated(`the service token of ${identity.name} has ended`)
-    if (!(yield* originGood(identity.keyId)))
+    if (!(yield* originGood(identity)))
       return yield* unauthenticated(`what the service token of ${identity.name} came from is no longer good`)
     return identity
   })
@@ -209,7 +211,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     const identity = unseal(ticket, ofTickets)
     if (identity === undefined || !identity.environments.includes(environment) || hasEnded(identity))
       return yield* noTicket
-    return (yield* originGood(identity.keyId)) ? identity : yield* noTicket
+    return (yield* originGood(identity)) ? identity : yield* noTicket
   })
 
   const byTicket = Effect.fnUntraced(function* (ticket: string, environment: string, cost = 1, door?: Door) {
@@ -226,7 +228,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     if (token === "") return shown.certificate && certificates.identify(shown.certificate)
     if (token.startsWith(SERVICE_TOKEN)) {
       const identity = unseal(token.slice(SERVICE_TOKEN.length), ofTokens)
-      return identity !== undefined && !hasEnded(identity) && knownGood(identity.keyId) === true ? identity : undefined
+      return identity !== undefined && !hasEnded(identity) && knownGood(identity) === true ? identity : undefined
     }
     if (isJwt(token)) return jwts.remembered(token)
     const address = addressOf(shown)
@@ -249,7 +251,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     Effect.suspend(() =>
       hasEnded(identity)
         ? Effect.succeed(false) // A8
-        : Effect.orElseSucceed(originGood(identity.keyId), () => true)
+        : Effect.orElseSucceed(originGood(identity), () => true)
     )
 
   /** A9 */
@@ -261,19 +263,14 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     const problem = life >= 1_000 && life <= LONGEST_LIFE ? grantProblem(grant) : "a token lasts 1 s to an hour"
     if (problem !== undefined) return yield* failure("InvalidInput", problem)
     if (!isWithin(grant, identity)) {
-      const more = Object.keys(wanted).find(
-        (name) => !isWithin({ ...grantOf(identity), ...own(wanted, name) }, identity)
-      )
-      return yield* failure(
-        "Forbidden",
-        `${more ?? "grant"}: that is more than ${identity.name} may by what was shown`,
-        {
-          details: { rule: more ?? "grant" }
-        }
-      )
+      const isMore = (name: string) => !isWithin({ ...grantOf(identity), ...own(wanted, name) }, identity)
+      const rule = Object.keys(wanted).find(isMore) ?? "grant"
+      const why = `${rule}: that is more than ${identity.name} may by what was shown`
+      return yield* failure("Forbidden", why, { details: { rule } })
     }
     const until = Math.min(now() + life, identity.until ?? Number.POSITIVE_INFINITY)
-    const its: Identity = { name: identity.name, keyId: identity.keyId, ...grant, by: "token", until }
+    const { name, keyId, signer } = identity
+    const its: Identity = { name, keyId, ...grant, by: "token", until, ...(signer === undefined ? {} : { signer }) }
     const token = `${SERVICE_TOKEN}${seal(its, until, ofTokens)}`
     if (token.length > LONGEST_TOKEN)
       return yield* failure("InvalidInput", "its grant is too long for a token: name fewer keys or topics")

@@ -27,6 +27,8 @@ export interface Identity {
   readonly by?: "key" | "token" | "jwt" | "certificate"
   /** Milliseconds since 1970: when what it showed ends; left out: as its API key says. */
   readonly until?: number
+  /** Of a token of the issuer, and of what was made of it: the thumbprint of the key that signed it, with which it ends. JK5 */
+  readonly signer?: string
   /** What an issuer calls them beside; names nobody, and is not compared. JU4 */
   readonly shown?: string
   /** What whoever shows it may want to know of what it gives. JU5 */
@@ -48,6 +50,7 @@ export const identityOf = ({
   kinds,
   by,
   until,
+  signer,
   shown,
   notes
 }: Omit<Identity, "keyId" | "address" | "door"> & { readonly id: string }): Identity => ({
@@ -58,6 +61,7 @@ export const identityOf = ({
   ...(kinds === undefined ? {} : { kinds }),
   ...(by === undefined ? {} : { by }),
   ...(until === undefined ? {} : { until }),
+  ...(signer === undefined ? {} : { signer }),
   ...(shown === undefined ? {} : { shown }),
   ...(notes === undefined ? {} : { notes })
 })

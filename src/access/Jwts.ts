@@ -9,6 +9,7 @@
  *        come at once; so are long ones, which are none. What is remembered is not limited. Nor are others' wrong ones counted against a subject that was right at that address before:
  *        what claims to be theirs has a limit of its own, so nobody behind the same address keeps them out whose token was renewed.
  *   UW4  It is good for as long as its issuer said. Shown in the 30 s after that, as clocks differ, it is good for what is left of them.
+ *   UW5  What came from a token ends with the key that signed it, once the issuer takes that back: what is open, tickets and service tokens.
  */
 import { Cause, Clock, Effect, Exit } from "effect"
 import { Weighed } from "../bounds/Weighed.ts"
@@ -63,6 +64,13 @@ export interface Jwts {
   readonly identify: (token: string, address: string | undefined) => Effect.Effect<Identity, HeraldError>
   /** Who acts for a subject later, as the rule by which they came says by now; undefined: it is one no longer. A7 */
   readonly later: (name: string, keyId: string) => Identity | undefined
+  /**
+   * Whether what a token gave is still good until its end, as far as is known without a question; undefined: the issuer has to be asked. Nothing is where no
+   * issuer is trusted any more. UW5
+   */
+  readonly knownGood: (identity: Identity) => boolean | undefined
+  /** The same, once it was asked. Never fails. UW5 */
+  readonly isGood: (identity: Identity) => Effect.Effect<boolean>
 }
 
 interface Remembered {
@@ -131,7 +139,7 @@ export const makeJwts = Effect.fnUntraced(function* (
     const shown = shownOf(claims, nameClaim)
     const who = digest(`${verified.issuer}\n${verified.subject}`).slice(0, 16)
     return identityOf({
-      ...{ id: `${OF_ISSUER}${who}:${markOf(rule)}`, name, by: "jwt", until: verified.until },
+      ...{ id: `${OF_ISSUER}${who}:${markOf(rule)}`, name, by: "jwt", until: verified.until, signer: verified.signer },
       ...(shown === undefined ? {} : { shown }),
       ...(notes.length === 0 ? {} : { notes }),
       ...rule.grant
@@ -204,6 +212,12 @@ export const makeJwts = Effect.fnUntraced(function* (
     later: (name, keyId) => {
       const rule = isOfIssuer(keyId) ? byMark.get(keyId.slice(keyId.lastIndexOf(":") + 1)) : undefined
       return rule && identityOf({ id: keyId, name, by: "jwt", ...rule.grant })
-    }
+    },
+    // What a node of before made does not say what signed it, and ends within the hour. UW5
+    knownGood: ({ signer }) => verifier !== undefined && (signer === undefined || verifier.has(signer)),
+    isGood: ({ signer }) =>
+      verifier === undefined || signer === undefined
+        ? Effect.succeed(verifier !== undefined)
+        : verifier.stillHas(signer)
   }
 })

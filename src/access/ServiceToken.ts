@@ -3,7 +3,8 @@
  *
  *   JY1  What is in it was put there by a node: the mark is made with a key that comes from the nodes' pepper, and is compared before a byte of the
  *        rest is read. What was made for one purpose is nothing for another.
- *   JY2  It names the API key, subject or certificate that it came from, by whose end it ends, and a time at most an hour after it was made.
+ *   JY2  It names the API key, subject (and what signed for it) or certificate that it came from, by whose end it ends, and a time at most an hour after
+ *        it was made.
  *   JY3  It is the same text whenever the same is asked for with the same end.
  */
 import type { Grant } from "./Decision.ts"
@@ -38,8 +39,9 @@ const SEALED = /^([A-Za-z0-9_-]{1,8120})\.([0-9a-f]{64})$/
 
 /** `marks`: with a key for this purpose. */
 export const seal = (identity: Identity, until: number, { hash }: Pick<Marks, "hash">): string => {
-  const { name, keyId } = identity
-  const said = Buffer.from(JSON.stringify([name, keyId, until, grantOf(identity)])).toString("base64url")
+  const { name, keyId, signer } = identity
+  const all = [name, keyId, until, grantOf(identity), ...(signer === undefined ? [] : [signer])]
+  const said = Buffer.from(JSON.stringify(all)).toString("base64url")
   return `${said}.${hash(said)}`
 }
 
@@ -48,11 +50,12 @@ export const unseal = (text: string, { hash, equal }: Marks): Identity | undefin
   const [, said = "", mark = ""] = SEALED.exec(text) ?? []
   if (said === "" || !equal(mark, hash(said))) return undefined
   try {
-    const [name, keyId, until, grant] = JSON.parse(Buffer.from(said, "base64url").toString("utf8")) as [
-      ...[name: string, keyId: string, until: number, grant: Grant]
+    const [name, keyId, until, grant, signer] = JSON.parse(Buffer.from(said, "base64url").toString("utf8")) as [
+      ...[name: string, keyId: string, until: number, grant: Grant, signer?: string]
     ]
     // Another version of Herald may have made it, and have said more.
-    return grantProblem(grant) === undefined ? { name, keyId, ...grantOf(grant), by: "token", until } : undefined
+    if (grantProblem(grant) !== undefined) return undefined
+    return { name, keyId, ...grantOf(grant), by: "token", until, ...(signer === undefined ? {} : { signer }) }
   } catch {
     return undefined
   }

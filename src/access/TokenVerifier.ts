@@ -14,6 +14,8 @@ export interface VerifiedToken {
   readonly claims: Readonly<Record<string, unknown>>
   /** Milliseconds since 1970: its `exp`. */
   readonly until: number
+  /** The thumbprint (RFC 7638) of the key that signed it. */
+  readonly signer: string
 }
 
 export interface TokenVerifierShape {
@@ -28,6 +30,10 @@ export interface TokenVerifierShape {
    * away for too long, and nothing does that was checked before.
    */
   readonly generation: () => number | undefined
+  /** Whether the issuer still has the key with this thumbprint, as far as is known without a question; undefined: it has to be asked. */
+  readonly has: (signer: string) => boolean | undefined
+  /** The same, once it was asked. An issuer that is away takes nothing back. Never fails. */
+  readonly stillHas: (signer: string) => Effect.Effect<boolean>
 }
 
 /** Undefined: no issuer is trusted. */

@@ -19,7 +19,8 @@ export const keyRevoked = ({ name, keyId, until }: Identity): HeraldError =>
     : failure("CredentialEnded", `what ${name} showed has ended: come back with a new token`)
 
 /** What was shown: several tokens of one key may be open, each with an end of its own. */
-export const shownBy = ({ keyId, until }: Identity): string => (until === undefined ? keyId : `${keyId} ${until}`)
+export const shownBy = ({ keyId, until, signer = "" }: Identity): string =>
+  until === undefined ? keyId : `${keyId} ${until} ${signer}`
 
 /** Of a look, until others have a turn: some milliseconds. */
 const STEPS = 256

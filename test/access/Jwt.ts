@@ -23,19 +23,34 @@ export class Issuer {
   readonly tokens = new Map<string, VerifiedToken>()
   readonly asked: Array<string> = []
   away = false
+  /** A node that did not see its keys yet. */
+  unseen = false
   generation: number | undefined = 0
+  /** What signs its tokens. */
+  signer = "one"
+  /** What it took back. */
+  readonly gone = new Set<string>()
 
   /** The text of a token for a subject that is in this group. */
   token(subject: string, until: number, claims: Readonly<Record<string, unknown>> = {}): string {
     const said = { realm_access: { roles: ["ops"] }, ...claims }
     const text = `eyJ.${Buffer.from(`${subject} ${until} ${JSON.stringify(said)}`).toString("base64url")}.c2ln`
-    this.tokens.set(text, { issuer: ISSUER, subject, until, claims: { ...said, sub: subject } })
+    this.tokens.set(text, {
+      ...{ issuer: ISSUER, subject, until, claims: { ...said, sub: subject } },
+      signer: this.signer
+    })
     return text
   }
 
   readonly layer = Layer.succeed(TokenVerifier, {
     issuer: ISSUER,
     generation: () => this.generation,
+    has: (signer) => (this.gone.has(signer) ? false : this.unseen ? undefined : true),
+    stillHas: (signer) =>
+      Effect.sync(() => {
+        this.asked.push(signer)
+        return !this.gone.has(signer)
+      }),
     verify: (token) =>
       Effect.suspend(() => {
         this.asked.push(token)
@@ -54,9 +69,21 @@ export const startWith = (
     readonly pepper?: string
     readonly store?: FaultyKeys
     readonly shared?: (address: string) => boolean
+    /** False: there is no issuer in the settings. */
+    readonly trusted?: boolean
   } = {}
 ) => {
-  const { rules = [ops], nameClaim, pepper = "p", store = new FaultyKeys(), shared = () => false } = options
+  const {
+    rules = [ops],
+    nameClaim,
+    pepper = "p",
+    store = new FaultyKeys(),
+    shared = () => false,
+    trusted = true
+  } = options
   const access = Access.layer({ pepper, ratePerSecond: 10_000, burst: 10_000, shared, jwt: { rules, nameClaim } })
-  return { store, layer: access.pipe(Layer.provide([store.layer, KeyHash.layer, issuer.layer])) }
+  return {
+    store,
+    layer: access.pipe(Layer.provide([store.layer, KeyHash.layer, trusted ? issuer.layer : Layer.empty]))
+  }
 }

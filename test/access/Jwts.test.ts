@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import { Access } from "../../src/access/Access.ts"
+import { CurrentIdentity, type Identity } from "../../src/access/Identity.ts"
+import { shownBy } from "../../src/access/Watching.ts"
 import { ISSUER, Issuer, isNamed, ops, startWith } from "./Jwt.ts"
 
 const show = (token: string, address?: string) =>
@@ -15,9 +17,10 @@ describe("Jwts", () => {
       const issuer = new Issuer()
       const admin = { claim: "groups", value: "root", grant: { role: "admin", environments: ["*"] } } as const
       return Effect.gen(function* () {
-        const { keyId, ...whom } = yield* show(issuer.token("auth0|ann", HOUR))
+        const { keyId, signer, ...whom } = yield* show(issuer.token("auth0|ann", HOUR))
         const root = yield* show(issuer.token("bob", HOUR, { groups: ["x", "root"] }))
 
+        assert.strictEqual(signer, "one")
         assert.deepStrictEqual(whom, {
           ...{ name: "jwt:auth0%7Cann@login.example.com/realms/a", by: "jwt", until: HOUR },
           ...ops.grant
@@ -138,7 +141,7 @@ describe("Jwts", () => {
     const renewed = (subject: string, more: string) => {
       const token = unsigned(subject, more)
       const claims = { realm_access: { roles: ["ops"] }, sub: subject }
-      issuer.tokens.set(token, { issuer: ISSUER, subject, until: HOUR, claims })
+      issuer.tokens.set(token, { issuer: ISSUER, subject, until: HOUR, claims, signer: "one" })
       return token
     }
     return Effect.gen(function* () {
@@ -212,6 +215,56 @@ describe("Jwts", () => {
       yield* TestClock.adjust("30 seconds")
       assert.isUndefined(recognise({ token }))
       isNamed(yield* refusal(token), "Unauthenticated")
+    }).pipe(Effect.provide(startWith(issuer).layer))
+  })
+
+  it.effect("UW5 JY2 A8 with the key that signed it ends what a token opened, and all that was made of it", () => {
+    const issuer = new Issuer()
+    return Effect.gen(function* () {
+      const access = yield* Access
+      const { recognise } = yield* access.atOnce
+      const madeOf = Effect.fnUntraced(function* (identity: Identity) {
+        const made = access.exchange({ life: 60_000, grant: {} })
+        const { token } = yield* Effect.provideService(made, CurrentIdentity, identity)
+        return { token, ticket: yield* access.ticketFor(identity, "staging") }
+      })
+      const old = yield* show(issuer.token("ann", HOUR))
+      const [first, again] = [yield* madeOf(old), yield* show((yield* madeOf(old)).token)]
+      const second = yield* madeOf(again)
+      issuer.signer = "two"
+      const fresh = yield* show(issuer.token("ann", HOUR, { n: 2 }))
+      const its = yield* madeOf(fresh)
+      assert.notStrictEqual(shownBy(old), shownBy(fresh))
+
+      // A node that did not see these keys yet asks, once for each.
+      issuer.unseen = true
+      assert.isUndefined(recognise({ token: first.token }))
+      assert.strictEqual((yield* show(first.token)).name, old.name)
+      issuer.unseen = false
+      issuer.gone.add("one")
+
+      for (const gone of [old, again]) assert.isFalse(yield* access.stillValid(gone))
+      for (const { token, ticket } of [first, second]) {
+        assert.isUndefined(recognise({ token }))
+        isNamed(yield* refusal(token), "Unauthenticated")
+        isNamed(yield* Effect.flip(access.byTicket(ticket, "staging")), "Unauthenticated")
+      }
+      for (const one of [fresh, yield* show(its.token), yield* access.byTicket(its.ticket, "staging")])
+        assert.isTrue(yield* access.stillValid(one))
+      assert.strictEqual(recognise({ token: its.token })?.name, fresh.name)
+    }).pipe(Effect.provide(startWith(issuer).layer))
+  })
+
+  it.effect("UW5 what was made of a token is nothing where no issuer is trusted any more", () => {
+    const issuer = new Issuer()
+    return Effect.gen(function* () {
+      const access = yield* Access
+      const identity = yield* show(issuer.token("ann", HOUR))
+      const { token } = yield* access
+        .exchange({ life: 60_000, grant: {} })
+        .pipe(Effect.provideService(CurrentIdentity, identity))
+      const without = Layer.fresh(startWith(issuer, { trusted: false }).layer)
+      isNamed(yield* refusal(token).pipe(Effect.provide(without)), "Unauthenticated")
     }).pipe(Effect.provide(startWith(issuer).layer))
   })
 })

@@ -19,13 +19,15 @@ const started = () => {
   const verifier = Layer.succeed(TokenVerifier, {
     issuer: ISSUER,
     generation: () => 0,
+    has: () => true,
+    stillHas: () => Effect.succeed(true),
     verify: (token) =>
       Effect.suspend(() => {
         count.verified++
         const { sub, more } = JSON.parse(Buffer.from(token.split(".")[1]!, "base64url").toString())
         const claims = { realm_access: { roles: ["ops"] }, sub }
         const answer = more.startsWith("right")
-          ? Effect.succeed({ issuer: ISSUER, subject: sub, until: HOUR, claims })
+          ? Effect.succeed({ issuer: ISSUER, subject: sub, until: HOUR, claims, signer: "one" })
           : Effect.fail(failure("Unauthenticated", "wrong"))
         return Effect.andThen(Effect.sleep(2), answer)
       })

@@ -10,7 +10,14 @@
  *   JV4  What is wrong is said without a word of the token.
  */
 import { Clock, Effect, Layer } from "effect"
-import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify, type ProtectedHeaderParameters } from "jose"
+import {
+  calculateJwkThumbprint,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  jwtVerify,
+  type ProtectedHeaderParameters
+} from "jose"
 import { SKEW, TokenVerifier, type VerifiedToken } from "../../../src/access/TokenVerifier.ts"
 import { failure, HeraldError } from "../../../src/errors/HeraldError.ts"
 import { type KeysOptions, makeKeys } from "../Keys.ts"
@@ -68,13 +75,13 @@ export const layer = ({ issuer, audience, algorithms, ...options }: TokenVerifie
       const clock = yield* Clock.Clock
       const keys = yield* makeKeys({ issuer, ...options })
 
-      const verified = ({ sub, exp = 0, ...more }: JWTPayload): VerifiedToken | HeraldError => {
+      const verified = ({ sub, exp = 0, ...more }: JWTPayload, signer: string): VerifiedToken | HeraldError => {
         const other = ELSEWHERE.find(([claim]) => Object.hasOwn(more, claim)) // JV2
         if (other !== undefined) return wrong(other[1])
         const until = exp * 1_000
         if (!(until <= clock.currentTimeMillisUnsafe() + LONGEST + SKEW)) return wrong("it ends in more than 24 h") // JV3
         return typeof sub === "string" && sub !== "" && sub.length <= 255 && sub.isWellFormed()
-          ? { issuer, subject: sub, claims: { ...more, sub, exp }, until }
+          ? { issuer, subject: sub, claims: { ...more, sub, exp }, until, signer }
           : wrong("its sub names nobody")
       }
 
@@ -88,18 +95,20 @@ export const layer = ({ issuer, audience, algorithms, ...options }: TokenVerifie
         if (kid !== undefined && (typeof kid !== "string" || kid.length > 256)) return yield* wrong("its kid is none")
         const find = yield* keys.withKey(kid)
         const currentDate = new Date(clock.currentTimeMillisUnsafe())
-        const { payload } = yield* Effect.tryPromise({
-          try: () =>
-            jwtVerify(token, find, {
+        const [payload, signer] = yield* Effect.tryPromise({
+          try: async () => {
+            const { payload, key } = await jwtVerify(token, find, {
               ...{ issuer, audience, algorithms: [...algorithms], requiredClaims: ["sub", "exp"] },
               ...{ clockTolerance: SKEW / 1_000, currentDate }
-            }),
+            })
+            return [payload, await calculateJwkThumbprint(key as CryptoKey)] as const
+          },
           catch: (error) => wrong(error instanceof errors.JOSEError ? said(error) : "it is not well made")
         })
-        const found = verified(payload)
+        const found = verified(payload, signer)
         return found instanceof HeraldError ? yield* found : found
       })
 
-      return { issuer, verify, generation: keys.generation }
+      return { issuer, verify, generation: keys.generation, has: keys.has, stillHas: keys.stillHas }
     })
   )

@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto"
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { TestClock } from "effect/testing"
-import { exportSPKI, importJWK } from "jose"
+import { calculateJwkThumbprint, exportSPKI, importJWK } from "jose"
 import * as Verifier from "../../../../layers/Jose/access/TokenVerifier.ts"
 import { TokenVerifier } from "../../../../src/access/TokenVerifier.ts"
 import { FakeIssuer, type Signing, signing } from "../../../support/FakeIssuer.ts"
@@ -41,6 +41,24 @@ describe("TokenVerifier", () => {
       }
       assert.match(yield* refused(yield* tokenOf(rsa)).pipe(Effect.provide(layer(["ES256"]))), /not signed with ES256/)
     }).pipe(Effect.provide(layer()))
+  )
+
+  it.effect("JK5 what signed it is known as its key, however the issuer writes that", () =>
+    Effect.gen(function* () {
+      const padded = (text: string) =>
+        Buffer.concat([Buffer.of(0, 0), Buffer.from(text, "base64url")]).toString("base64url")
+      const { n = "", e = "" } = rsa.jwk
+      issuer.keys = [{ ...rsa.jwk, n: padded(n), e: padded(e) }, ...others.map(({ jwk }) => jwk)]
+      const verifier = (yield* TokenVerifier)!
+      for (const one of [rsa, ...others]) {
+        const { signer } = yield* verify(yield* tokenOf(one))
+        assert.strictEqual(signer, yield* Effect.promise(() => calculateJwkThumbprint(one.jwk)))
+        assert.isTrue(verifier.has(signer), one.alg)
+      }
+    }).pipe(
+      Effect.provide(layer()),
+      Effect.ensuring(Effect.sync(() => (issuer.keys = [rsa, ...others].map(({ jwk }) => jwk))))
+    )
   )
 
   it.effect("JV1 nothing without a signature counts, and none that was made with what is public", () =>
