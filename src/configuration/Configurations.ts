@@ -6,6 +6,7 @@
  *   F2  A rollback is a new version equal to an old one; history is never rewritten.
  *   AO2  A value's rendering belongs to its key: whoever may read the key sees the variables that it names. Who may not read
  *        `herald.variables` writes no template that names any, or they would read them all.
+ *   AO3  A page of values has those alone that the caller may read one by one, and goes on past what was deleted meanwhile.
  *   F3  Types, sizes, depth and JSON Schema are checked before the store is touched.
  */
 import { Context, Effect, Layer } from "effect"
@@ -92,6 +93,20 @@ export class Configurations extends Context.Service<
       readonly after: string
       readonly only?: Trait | undefined
     }) => Effect.Effect<ReadonlyArray<Head>, HeraldError>
+    /**
+     * One page (PB1) of what is current, with its values, of the keys that `list` would give: read together from the database, past this node's cache, which
+     * a walk through a large store would empty. So each is confirmed, strict or not. `next`: after which key it goes on; undefined at the end, and a page may
+     * have none. AO3
+     */
+    readonly values: (options: {
+      readonly environment: string
+      readonly prefix: string
+      readonly limit: number
+      readonly after: string
+    }) => Effect.Effect<
+      { readonly found: ReadonlyArray<Configuration>; readonly next: string | undefined },
+      HeraldError
+    >
     /** Environments that the caller may read and that have a key for it, by name. `keys`: how many. */
     readonly environments: () => Effect.Effect<
       ReadonlyArray<{ readonly environment: string; readonly keys: number }>,

@@ -127,6 +127,23 @@ export const makeReading = Effect.gen(function* () {
     return yield* visible(view, { environment, scope, prefix, after, limit: wanted, only })
   })
 
+  const values = Effect.fn("Configurations.values")(function* (options: {
+    readonly environment: string
+    readonly prefix: string
+    readonly limit: number
+    readonly after: string
+  }) {
+    const atLeast = propagation.position() // before the heads: they may only be newer
+    const heads = yield* list(options)
+    if (heads.length === 0) return { found: [], next: undefined }
+    const currents = yield* store.currents(heads, atLeast)
+    const last = heads[currents.length - 1]!.key
+    return {
+      found: currents.filter((one): one is Configuration => one !== undefined && !one.deleted),
+      next: currents.length < heads.length || heads.length >= options.limit ? last : undefined
+    }
+  })
+
   const environments = Effect.fn("Configurations.environments")(function* () {
     const identity = yield* requireAnywhere("config.read")
     const scope = scopeOf(identity, "config")
@@ -191,7 +208,7 @@ export const makeReading = Effect.gen(function* () {
     } satisfies Explanation
   })
 
-  return { get, version, history, list, environments, diff, explain }
+  return { get, version, history, list, values, environments, diff, explain }
 })
 
 const buried = ({ environment, key, updatedBy, version }: Configuration) =>

@@ -48,6 +48,7 @@ export const rows: Readonly<Record<string, Readonly<Record<string, Row | Readonl
     get: about("config"),
     delete: { about: "config", headers: never },
     list: about("keys of config"),
+    values: about("keys of config"),
     environments: about("head"),
     history: about("config"),
     version: about("config"),

@@ -34,6 +34,7 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["GET", "/v1/config/k?environment={environment}", "read", "environment"],
   ["DELETE", "/v1/config/k?environment={environment}", "write", "environment"],
   ["GET", "/v1/config?environment={environment}", "read", "environment"],
+  ["GET", "/v1/values?environment={environment}", "read", "environment"],
   ["GET", "/v1/config/k/history?environment={environment}", "read", "environment"],
   ["GET", "/v1/config/k/versions/1?environment={environment}", "read", "environment"],
   ["GET", "/v1/config/k/diff?environment={environment}&from=1&to=1", "read", "environment"],

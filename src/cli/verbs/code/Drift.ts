@@ -21,7 +21,8 @@ const textsOf = Effect.fnUntraced(function* (here: Invocation, environment: stri
     here,
     environment,
     names,
-    ({ name, content }) => Effect.sync(() => void texts.set(name, content.text)),
+    "values",
+    ({ name, content }) => Effect.sync(() => void texts.set(name, content!.text)),
     (name) => Effect.sync(() => void texts.delete(name))
   )
   return texts

@@ -15,8 +15,9 @@ import { readingOf, requireEnvironment } from "../../Near.ts"
 import { Shell } from "../../Shell.ts"
 import { apartIn, fileOf, folderOf, MANIFEST, placeOf, schemaFileOf, textOf, unescaped } from "./FileName.ts"
 import { EVERYTHING, manifestText, readManifest, wrongPattern } from "./Manifest.ts"
+import { eachPage, type Read } from "./Pages.ts"
 import { visibleOf } from "./Rights.ts"
-import { eachPage, type Read, readAll } from "./Server.ts"
+import { readAll } from "./Server.ts"
 import { count } from "./Told.ts"
 
 /** git would change line ends, where it is told to. */
@@ -44,7 +45,7 @@ const written = Effect.fnUntraced(function* (
 ) {
   const shell = yield* Shell
   const names = new Set<string>()
-  yield* eachPage(here, environment, patterns, (page) =>
+  yield* eachPage(here, environment, patterns, "names", (page) =>
     Effect.sync(() => {
       for (const { name } of page) names.add(name)
     })
@@ -61,7 +62,7 @@ const written = Effect.fnUntraced(function* (
     yield* dropped(name)
     // One that came after the names were read, and whose capitals nobody compared.
     const alone = apart.has(name) || !names.has(name)
-    const { text, type, schema } = content
+    const { text, type, schema, strict: isStrict } = content!
     const all: Array<readonly [string, string]> = [[fileOf(name, type, alone), textOf(text)]]
     if (schema !== null && schema !== undefined)
       all.push([schemaFileOf(name, alone), `${JSON.stringify(schema, null, 2)}\n`])
@@ -70,10 +71,10 @@ const written = Effect.fnUntraced(function* (
       all.map(([file]) => file)
     )
     for (const [file, its] of all) yield* folder.write(`${made}/${file}`, its)
-    if (content.strict) strict.add(name)
+    if (isStrict) strict.add(name)
   })
   let told = 0
-  const { settled } = yield* readAll(here, environment, patterns, put, dropped, (done) => {
+  const { settled } = yield* readAll(here, environment, patterns, "values", put, dropped, (done) => {
     if (shell.errorTerminal) return shell.live(`${environment}: ${count(done)} of ${count(names.size)}`)
     if (done - told < TELL) return Effect.void
     told = done

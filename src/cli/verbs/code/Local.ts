@@ -16,8 +16,8 @@ import { type CliFailure, usage } from "../../CliFailure.ts"
 import type { Folder } from "../../Folder.ts"
 import { MANIFEST, namedBy, unescaped, valueIn } from "./FileName.ts"
 import { type Manifest, readManifest } from "./Manifest.ts"
+import { digestOf, schemaDigest } from "./Pages.ts"
 import type { Content, Shape } from "./Plan.ts"
-import { digestOf, schemaText } from "./Server.ts"
 
 /** Bytes of a file of a value, with its line end. */
 const MOST = VALUE_BYTES + 2
@@ -164,7 +164,7 @@ const readEnvironment = Effect.fnUntraced(function* (
   for (const [name, { path, schema }] of schemas) {
     const shape = shapes.get(name)
     if (shape === undefined) problems.push({ path, problem: `there is no file of the key ${name}, whose schema it is` })
-    else shapes.set(name, { ...shape, schema: schemaText(schema) })
+    else shapes.set(name, { ...shape, schema: schemaDigest(schema) })
   }
   for (const name of manifest.strict)
     if (!shapes.has(name)) problems.push({ path: manifestPath, problem: `strict: there is no file of the key ${name}` })

@@ -16,7 +16,7 @@ export interface Shape {
   readonly digest: string
   readonly type: ValueType
   readonly strict: boolean
-  /** Canonical JSON; "" for none. */
+  /** SHA-256 of the schema as canonical JSON; "" for none. */
   readonly schema: string
 }
 

@@ -66,10 +66,11 @@ export const promote = Command.make(
       here,
       from,
       keys,
+      "values",
       ({ name, shape, content }) => {
         wanted.set(name, shape)
-        contents.set(name, content)
-        bytes += content.text.length
+        contents.set(name, content!)
+        bytes += content!.text.length
         return bytes > MOST_BYTES
           ? usage(`what is to be promoted has more than ${MOST_BYTES} bytes`, "Promote fewer keys at once.")
           : Effect.void

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import type { Released } from "../../../edge/http/configuration/ReleaseWire.ts"
 import type { Validated } from "../../../edge/http/configuration/Wire.ts"
 import { kindIn } from "../../../keys/Name.ts"
+import { printable } from "../../../text/Printable.ts"
 import { RELEASE_CHANGES } from "../../../values/Limits.ts"
 import { CliFailure, Told, usage } from "../../CliFailure.ts"
 import { type Invocation, message, yes } from "../../Globals.ts"
@@ -163,7 +164,10 @@ export const carryOut = Effect.fn("Releasing.carryOut")(function* (
       )
       answers.push(body as Validated)
       answered.push(body as Validated)
+      if (parts.length > 1 && shell.errorTerminal)
+        yield* shell.live(printable(`${intent.environment}: ${answers.length} of ${parts.length} releases checked`))
     }
+    if (parts.length > 1 && shell.errorTerminal) yield* shell.live("")
     all.push({ intent, parts, planned: { ...saidOf(answers), environment: intent.environment, plan: intent.plan } })
   }
   const guards = guardsOf(answered)

@@ -81,6 +81,24 @@ export class ConfigGroup extends HttpApiGroup.make("config")
     })
       .annotate(Needs, need("config.read", "named", 4))
       .annotateMerge(about("List keys", "`only`: templates, or strict keys.")),
+    get("values", "/v1/values", {
+      query: {
+        ...Wire.InEnvironment,
+        prefix: Schema.optionalKey(Plain(KEY_LENGTH)),
+        limit: Schema.optionalKey(Limit),
+        after: Schema.optionalKey(Plain(KEY_LENGTH)),
+        shape: Schema.optionalKey(Schema.Boolean)
+      },
+      success: Wire.Values,
+      error
+    })
+      .annotate(Needs, need("config.read", "named", 50))
+      .annotateMerge(
+        about(
+          "Read many values",
+          "What keys have now, as texts, read together from PostgreSQL: a page ends before it has more than 2 MiB and a value. `shape`: types and digests without values and schemas."
+        )
+      ),
     get("environments", "/v1/environments", { success: Wire.Environments, error })
       .annotate(Needs, need("config.read", "somewhere", 4))
       .annotateMerge(about("List environments", "Those that you may read and that have a key.")),

@@ -6,6 +6,7 @@ import { Configurations } from "../../../configuration/Configurations.ts"
 import type { Trait } from "../../../configuration/Heads.ts"
 import { failure } from "../../../errors/HeraldError.ts"
 import type { Target } from "../../../keys/Target.ts"
+import { Digest } from "../../../values/Digest.ts"
 import { json, jsonText } from "../Answer.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer } from "../Problem.ts"
@@ -30,6 +31,7 @@ const configRoutes = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const configurations = yield* Configurations
     const writes = yield* makeWrites
+    const digestOf = yield* Digest
 
     const get = Effect.fnUntraced(function* (
       { key, environment }: Target,
@@ -63,6 +65,18 @@ const configRoutes = HttpApiBuilder.group(
       const heads = yield* configurations.list({ environment, prefix, limit, after, only })
       const next = heads.length < limit ? null : (heads.at(-1)?.key ?? null)
       return json({ keys: heads.map(Wire.head), next } satisfies Wire.Heads)
+    })
+
+    const values = Effect.fnUntraced(function* (query: {
+      readonly environment: string
+      readonly prefix?: string
+      readonly limit?: number
+      readonly after?: string
+      readonly shape?: boolean
+    }) {
+      const { environment, prefix = "", after = "", limit = PAGE, shape = false } = query
+      const { found, next = null } = yield* configurations.values({ environment, prefix, limit, after })
+      return json({ values: found.map((one) => Wire.valued(one, shape, digestOf)), next } satisfies Wire.Values)
     })
 
     const history = Effect.fnUntraced(function* (
@@ -117,6 +131,7 @@ const configRoutes = HttpApiBuilder.group(
         answer(writes.delete(targetIn(params, query), query.message, headers, query))
       )
       .handle("list", ({ query }) => answer(list(query)))
+      .handle("values", ({ query }) => answer(values(query)))
       .handle("environments", () =>
         answer(
           Effect.map(configurations.environments(), (environments) =>

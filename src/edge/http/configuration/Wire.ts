@@ -6,6 +6,7 @@ import type { Committed } from "../../../commits/Release.ts"
 import type * as Model from "../../../configuration/Configuration.ts"
 import { limits } from "../../../configuration/Configuration.ts"
 import { configurationsIn } from "../../../configuration/ConfigurationKind.ts"
+import { canonical } from "../../../values/Canonical.ts"
 import { ValueType } from "../../../values/ValueType.ts"
 import { guardFields } from "../approvals/Guards.ts"
 import { Environment, Key, Labels, Message, Stamp, stamp, Whole } from "../Wire.ts"
@@ -78,6 +79,23 @@ export type Head = typeof Head.Type
 /** `next`: give it as `after` for the next page; null at the end. */
 export const Heads = Schema.Struct({ keys: Schema.Array(Head), next: Schema.NullOr(Schema.String) })
 export type Heads = typeof Heads.Type
+
+/**
+ * Of many at once. `value`: the text exactly as published. `schemaDigest`: SHA-256 of the schema as JSON with sorted keys and no spaces; null: it has none.
+ * With `shape=true` neither value nor schema.
+ */
+export const Valued = Schema.Struct({
+  ...Head.fields,
+  type: ValueType,
+  schemaDigest: Schema.NullOr(Schema.String),
+  schema: Schema.optionalKey(Schema.Unknown),
+  value: Schema.optionalKey(Schema.String)
+}).annotate({ identifier: "Valued" })
+export type Valued = typeof Valued.Type
+
+/** `next`: give it as `after` for the next page, which may be due before `limit` is reached; null at the end. */
+export const Values = Schema.Struct({ values: Schema.Array(Valued), next: Schema.NullOr(Schema.String) })
+export type Values = typeof Values.Type
 
 export const Environments = Schema.Struct({
   environments: Schema.Array(Schema.Struct({ environment: Schema.String, keys: Whole }))
@@ -223,6 +241,14 @@ export const head = ({ key, environment, version, revision, digest, strict, temp
   digest,
   strict,
   template
+})
+
+/** `digestOf`: SHA-256 in hex of a text. */
+export const valued = (found: Model.Configuration, shape: boolean, digestOf: (text: string) => string): Valued => ({
+  ...head(found),
+  type: found.valueType,
+  schemaDigest: found.schema === null ? null : digestOf(canonical(found.schema)),
+  ...(shape ? {} : { schema: found.schema, value: found.value })
 })
 
 export const changed = ({ key, environment, version, valueType, digest, deleted }: Model.Configuration) => ({

@@ -26,8 +26,11 @@ const publish = (key: string, environment: string, value: unknown) =>
   folder.server.call("PUT", `/v1/config/${key}?environment=${environment}`, { body: { value } })
 
 describe("a server that is not to be trusted", () => {
-  const exported = async (keys: ReadonlyArray<object>, reading: object, next: string | null = null) => {
+  /** `old`: of before values came many at once. */
+  const exported = async (keys: ReadonlyArray<object>, reading: object, next: string | null = null, old = false) => {
     await using herald = await FakeHerald.start()
+    const values = keys.map((one) => ({ ...stored, schemaDigest: null, ...reading, ...one }))
+    herald.on("GET /v1/values", old ? problem("NoSuchRoute", "/v1/values") : { body: { values, next }, strange: true })
     const { path, remove } = newFolder()
     herald.on("GET /v1/access/whoami", { body: { name: "ann" }, strange: true })
     herald.on("GET /v1/config", { body: { keys, next }, strange: true })
@@ -49,15 +52,20 @@ describe("a server that is not to be trusted", () => {
       assert.include(said, "which this herald does not know")
       assert.deepStrictEqual(left, [])
     }
-    const fine = await exported([{ ...head, key: "shop" }], {})
-    assert.deepStrictEqual([fine.exit, fine.left.length], [0, 1], fine.said)
+    for (const old of [false, true]) {
+      const fine = await exported([{ ...head, key: "shop" }], {}, null, old)
+      assert.deepStrictEqual([fine.exit, fine.left.length], [0, 1], fine.said)
+    }
   })
 
   it("JE2 a type that is none does not become a string, and a page that is its own next one ends", async () => {
-    for (const type of ["toml", "constructor", "__proto__"]) {
-      const { exit, said } = await exported([{ ...head, key: "shop" }], { type })
-      assert.deepStrictEqual([exit, said.includes(`of the type "${type}"`)], [2, true], said)
-    }
+    for (const type of ["toml", "constructor", "__proto__"])
+      for (const old of [false, true]) {
+        const { exit, said } = await exported([{ ...head, key: "shop" }], { type }, null, old)
+        assert.deepStrictEqual([exit, said.includes(`of the type "${type}"`)], [2, true], said)
+      }
+    const bare = await exported([{ ...head, key: "shop" }], { value: undefined })
+    assert.deepStrictEqual([bare.exit, /shop without a value/.test(bare.said)], [2, true], bare.said)
     const again = await exported([{ ...head, key: "shop" }], {}, "shop")
     assert.deepStrictEqual([again.exit, /followed by itself/.test(again.said)], [2, true], again.said)
   })

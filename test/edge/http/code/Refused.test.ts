@@ -206,7 +206,7 @@ describe("deleting", () => {
     writeFileSync(join(folder.path, "kept/mine.txt"), "not applied yet")
     const args = ["export", "--env", "kept", "--out", folder.path]
     assert.match((await folder.run("admin", args)).said, /kept is replaced[\s\S]*Give --yes/)
-    folder.server.before = async ({ path }) => (path.startsWith("/v1/config/a?") ? "drop" : undefined)
+    folder.server.before = async ({ path }) => (path.startsWith("/v1/values?") ? "drop" : undefined)
     const failed = await folder.export("kept")
     assert.strictEqual(failed.exit, 7, failed.said)
     assert.deepStrictEqual(readdirSync(folder.path), ["kept"])
