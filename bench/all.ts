@@ -30,6 +30,7 @@ const NAMES = [
   "fanout",
   "start",
   "access",
+  "codeAsFiles",
   "browsers"
 ]
 const LANES = ["notify", "redis", "kafka", "none"]
