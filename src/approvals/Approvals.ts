@@ -1,5 +1,5 @@
 /** Use cases on protections and change requests. Every method checks `CurrentIdentity` for what it touches. */
-import { Context, Effect, Layer } from "effect"
+import { Clock, Context, Effect, Layer } from "effect"
 import { rightsScope } from "../access/About.ts"
 import { requirePermission } from "../access/Access.ts"
 import type { About } from "../access/Decision.ts"
@@ -8,6 +8,7 @@ import { type Checked, makeCommitting } from "../commits/Committing.ts"
 import type { Committed, Wish } from "../commits/Release.ts"
 import type { CommitOptions } from "../commits/Request.ts"
 import { AsRequest } from "../commits/Requesting.ts"
+import { toldTo } from "../commits/Unseen.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { prefixOf } from "../keys/Pattern.ts"
 import { environmentProblem } from "../keys/Target.ts"
@@ -107,6 +108,7 @@ const HANGING = ["configuration", "flag", "segment"]
 
 const make = Effect.gen(function* () {
   const store = yield* ApprovalStore
+  const clock = yield* Clock.Clock
   const { mayAll, requireAll, lasts, counting, authorOf } = yield* makePersons
   const committing = yield* makeCommitting
   const listed = yield* makeListedIds
@@ -294,7 +296,7 @@ const make = Effect.gen(function* () {
               return { changes: [...changes, applied], basis, message }
             })
           )
-      })
+      }).pipe(Effect.mapError(toldTo(caller, clock.currentTimeMillisUnsafe()))) // AQ22
     })
   })
 })

@@ -1,6 +1,10 @@
-/** Differences, coloured. Pure but for the library that compares lines, which is loaded when needed. */
+/**
+ * Differences, coloured. Pure but for the library that compares lines, which is loaded when needed.
+ *
+ *   AQ23  Two contents that differ are never said to be the same, be it in white space; and who answers for a change sees each character of it.
+ */
 
-import { printable } from "../text/Printable.ts"
+import { escaped, printable } from "../text/Printable.ts"
 import { laidOut } from "../values/Json.ts"
 import type { Paint } from "./Paint.ts"
 
@@ -131,14 +135,44 @@ const pretty = (content: string): string => {
   return laidOut(content)
 }
 
-/** From one content to the next; JSON is laid out first, so that one changed field is one changed line. */
-export const contentChange = async (before: string, after: string, paint: Paint): Promise<string> => {
-  const { structuredPatch } = await import("diff")
-  const end = (text: string): string => (text.endsWith("\n") ? text : `${text}\n`)
-  const patch = structuredPatch("", "", end(pretty(before)), end(pretty(after)), "", "", { context: 2 })
-  const lines = patch.hunks.flatMap((hunk, index) => [...(index > 0 ? ["…"] : []), ...hunk.lines])
-  return lines.length === 0 ? paint.dim("the same content") : colourUnified(lines.join("\n"), paint)
+/** White space but for spaces inside of a line, joiners, selectors: nobody sees one, or which it is. */
+const UNSEEN = /[^\S\n ]|\u2800|[\ufe00-\ufe0f]|\p{Cf}| +$/gu
+
+/** Each character that can't be seen as an escape, also at the end of a line. */
+export const exact = (line: string): string => line.replace(UNSEEN, escaped)
+
+/** How somebody reads a difference who answers for it: to the last character. `json`: what stands between its tokens says nothing. */
+export interface Exactly {
+  readonly json: boolean
 }
+
+/** From one content to the next; JSON is laid out first, so that one changed field is one changed line. AQ23 */
+export const contentChange = async (
+  before: string,
+  after: string,
+  paint: Paint,
+  exactly?: Exactly
+): Promise<string> => {
+  const { structuredPatch } = await import("diff")
+  const linesOf = (old: string, now: string): ReadonlyArray<string> => {
+    // Where one alone ends with its line, that is said.
+    const [was, is] = old.endsWith("\n") === now.endsWith("\n") ? [ended(old), ended(now)] : [old, now]
+    const patch = structuredPatch("", "", was, is, "", "", { context: 2 })
+    return patch.hunks.flatMap((hunk, index) => [...(index > 0 ? ["…"] : []), ...hunk.lines])
+  }
+  const laid = exactly?.json === false ? [before, after] : [ended(pretty(before)), ended(pretty(after))]
+  const lines = linesOf(laid[0]!, laid[1]!)
+  const told = (all: ReadonlyArray<string>) =>
+    colourUnified(
+      all.map((line) => (exactly !== undefined && /^[+-]/.test(line) ? exact(line) : line)).join("\n"),
+      paint
+    )
+  if (lines.length > 0) return told(lines)
+  if (before === after) return paint.dim("the same content")
+  return `${paint.dim("differs in white space only:")}\n${told(linesOf(before, after).map((line) => (/^[+-]/.test(line) ? exact(line) : line)))}`
+}
+
+const ended = (text: string): string => (text.endsWith("\n") ? text : `${text}\n`)
 
 /** A whole content for a terminal. */
 export const wholeContent = (content: string): string => printable(pretty(content), true)

@@ -4,7 +4,7 @@
  *   F4  A request that comes again with its idempotency key gets the answer of the first, whatever would stand in its way by now.
  *   F5  What is overtaken between its checks and its turn is checked again, `TRIES` times in all, before its publisher hears of it.
  */
-import { Effect } from "effect"
+import { Clock, Effect } from "effect"
 import type { Identity } from "../access/Identity.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { Propagation } from "../propagation/Propagation.ts"
@@ -18,6 +18,7 @@ import type { Action, Committed, Idempotency, Release } from "./Release.ts"
 import { type CommitOptions, messageOf, optionsProblem } from "./Request.ts"
 import { AsRequest, Requested, waitsAlready } from "./Requesting.ts"
 import { Rules } from "./Rules.ts"
+import { toldTo } from "./Unseen.ts"
 
 const TRIES = 8
 
@@ -50,6 +51,7 @@ export const makeCommitting = Effect.gen(function* () {
   const propagation = yield* Propagation
   const digestOf = yield* Digest
   const judge = yield* Rules
+  const clock = yield* Clock.Clock
 
   /** F4. Looks for an earlier commit again when it is refused: the first try may have been under way, and be committed by now. */
   const once = Effect.fnUntraced(function* <C extends Change>(
@@ -100,6 +102,7 @@ export const makeCommitting = Effect.gen(function* () {
             const all = besides.length === 0 ? changes : [...changes, ...(besides as typeof changes)]
             return commits.commit<C>({ ...release, action, changes: all, basis }).pipe(step("Commits.commit"))
           }),
+          Effect.mapError(toldTo(identity, clock.currentTimeMillisUnsafe())), // AQ22
           Effect.catchIf(
             (error) =>
               left > 1 && (error instanceof Overtaken || ((conditional || force) && error instanceof Conflict)), // F5

@@ -27,6 +27,17 @@ describe("a dry run of what is protected", () => {
     assert.strictEqual((await tried([], { changes: [change] })).exit, 0)
   })
 
+  it("AQ13 says how many protections there are that one may not see, and is not green for want of a name", async () => {
+    const hidden = await tried([], { changes: [change], hidden: 2 })
+    assert.strictEqual(hidden.exit, 5)
+    assert.include(hidden.cli.said, "needs a second person (2 more that you may not see)")
+    const both = await tried([], { changes: [change], protections, hidden: 1 })
+    assert.include(both.cli.said, "(payments: 1 of publisher, admin; and 1 more that you may not see)")
+    const body = { may: true, rule: "keys", why: null, hidden: 1 }
+    const { printed } = await ask(["access", "can-i", "publish", "shop"], "GET /v1/access/can-i", { body })
+    assert.strictEqual(printed, "yes, with a second person (protection 1 more that you may not see), by keys")
+  })
+
   it("AQ19 can-i says that it takes a second person", async () => {
     const body = { may: true, rule: "keys", why: null, protections }
     const { exit, printed } = await ask(["access", "can-i", "publish", "shop"], "GET /v1/access/can-i", { body })

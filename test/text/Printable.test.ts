@@ -5,7 +5,9 @@ import { painted, printable } from "../../src/text/Printable.ts"
 const KINDS = {
   ...{ c0: "\u0007", escape: "\u001b[2J", del: "\u007f", c1: "\u009b31m", override: "\u202e", isolate: "\u2066" },
   ...{ mark: "\u200e", arabic: "\u061c", separator: "\u2028", zero: "\u200b", joiner: "\u2060", bom: "\ufeff" },
-  ...{ soft: "\u00ad", tag: "\u{e0041}", selector: "\u{e0100}", half: "\ud800", annotation: "\ufff9" }
+  ...{ soft: "\u00ad", tag: "\u{e0041}", selector: "\u{e0100}", half: "\ud800", annotation: "\ufff9" },
+  ...{ grapheme: "\u034f", choseong: "\u115f", jungseong: "\u1160", filler: "\u3164", halfwidth: "\uffa0" },
+  ...{ khmer: "\u17b4", mongolian: "\u180b" }
 }
 const steers = (text: string) =>
   Array.from(text).some(

@@ -9,7 +9,7 @@ import type { Answered, Grants, Self } from "../../../edge/http/access/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
 import { CliFailure, usage } from "../../CliFailure.ts"
 import { env, invocation, optionalText } from "../../Globals.ts"
-import { guardText } from "../../Guarded.ts"
+import { guardsText, guardText } from "../../Guarded.ts"
 import type { Paint } from "../../Paint.ts"
 import { facts, table, time } from "../../Table.ts"
 
@@ -79,10 +79,10 @@ const queryOf = Effect.fnUntraced(function* (
   return { permission, ...where, ...(kind === undefined ? {} : { kind }), ...(key === undefined ? {} : { key }) }
 })
 
-const seconded = ({ protections = [] }: Answered): string =>
-  protections.length === 0
+const seconded = ({ protections = [], hidden = 0 }: Answered): string =>
+  protections.length + hidden === 0
     ? ""
-    : `with a second person (${protections.length === 1 ? "protection" : "protections"} ${protections.map(guardText).join("; ")}), `
+    : `with a second person (${protections.length + hidden === 1 ? "protection" : "protections"} ${guardsText(protections.map(guardText), hidden)}), `
 
 const canI = Command.make(
   "can-i",

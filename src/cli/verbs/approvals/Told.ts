@@ -1,7 +1,7 @@
 /** How change requests are told. Pure but for the library that compares lines. */
 import type { Change, WholeChange } from "../../../edge/http/approvals/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
-import { contentChange } from "../../DiffView.ts"
+import { contentChange, exact } from "../../DiffView.ts"
 import type { Paint } from "../../Paint.ts"
 import { facts, time } from "../../Table.ts"
 
@@ -22,6 +22,15 @@ export const painted = (state: Change["state"], paint: Paint): ((text: string) =
     : state === "approved" || state === "applied" || state === "reviewed"
       ? paint.green
       : paint.red
+
+/** A text may be JSON by chance, and is to be read as it stands. */
+const isJson = (kind: string, settings: WholeChange["changes"][number]["settings"]): boolean =>
+  kind !== "configuration" ||
+  settings.every(
+    ({ name, before, after }) =>
+      name !== "valueType" || [before, after].every((one) => one === null || one === JSON_TYPE)
+  )
+const JSON_TYPE = JSON.stringify("json")
 
 /** `ids`: of the segments whose ids are kept beside them. */
 export const whole = async (found: WholeChange, paint: Paint, ids = ""): Promise<string> => {
@@ -52,12 +61,12 @@ export const whole = async (found: WholeChange, paint: Paint, ids = ""): Promise
     const goes = kind === "flag" || kind === "segment" ? "is archived" : "is deleted"
     lines.push(
       `${paint.bold(printable(thing({ kind, key })))}${before === null ? ` ${paint.green("is new")}` : ""}${after === null ? ` ${paint.red(goes)}` : ""}`,
-      await contentChange(before ?? "", after ?? "", paint)
+      await contentChange(before ?? "", after ?? "", paint, { json: isJson(kind, settings) })
     )
     for (const { name, before: was, after: is } of settings)
       if (was !== is)
         lines.push(
-          `${paint.dim(`${printable(name)}:`)} ${was === null ? "" : `${paint.red(printable(was))} → `}${paint.green(printable(is ?? "nothing"))}`
+          `${paint.dim(`${printable(name)}:`)} ${was === null ? "" : `${paint.red(printable(exact(was)))} → `}${paint.green(printable(exact(is ?? "nothing")))}`
         )
   }
   if (ids !== "") lines.push(ids)

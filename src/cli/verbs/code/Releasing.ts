@@ -178,7 +178,8 @@ export const carryOut = Effect.fn("Releasing.carryOut")(function* (
     here.emit(
       {
         dryRun: how.dryRun,
-        ...(how.dryRun && guards.length > 0 ? { protections: guards } : {}),
+        ...(how.dryRun && guards.protections.length > 0 ? { protections: guards.protections } : {}),
+        ...(how.dryRun && guards.hidden > 0 ? { hidden: guards.hidden } : {}),
         environments: all.map(({ planned }) => ({
           ...planJson(planned),
           ...(how.dryRun ? {} : { revisions: released.get(planned.environment) ?? [] })

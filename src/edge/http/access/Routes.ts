@@ -117,7 +117,7 @@ const accessRoutes = HttpApiBuilder.group(
             const { permission, environment, kind = "config", key } = query
             const asks = decision.may && permission === "config.write" && environment !== undefined
             const found = asks ? yield* approvals.guardingSome(environment, { kind, key }) : []
-            return json({ ...Wire.decided(decision), ...guards(found) })
+            return json({ ...Wire.decided(decision), ...guards(found, yield* requireSignedIn) })
           })
         )
       )

@@ -1,8 +1,9 @@
 /** Who has to approve what was only tried: told beside the answer of a dry run, and of can-i. */
 import { Effect, Schema } from "effect"
-import { requirePermission } from "../../../access/Access.ts"
+import { requirePermission, requireSignedIn } from "../../../access/Access.ts"
+import type { KeyRights } from "../../../access/KeyScope.ts"
 import type { Approvals } from "../../../approvals/Approvals.ts"
-import type { Protection } from "../../../approvals/Protection.ts"
+import { type Protection, visibleTo } from "../../../approvals/Protection.ts"
 import type { Wish } from "../../../commits/Release.ts"
 import type { HeraldError } from "../../../errors/HeraldError.ts"
 import { Whole } from "../Wire.ts"
@@ -16,20 +17,30 @@ export const Guard = Schema.Struct({
 }).annotate({ identifier: "Guard" })
 export type Guard = typeof Guard.Type
 
-/** Left out: it needs no second person. */
-export const guardFields = { protections: Schema.optionalKey(Schema.Array(Guard)) }
+/** Both left out: it needs no second person. `hidden`: how many more there are, of which the caller may see nothing. */
+export const guardFields = {
+  protections: Schema.optionalKey(Schema.Array(Guard)),
+  hidden: Schema.optionalKey(Whole)
+}
 export interface Guards {
   readonly protections?: ReadonlyArray<Guard>
+  readonly hidden?: number
 }
 
-export const guards = (found: ReadonlyArray<Protection>): Guards =>
-  found.length === 0
-    ? {}
-    : {
-        protections: found.map(({ key, environment, approvals, roles }) => ({
-          ...{ name: key, environment, approvals, roles }
-        }))
-      }
+/** As they are told to somebody. AQ13 */
+export const guards = (found: ReadonlyArray<Protection>, identity: KeyRights): Guards => {
+  const seen = found.filter((one) => visibleTo(identity, one) !== undefined)
+  return {
+    ...(seen.length === 0
+      ? {}
+      : {
+          protections: seen.map(({ key, environment, approvals, roles }) => ({
+            ...{ name: key, environment, approvals, roles }
+          }))
+        }),
+    ...(seen.length === found.length ? {} : { hidden: found.length - seen.length })
+  }
+}
 
 interface Of {
   readonly environment: string
@@ -52,7 +63,7 @@ export const guardedBy = Effect.fnUntraced(function* (
   breakGlass?: string
 ): Effect.fn.Return<Guards, HeraldError> {
   const found = yield* approvals.guarding(changes)
-  if (breakGlass === undefined) return guards(found)
+  if (breakGlass === undefined) return guards(found, yield* requireSignedIn)
   for (const { environment } of found) yield* requirePermission("approvals.bypass", environment)
   return {}
 })

@@ -115,4 +115,46 @@ describe("what one may not see", () => {
     assert.deepStrictEqual(await told("pay", "&limit=1&after=a"), [[["c", ["pay.*"], ["config", "flag"]]], "c"])
     assert.deepStrictEqual(await told("pay", "&limit=1&after=c"), [[], null])
   })
+
+  it("AQ22 AQ13 is not named to whom it stands in the way of: in a refusal, a dry run and can-i", async () => {
+    const STAGING = "environment=staging"
+    const value = { enabled: true }
+    const put = (key: string, value: object, as?: string) =>
+      door.call("PUT", `/v1/flags/${key}?${STAGING}`, {
+        body: { value },
+        ...(as === undefined ? {} : { as: "nobody" as const, headers: who[as]! })
+      })
+    assert.strictEqual((await put("pay.f", value)).status, 200)
+    const needs = { prerequisites: [{ flag: "pay.f", variant: "on" }] }
+    assert.strictEqual((await put("project-x", { enabled: true, ...needs })).status, 200)
+    const made = await door.call("PUT", `/v1/protections/secret-project?${STAGING}`, {
+      body: { keys: ["project-x"], approvals: 1 }
+    })
+    assert.strictEqual(made.status, 200, made.text)
+    const asks = {
+      refused: () => put("pay.f", { enabled: false }, "pay"),
+      tried: () =>
+        door.call("POST", `/v1/flags/pay.f/validate?${STAGING}`, {
+          body: { value: { enabled: false } },
+          as: "nobody",
+          headers: who["pay"]!
+        }),
+      "can-i": () =>
+        door.call("GET", `/v1/access/can-i?permission=config.write&${STAGING}&kind=flag&key=pay.f`, {
+          as: "nobody",
+          headers: who["pay"]!
+        })
+    }
+    for (const [name, ask] of Object.entries(asks)) {
+      const { status, text, body } = await ask()
+      assert.notInclude(text, "project", name)
+      if (name === "refused") {
+        assert.deepStrictEqual([status, body.code, body.details.hidden], [409, "HRLD-3090", 1], text)
+        assert.include(text, "that you may not see")
+      } else assert.deepStrictEqual([status, body.hidden, body.protections], [200, 1, undefined], text)
+    }
+    // Whoever may see it is told.
+    const told = await put("pay.f", { enabled: false })
+    assert.include(told.text, "the flag project-x in staging is protected by secret-project")
+  })
 })
