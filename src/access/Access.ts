@@ -25,7 +25,7 @@ import { makeKnownKeys } from "./KnownKeys.ts"
 import { checkKey, type KeyOptions } from "./NewKey.ts"
 import { refusalOf, wideningOf } from "./Refusal.ts"
 import type { Exchange, Exchanged } from "./ServiceToken.ts"
-import type { Shown } from "./Shown.ts"
+import type { Shown, ShownTicket } from "./Shown.ts"
 import * as Token from "./Token.ts"
 
 export interface AccessOptions {
@@ -56,12 +56,15 @@ export class Access extends Context.Service<
     /** What opens streams of an environment's flags in the token's place. TI1 */
     readonly ticketFor: (identity: Identity, environment: string) => Effect.Effect<string>
     /** Whose ticket it is, with the rights that it gives. Fails `Unauthenticated`, and as `authenticate`. TI1 */
-    readonly byTicket: (
-      ticket: string,
-      environment: string,
-      cost?: number,
-      door?: Door
-    ) => Effect.Effect<Identity, HeraldError>
+    readonly byTicket: (shown: ShownTicket, cost?: number) => Effect.Effect<Identity, HeraldError>
+    /**
+     * What an attempt finds that makes a keyed hash for whatever came from an address; undefined: nobody's. Fails `RateLimited`
+     * (details.retryAfterMillis) before it is made, and as `attempt`. A10
+     */
+    readonly attempted: <A>(
+      address: string | undefined,
+      attempt: Effect.Effect<A | undefined, HeraldError>
+    ) => Effect.Effect<A | undefined, HeraldError>
     /** Who was found by something else, as at a door; counts that as `cost` requests. Fails as `spend`. A4 */
     readonly enter: (identity: Identity, door: Door, cost: number) => Effect.Effect<Identity, HeraldError>
     /** Counts what an open call asks for as `cost` requests. Fails `RateLimited` (details.retryAfterMillis). A4 */
@@ -235,6 +238,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     enter,
     ticketFor,
     byTicket,
+    attempted: (address, attempt) => authenticating.attempted(address, attempt, () => undefined),
     spend,
     within,
     stillValid,

@@ -1,21 +1,17 @@
 /**
  * Finds out who calls by what is shown, in whatever form: an API key (`hrld_…`), a service token (`hrst_…`), a JWT (three parts with dots), or, where no
- * token came, a client certificate.
+ * token came, a client certificate. A10: WrongTokens.ts.
  *
  *   A8  What ends at a time, or with what it came from, opens nothing from then on, and what it opened ends within 5 s.
- *   A10 After 20 wrong API keys of an address (and 1 a second) no further hash with the pepper is made for it, and the database is not asked; a key that
- *       was right at this node before gets in nevertheless. So it is where they all come at once. An address that many share is not limited.
  *   A9  Nobody makes of what they have a token that may more, or that lasts longer.
  */
-import { Cause, Clock, Effect, Exit } from "effect"
+import { Clock, Effect } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
-import { Attempts } from "../limits/Attempts.ts"
 import { countingOnce } from "../limits/Counting.ts"
 import { Limits } from "../limits/Limits.ts"
 import { RateLimits } from "../limits/RateLimits.ts"
 import type { Door, LimitRule } from "../limits/Rules.ts"
 import { makeSpending } from "../limits/Spending.ts"
-import { countedAs } from "../net/Address.ts"
 import { millisOf } from "../telemetry/Monotonic.ts"
 import { isGood } from "./ApiKeyStore.ts"
 import { makeAtOnce } from "./AtOnce.ts"
@@ -35,9 +31,10 @@ import {
   seal,
   unseal
 } from "./ServiceToken.ts"
-import { isJwt, type Shown } from "./Shown.ts"
+import { isJwt, type Shown, type ShownTicket } from "./Shown.ts"
 import * as Ticket from "./Ticket.ts"
 import * as Token from "./Token.ts"
+import { makeWrongTokens } from "./WrongTokens.ts"
 
 export interface AuthenticatingOptions {
   readonly pepper: string
@@ -64,7 +61,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
   const now = () => clock.currentTimeMillisUnsafe()
   /** Of limits. LJ2 */
   const forward = () => millisOf(clock)
-  const wrongOf = new Attempts({ perSecond: 1, burst: 20 }, forward) // A10
+  const wrong = makeWrongTokens({ now: forward, shared: options.shared, digest: crypto.digest }) // A10
 
   const marksFor = (pepper: string): Ticket.Marks => ({
     hash: (text) => crypto.hash(pepper, text),
@@ -109,22 +106,14 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     return identityOf(key)
   })
 
-  /** Whom nobody could look up is not wrong for that. A10 */
-  const isRight = (exit: Exit.Exit<Identity | undefined, HeraldError>): boolean =>
-    Exit.isSuccess(exit) ? exit.value !== undefined : exit.cause.reasons.some(Cause.isFailReason)
-
   const byKey = Effect.fnUntraced(function* (token: string, address: string | undefined) {
     const parts = Token.parse(token)
     if (parts === undefined)
       return yield* unauthenticated(
         "that is not a token of Herald: they look like hrld_<id>_<secret>, or hrst_… for a while"
       )
-    const attempt = ownerOf(parts)
     const known = () => keysAtOnce.remembered(token)
-    const refused = (wait: number) => limited("too many wrong API keys came from this address", wait)
-    const identity = yield* address === undefined
-      ? attempt
-      : wrongOf.run<Identity | undefined, HeraldError, never>(address, { known, attempt, isRight, refused })
+    const identity = yield* wrong.attempted(address, ownerOf(parts), known, "API keys")
     if (identity !== undefined) return identity
     const wait = failures.take(parts.id, forward())
     if (wait > 0) return yield* limited(`too many wrong tokens with the id ${parts.id}`, wait)
@@ -148,8 +137,9 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     return Effect.map(keys.find(identity.keyId), (key) => key !== undefined && isGood(key, now()))
   }
 
-  const byServiceToken = Effect.fnUntraced(function* (token: string) {
-    const identity = unseal(token.slice(SERVICE_TOKEN.length), ofTokens)
+  const sealedIn = (token: string) => () => unseal(token.slice(SERVICE_TOKEN.length), ofTokens)
+  const byServiceToken = Effect.fnUntraced(function* (token: string, address: string | undefined) {
+    const identity = yield* wrong.marked(token, address, sealedIn(token))
     if (identity === undefined) return yield* unauthenticated("that is no service token of this Herald")
     if (hasEnded(identity)) return yield* unauthenticated(`the service token of ${identity.name} has ended`)
     if (!(yield* originGood(identity)))
@@ -167,14 +157,11 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     )
   }
 
-  const addressOf = ({ address }: Shown): string | undefined =>
-    address === undefined || options.shared(address) ? undefined : countedAs(address)
-
   const identified = (shown: Shown): Effect.Effect<Identity, HeraldError> => {
     const token = Token.fromHeader(shown.token)
     if (token === "") return byCertificate(shown)
-    if (token.startsWith(SERVICE_TOKEN)) return byServiceToken(token)
-    return isJwt(token) ? jwts.identify(token, addressOf(shown)) : byKey(token, addressOf(shown))
+    if (token.startsWith(SERVICE_TOKEN)) return byServiceToken(token, shown.address)
+    return isJwt(token) ? jwts.identify(token, wrong.addressOf(shown.address)) : byKey(token, shown.address)
   }
 
   const enter = (
@@ -202,20 +189,20 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     })
 
   const noTicket = unauthenticated("the ticket is not, or no longer, good: ask for all flags again, which gives one")
-  const holderOf = Effect.fnUntraced(function* (ticket: string, environment: string) {
-    const id = Ticket.keyOf(ticket, environment, now(), marks)
-    if (id !== undefined) {
-      const key = yield* keys.find(id)
+  const holderOf = Effect.fnUntraced(function* (ticket: string, environment: string, address: string | undefined) {
+    const read = () => Ticket.keyOf(ticket, environment, marks) ?? unseal(ticket, ofTickets)
+    const found = yield* wrong.marked(ticket, address, read)
+    if (found === undefined) return yield* noTicket
+    if ("hour" in found) {
+      const key = Ticket.isOver(found, now()) ? undefined : yield* keys.find(found.keyId)
       return key !== undefined && isGood(key, now()) ? Ticket.holder(identityOf(key), environment) : yield* noTicket
     }
-    const identity = unseal(ticket, ofTickets)
-    if (identity === undefined || !identity.environments.includes(environment) || hasEnded(identity))
-      return yield* noTicket
-    return (yield* originGood(identity)) ? identity : yield* noTicket
+    if (!found.environments.includes(environment) || hasEnded(found)) return yield* noTicket
+    return (yield* originGood(found)) ? found : yield* noTicket
   })
 
-  const byTicket = Effect.fnUntraced(function* (ticket: string, environment: string, cost = 1, door?: Door) {
-    return yield* enter(yield* holderOf(ticket, environment), door, cost, environment)
+  const byTicket = Effect.fnUntraced(function* ({ ticket, environment, address, door }: ShownTicket, cost = 1) {
+    return yield* enter(yield* holderOf(ticket, environment, address), door, cost, environment)
   })
 
   /** Whom `authenticate` would find, where that is known already. */
@@ -227,13 +214,11 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     const token = Token.fromHeader(shown.token)
     if (token === "") return shown.certificate && certificates.identify(shown.certificate)
     if (token.startsWith(SERVICE_TOKEN)) {
-      const identity = unseal(token.slice(SERVICE_TOKEN.length), ofTokens)
+      const identity = wrong.markedNow(token, shown.address, sealedIn(token))
       return identity !== undefined && !hasEnded(identity) && knownGood(identity) === true ? identity : undefined
     }
     if (isJwt(token)) return jwts.remembered(token)
-    const address = addressOf(shown)
-    const held = address !== undefined && wrongOf.wait(address) > 0 // A10
-    return held ? keysAtOnce.remembered(token) : keysAtOnce.whose(token)
+    return wrong.isHeld(shown.address) ? keysAtOnce.remembered(token) : keysAtOnce.whose(token) // A10
   }
 
   const spend = (identity: Identity, cost: number) =>
@@ -289,6 +274,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
           : undefined,
       told: (identity: Identity, environment?: string) => spending.told(identity, environment, forward())
     },
+    attempted: wrong.attempted,
     ...{ enter, ticketFor, byTicket, spend, within, stillValid, exchange },
     later: (name: string, keyId: string) => Effect.sync(() => jwts.later(name, keyId))
   }

@@ -15,6 +15,12 @@ export interface Shown {
   readonly environment?: string | undefined
 }
 
+/** A ticket that opens streams of an environment's flags. TI1 in Ticket.ts */
+export interface ShownTicket extends Pick<Shown, "address" | "door"> {
+  readonly ticket: string
+  readonly environment: string
+}
+
 /** Three parts with dots: a JWT (RFC 7515, compact). No API key has a dot. */
 const JWT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*$/
 

@@ -31,8 +31,8 @@ export class SocketTickets extends Context.Service<
     readonly give: (
       identity: Identity
     ) => Effect.Effect<{ readonly ticket: string; readonly expiresAt: number }, HeraldError>
-    /** Whose it is. Fails `TicketUsed`, `TicketOfOther`, `Unauthenticated`, `RateLimited`. XT3, XT4, XT6 */
-    readonly take: (ticket: string) => Effect.Effect<Identity, HeraldError>
+    /** Whose it is. `address`: where it came from, as wrong ones count there (A10). Fails `TicketUsed`, `TicketOfOther`, `Unauthenticated`, `RateLimited`. XT3, XT4, XT6 */
+    readonly take: (ticket: string, address: string | undefined) => Effect.Effect<Identity, HeraldError>
   }
 >()("herald/access/SocketTickets") {
   static readonly layer = (options: SocketTicketsOptions) => Layer.effect(SocketTickets, make(options))
@@ -42,7 +42,7 @@ export class SocketTickets extends Context.Service<
 export const isTicket = (token: string): boolean => token.startsWith(SocketTicket.PREFIX)
 
 const make = Effect.fnUntraced(function* ({ pepper: secret, run }: SocketTicketsOptions) {
-  const { stillValid, enter } = yield* Access
+  const { stillValid, enter, attempted } = yield* Access
   const crypto = yield* KeyHash
   const clock = yield* Clock.Clock
   const shared = yield* OpenTickets
@@ -74,8 +74,11 @@ const make = Effect.fnUntraced(function* ({ pepper: secret, run }: SocketTickets
     return { ticket, expiresAt }
   })
 
-  const take = Effect.fnUntraced(function* (text: string) {
-    const ticket = SocketTicket.read(text, now(), marks)
+  const take = Effect.fnUntraced(function* (text: string, address: string | undefined) {
+    const ticket = yield* attempted(
+      address,
+      Effect.sync(() => SocketTicket.read(text, now(), marks))
+    )
     if (ticket === undefined)
       return yield* failure("Unauthenticated", "the ticket is none, or its 30 s are over: ask for another")
     const { id, identity, node } = ticket

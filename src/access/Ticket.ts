@@ -32,13 +32,21 @@ export const make = (keyId: string, environment: string, now: number, marks: Mar
   return `${keyId}.${hour}.${markOf(keyId, environment, hour, marks)}`
 }
 
-/** The API key whose ticket it is. Undefined: it is none for this environment, or its time is over. TI1 */
-export const keyOf = (ticket: string, environment: string, now: number, marks: Marks): string | undefined => {
-  const [, keyId = "", hour = "", mark = ""] = TICKET.exec(ticket) ?? []
-  const right = keyId !== "" && marks.equal(mark, markOf(keyId, environment, Number(hour), marks))
-  // The next hour may have begun on another node.
-  return right && Math.abs(hourOf(now) - Number(hour)) <= 1 ? keyId : undefined
+/** What a ticket says: of which API key it is, and in which hour it was made. */
+export interface Marked {
+  readonly keyId: string
+  readonly hour: number
 }
+
+/** Undefined: it is none for this environment. TI3 */
+export const keyOf = (ticket: string, environment: string, marks: Marks): Marked | undefined => {
+  const [, keyId = "", said = "", mark = ""] = TICKET.exec(ticket) ?? []
+  const hour = Number(said)
+  return keyId !== "" && marks.equal(mark, markOf(keyId, environment, hour, marks)) ? { keyId, hour } : undefined
+}
+
+/** Whether its time is over. The next hour may have begun on another node. TI1 */
+export const isOver = ({ hour }: Marked, now: number): boolean => Math.abs(hourOf(now) - hour) > 1
 
 /** Who has the ticket may what it opens, where its key still may. TI1 */
 export const holder = (identity: Identity, environment: string): Identity => ({

@@ -247,9 +247,13 @@ describe("Jwts", () => {
       for (const { token, ticket } of [first, second]) {
         assert.isUndefined(recognise({ token }))
         isNamed(yield* refusal(token), "Unauthenticated")
-        isNamed(yield* Effect.flip(access.byTicket(ticket, "staging")), "Unauthenticated")
+        isNamed(yield* Effect.flip(access.byTicket({ ticket, environment: "staging" })), "Unauthenticated")
       }
-      for (const one of [fresh, yield* show(its.token), yield* access.byTicket(its.ticket, "staging")])
+      for (const one of [
+        fresh,
+        yield* show(its.token),
+        yield* access.byTicket({ ticket: its.ticket, environment: "staging" })
+      ])
         assert.isTrue(yield* access.stillValid(one))
       assert.strictEqual(recognise({ token: its.token })?.name, fresh.name)
     }).pipe(Effect.provide(startWith(issuer).layer))

@@ -154,19 +154,19 @@ describe("service tokens", () => {
         const identity = yield* authenticate(issuer.token("ann", 10 * MINUTE))
         const ticket = yield* access.ticketFor(identity, "staging")
         const same = yield* access.ticketFor(identity, "staging")
-        const opened = yield* access.byTicket(ticket, "staging")
+        const opened = yield* access.byTicket({ ticket, environment: "staging" })
 
         assert.strictEqual(ticket, same)
         assert.deepStrictEqual(
           [opened.role, opened.environments, opened.keys],
           ["subscriber", ["staging"], ops.grant.keys]
         )
-        isNamed(yield* Effect.flip(access.byTicket(ticket, "production")), "Unauthenticated")
+        isNamed(yield* Effect.flip(access.byTicket({ ticket, environment: "production" })), "Unauthenticated")
         const other = yield* access.ticketFor(identity, "elsewhere")
-        isNamed(yield* Effect.flip(access.byTicket(other, "elsewhere")), "Unauthenticated")
+        isNamed(yield* Effect.flip(access.byTicket({ ticket: other, environment: "elsewhere" })), "Unauthenticated")
         isNamed(yield* Effect.flip(authenticate(ticket)), "Unauthenticated")
         yield* TestClock.adjust("10 minutes")
-        isNamed(yield* Effect.flip(access.byTicket(ticket, "staging")), "Unauthenticated")
+        isNamed(yield* Effect.flip(access.byTicket({ ticket, environment: "staging" })), "Unauthenticated")
         assert.isFalse(yield* access.stillValid(opened))
       }).pipe(Effect.provide(startWith(issuer).layer))
     }

@@ -14,6 +14,7 @@ import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 const ann: Identity = { name: "ann", keyId: "k1", role: "subscriber", environments: ["production"], topics: ["t"] }
 const state = { valid: true, narrowed: false, left: Number.POSITIVE_INFINITY }
 const access = Layer.mock(Access, {
+  attempted: (_, attempt) => attempt,
   stillValid: () => Effect.sync(() => state.valid),
   enter: (identity, door, cost) =>
     cost > state.left
@@ -26,7 +27,10 @@ const access = Layer.mock(Access, {
 const node = (run: string, pepper = "pepper", shared: Layer.Layer<never> = Layer.empty) =>
   SocketTickets.layer({ pepper, run }).pipe(Layer.provide([KeyHash.layer, access, shared]))
 const open = (run: string, pepper?: string, shared?: Layer.Layer<never>) =>
-  Effect.map(Layer.build(Layer.fresh(node(run, pepper, shared))), (built) => Context.get(built, SocketTickets))
+  Effect.map(Layer.build(Layer.fresh(node(run, pepper, shared))), (built) => {
+    const { give, take } = Context.get(built, SocketTickets)
+    return { give, take: (ticket: string) => take(ticket, undefined) }
+  })
 const nameOf = <A>(taken: Effect.Effect<A, HeraldError>) =>
   Effect.match(taken, { onFailure: ({ name }) => name, onSuccess: () => "taken" })
 

@@ -17,7 +17,7 @@ const ticketOf = (token: string, environment = "production") =>
     return yield* access.ticketFor(yield* authenticate(token), environment)
   })
 const by = (ticket: string, environment = "production") =>
-  Effect.flatMap(Access, ({ byTicket }) => byTicket(ticket, environment))
+  Effect.flatMap(Access, ({ byTicket }) => byTicket({ ticket, environment }))
 
 describe("Ticket", () => {
   it.effect("TI1 it is its key's, for reading one environment, until the end of the next hour", () =>

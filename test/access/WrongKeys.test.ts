@@ -4,6 +4,7 @@ import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import * as Crypto from "../../layers/Crypto/access/KeyHash.ts"
 import { Access } from "../../src/access/Access.ts"
+import { CurrentIdentity } from "../../src/access/Identity.ts"
 import { KeyHash } from "../../src/access/KeyHash.ts"
 import { FaultyKeys } from "../support/FaultyKeys.ts"
 import { create } from "./Harness.ts"
@@ -59,6 +60,67 @@ describe("wrong API keys", () => {
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* wrong("192.0.2.1"), "Unauthenticated")
       assert.strictEqual(yield* wrong("192.0.2.1"), "RateLimited")
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("A10 wrong service tokens and tickets are wrong as API keys are, and what was right before gets in", () => {
+    const { count, layer } = started()
+    return Effect.gen(function* () {
+      const access = yield* Access
+      const { recognise } = yield* access.atOnce
+      const { token } = yield* create("publisher")
+      const identity = yield* show(token, "192.0.2.1")
+      const exchanged = (life: number) =>
+        Effect.provideService(access.exchange({ life, grant: {} }), CurrentIdentity, identity)
+      const [seen, noticed, unseen] = [yield* exchanged(60_000), yield* exchanged(70_000), yield* exchanged(80_000)]
+      const ticket = yield* access.ticketFor(identity, "production")
+      const open = (ticket: string, address: string) =>
+        access
+          .byTicket({ ticket, environment: "production", address })
+          .pipe(Effect.match({ onFailure: ({ name }) => name, onSuccess: ({ name }) => name }))
+      yield* show(seen.token, "192.0.2.1")
+      assert.isDefined(recognise({ token: noticed.token, address: "192.0.2.1" }))
+      assert.strictEqual(yield* open(ticket, "192.0.2.1"), "robot")
+      const mark = "f".repeat(64)
+      for (let i = 0; i < 10; i++)
+        assert.strictEqual(yield* wrong("192.0.2.1", `hrst_a${i}.${mark}`), "Unauthenticated")
+      for (let i = 0; i < 5; i++)
+        assert.strictEqual(yield* open(`k.${i}.${mark.slice(32)}`, "192.0.2.1"), "Unauthenticated")
+      for (let i = 0; i < 5; i++)
+        assert.isUndefined(yield* access.attempted("192.0.2.1", Effect.undefined), "of whatever else has such a hash")
+
+      const before = count.hashes
+      for (const shown of [`hrst_b.${mark}`, unseen.token, guess()])
+        assert.strictEqual(yield* wrong("192.0.2.1", shown), "RateLimited")
+      assert.isUndefined(recognise({ token: unseen.token, address: "192.0.2.1" }))
+      assert.strictEqual(yield* open(`k.9.${mark.slice(32)}`, "192.0.2.1"), "RateLimited")
+      assert.strictEqual(
+        (yield* Effect.flip(access.attempted("192.0.2.1", Effect.die("it is not made")))).name,
+        "RateLimited"
+      )
+      assert.strictEqual(count.hashes, before)
+      for (const { token } of [seen, noticed]) {
+        assert.strictEqual((yield* show(token, "192.0.2.1")).name, "robot")
+        assert.isDefined(recognise({ token, address: "192.0.2.1" }))
+      }
+      assert.strictEqual(yield* open(ticket, "192.0.2.1"), "robot")
+      assert.strictEqual((yield* show(unseen.token, "192.0.2.2")).name, "robot")
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("A10 a ticket whose time is over was right, and keeps nobody out", () => {
+    const { layer } = started()
+    return Effect.gen(function* () {
+      const access = yield* Access
+      const { token, key } = yield* create("publisher")
+      const ticket = yield* access.ticketFor(yield* show(token, "192.0.2.2"), "production")
+      yield* TestClock.adjust("3 hours")
+      for (let i = 0; i < 40; i++)
+        assert.strictEqual(
+          (yield* Effect.flip(access.byTicket({ ticket, environment: "production", address: "192.0.2.1" }))).name,
+          "Unauthenticated"
+        )
+      assert.strictEqual((yield* show(token, "192.0.2.1")).keyId, key.id)
     }).pipe(Effect.provide(layer))
   })
 

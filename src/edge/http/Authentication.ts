@@ -75,6 +75,10 @@ const reasons: Readonly<Record<string, string>> = {
 const addressOf = (request: HttpServerRequest.HttpServerRequest): string =>
   unmapped(Option.getOrElse(request.remoteAddress, () => "unknown"))
 
+/** The same of what Node has for a connection. */
+export const addressOfSocket = (socket: unknown): string =>
+  unmapped((socket as { readonly remoteAddress?: string } | undefined)?.remoteAddress ?? "unknown")
+
 interface Connected {
   readonly socket?: unknown
   readonly stream?: { readonly session?: { readonly socket?: unknown } }
@@ -125,10 +129,12 @@ export const AuthenticationLive = Layer.effect(
       const token = tokenIn(request, headers, annotations)
       const environment = environmentOf(request.url)
       const ticket = has(annotations, ByTicket as never) ? ticketIn(token) : undefined
-      if (ticket !== undefined) return yield* access.byTicket(ticket, environment ?? "", cost, "http")
+      const address = addressOf(request)
+      if (ticket !== undefined)
+        return yield* access.byTicket({ ticket, environment: environment ?? "", address, door: "http" }, cost)
       const isCertain = token === undefined && !isOfPage(headers) // YX1
       const certificate = isCertain ? certificates.of(socketOf(request)) : undefined
-      const shown = { token, certificate, address: addressOf(request), door: "http", environment } as const
+      const shown = { token, certificate, address, door: "http", environment } as const
       const isKnown = certificate !== undefined && recognise(shown) !== undefined
       if (token === undefined && !isKnown && openFlags.open && has(annotations, Openly as never)) {
         const stranger = yield* openFlags.admit(strangerOf(request, headers), cost)

@@ -26,7 +26,7 @@ export interface Greeting {
   /** Undefined: it is none. Of at most `FIRST_BYTES`. */
   readonly tokenIn: (first: Buffer) => string | undefined
   /** What else opens it, in the first message. Undefined: that is none. */
-  readonly otherwise?: (token: string) => Effect.Effect<Identity, HeraldError> | undefined
+  readonly otherwise?: (token: string, address: string) => Effect.Effect<Identity, HeraldError> | undefined
 }
 const usual: Greeting = {
   form: '{"type":"hello","token":"…"}',
@@ -70,7 +70,7 @@ export const makeSignIn = Effect.fnUntraced(function* ({ form, tokenIn, otherwis
         const found = first.length > FIRST_BYTES ? undefined : tokenIn(first)
         if (found === undefined) return yield* failure("Unauthenticated", `the first message has to be ${form}`)
         token = `Bearer ${found}`
-        other = otherwise?.(found)
+        other = otherwise?.(found, socket.address)
       }
       const shown = access.authenticate({ token, certificate, address: socket.address, door: "websocket" })
       const identity = yield* Effect.tapError(other ?? shown, ({ name }) =>

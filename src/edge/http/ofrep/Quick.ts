@@ -13,7 +13,7 @@ import { callerOf } from "../../../usage/Caller.ts"
 import { carriedNow } from "../../../work/Job.ts"
 import { isOfPage } from "../../Page.ts"
 import { headersOfJson } from "../Answer.ts"
-import { REQUEST, tokenInHeaders } from "../Authentication.ts"
+import { addressOfSocket, REQUEST, tokenInHeaders } from "../Authentication.ts"
 import { costOf, needOf } from "../Needs.ts"
 import type { QuickRoute } from "../Quick.ts"
 import { securing } from "../Securing.ts"
@@ -44,7 +44,8 @@ export const quick = Effect.gen(function* () {
     const flag = url.slice(Wire.SINGLE.length)
     if (!PLAIN.test(flag) || said[REQUEST] !== undefined) return undefined
     const certificate = isOfPage(said) ? undefined : certificates.of(socket) // YX1
-    const identity = recognise({ token: tokenInHeaders(said), certificate, door: "http" })
+    const address = addressOfSocket(socket) // A10
+    const identity = recognise({ token: tokenInHeaders(said), certificate, address, door: "http" })
     if (identity === undefined) return undefined
     const found = environmentOfFlags(said["flagd-selector"], identity.environments)
     if (Result.isFailure(found)) return undefined

@@ -41,7 +41,7 @@ const greeting = (isBinary: boolean, take: SocketTickets["Service"]["take"]): Gr
     const said = saidIn(first, isBinary)
     return said instanceof HeraldError || said.is !== "hello" ? undefined : said.token
   },
-  otherwise: (token) => (isTicket(token) ? take(token) : undefined)
+  otherwise: (token, address) => (isTicket(token) ? take(token, address) : undefined)
 })
 
 type Told = (answer: Buffer | Problem) => void
