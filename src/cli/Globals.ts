@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import { DEFAULT_ENVIRONMENT } from "../keys/Environment.ts"
 import { printable } from "../text/Printable.ts"
 import { Told } from "./CliFailure.ts"
+import { toldReviews } from "./Glass.ts"
 import { signedIn } from "./Hints.ts"
 import { type Call, send } from "./Http.ts"
 import { colours, type Paint, plain, wantsColour } from "./Paint.ts"
@@ -235,6 +236,11 @@ export const invocation = Effect.gen(function* () {
       send(target, asks && writes(call) ? asRequest(call) : call).pipe(
         Effect.mapError((failure) => signedIn(target, failure)),
         Effect.tap(({ status, body }) => (asks && status === 202 ? waiting(print, body as Waits) : Effect.void)),
+        Effect.tap(({ body }) =>
+          writes(call) && call.query?.["breakGlass"] !== undefined
+            ? toldReviews((more) => send(target, more), call, body)
+            : Effect.void
+        ),
         Effect.provideService(Shell, shell)
       )
   } satisfies Invocation

@@ -11,6 +11,7 @@ import { painted } from "../text/Printable.ts"
 import { CliFailure, known, render, Told, toJson, usage } from "./CliFailure.ts"
 import { globalFlags } from "./Globals.ts"
 import { asking, fitting, inFlags } from "./Hints.ts"
+import { meantOption, meantVerb, verbsOf } from "./Misspelt.ts"
 import { colours, type Paint, plain, wantsColour } from "./Paint.ts"
 import { emptyProblem, requestProblem } from "./Requesting.ts"
 import { Shell } from "./Shell.ts"
@@ -98,9 +99,31 @@ export const herald = Command.make("herald").pipe(
   Command.withGlobalFlags(globalFlags)
 ) as Command.Command<"herald", unknown, unknown, CliFailure, Shell>
 
-/** As the library says it, but for what it garbles. */
+/** What errors of the library have. */
+interface Wrong {
+  readonly _tag?: string
+  readonly option?: string
+  readonly value?: unknown
+  readonly expected?: string
+  readonly subcommand?: string
+  readonly parent?: ReadonlyArray<string>
+  readonly suggestions?: ReadonlyArray<string>
+}
+const meaning = (names: ReadonlyArray<string>): string =>
+  names.length === 0 ? "" : `; did you mean ${names.join(", or ")}?`
+
+/** As the library says it, but for what it garbles or knows less of. WV1 */
 const wrongText = (error: Error): string => {
-  const { option, value, expected } = error as Partial<CliError.InvalidValue>
+  const { _tag, option = "", value, expected, subcommand = "", parent = [], suggestions = [] } = error as Error & Wrong
+  if (_tag === "UnknownSubcommand") {
+    const words = parent.slice(1)
+    const meant = meantVerb(subcommand, words, verbsOf(herald)).map((verb) => `herald ${verb}`)
+    return `there is no herald ${[...words, subcommand].join(" ")}${meaning(meant)}`
+  }
+  if (_tag === "UnrecognizedOption") {
+    const everywhere = globalFlags.map(({ id }) => id)
+    return `there is no option ${option}${meaning(meantOption(option, suggestions, everywhere))}`
+  }
   return expected?.includes("key=value") === true
     ? `--${option} ${value} has no name before a "=": give it as --${option} name=value`
     : error.message

@@ -127,6 +127,7 @@ describe("an environment that is not there", () => {
     herald.on("GET /v1/access/whoami", { body: self, strange: true })
     for (const [path, name] of [
       ["config", "keys"],
+      ["values", "values"],
       ["flags", "flags"],
       ["segments", "segments"]
     ] as const)

@@ -10,6 +10,7 @@ import { printable } from "../../../text/Printable.ts"
 import { CliFailure, usage } from "../../CliFailure.ts"
 import { env, invocation, optionalText } from "../../Globals.ts"
 import { guardsText, guardText } from "../../Guarded.ts"
+import { requireEnvironment } from "../../Near.ts"
 import type { Paint } from "../../Paint.ts"
 import { facts, table, time } from "../../Table.ts"
 
@@ -100,6 +101,9 @@ const canI = Command.make(
     const query = yield* queryOf(asked, here.environment)
     const { body } = yield* here.call({ method: "GET", path: "/v1/access/can-i", query })
     const found = body as Answered
+    const { environment } = query as { readonly environment?: string }
+    // Whoever may do all may do it in an environment that is only to come, and in one that was misspelt. NE2
+    if (found.may && environment !== undefined) yield* requireEnvironment(here, environment, "--env", true)
     yield* here.emit(found, (paint) =>
       found.may
         ? paint.green(`yes, ${seconded(found)}by ${found.rule}`)

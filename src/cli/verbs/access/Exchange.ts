@@ -3,14 +3,17 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { kinds, roles } from "../../../access/Identity.ts"
+import { roles } from "../../../access/Identity.ts"
 import type { ServiceToken } from "../../../edge/http/access/TokenWire.ts"
 import { printable } from "../../../text/Printable.ts"
 import { usage } from "../../CliFailure.ts"
 import { invocation, optionalText } from "../../Globals.ts"
 import type { Paint } from "../../Paint.ts"
 import { facts, time } from "../../Table.ts"
-import { expiry, listed } from "./Spans.ts"
+import { expiry, KINDS, kindsIn, listed } from "./Spans.ts"
+
+/** Milliseconds. */
+const LONGEST = 3_600_000
 
 const shown = (made: ServiceToken, paint: Paint): string =>
   `${facts(
@@ -35,7 +38,7 @@ export const exchange = Command.make(
   {
     life: optionalText(
       "for",
-      "How long it lasts: 15m unless given, at most 1h, and no longer than what it is made of",
+      "How long it lasts, in minutes or hours: 15m unless given, 1m to 60m or 1h, and no longer than what it is made of",
       "span"
     ),
     role: Flag.Literals("role", roles).pipe(
@@ -46,16 +49,18 @@ export const exchange = Command.make(
     env: several("env", "e", "name", "Where it works, may be repeated; everywhere that one may unless given"),
     topic: several("topic", undefined, "pattern", "Topics that it may use, may be repeated; what one may unless given"),
     keys: several("keys", undefined, "pattern", "Keys that it may touch, may be repeated; what one may unless given"),
-    kinds: optionalText(
-      "kinds",
-      `Kinds of keys that it may touch, of ${kinds.join(", ")}; what one may unless given`,
-      "list"
-    )
+    kinds: optionalText("kinds", `Kinds of what it may touch, ${KINDS}; what one may unless given`, "list")
   },
   Effect.fn("Key.exchange")(function* ({ life = "15m", role, env, topic, keys, kinds: its }) {
     const here = yield* invocation
     const span = /^\d+[mh]$/.test(life) ? expiry(life, 0) : undefined
-    if (span === undefined) return yield* usage(`--for ${life} is no span`, "Write 15m or 1h; 1h is the longest.")
+    if (span === undefined || span === 0 || span > LONGEST)
+      return yield* usage(
+        `--for ${life} is ${span === undefined ? "no span" : span === 0 ? "no time at all" : "longer than an hour"}`,
+        "Write 15m or 1h; 1h is the longest."
+      )
+    const kinds = kindsIn(its)
+    if (kinds !== undefined && "_tag" in kinds) return yield* kinds
     const { body } = yield* here.call({
       method: "POST",
       path: "/v1/token",
@@ -65,7 +70,7 @@ export const exchange = Command.make(
         ...(env.length === 0 ? {} : { environments: listed(env) }),
         ...(topic.length === 0 ? {} : { topics: listed(topic) }),
         ...(keys.length === 0 ? {} : { keys: listed(keys) }),
-        ...(its === undefined ? {} : { kinds: listed([its]) })
+        ...(kinds === undefined ? {} : { kinds })
       }
     })
     const made = body as ServiceToken

@@ -3,7 +3,6 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
-import { kinds } from "../../../access/Identity.ts"
 import { ofEveryKey } from "../../../access/KeyScope.ts"
 import type { ApiKey } from "../../../edge/http/access/Wire.ts"
 import { printable } from "../../../text/Printable.ts"
@@ -15,7 +14,7 @@ import { Shell } from "../../Shell.ts"
 import { ago, facts, table, time } from "../../Table.ts"
 import { inItsPlace } from "../node/InItsPlace.ts"
 import { exchange } from "./Exchange.ts"
-import { expiry, listed } from "./Spans.ts"
+import { expiry, KINDS, kindsIn, listed } from "./Spans.ts"
 
 interface Made {
   readonly token: string
@@ -60,8 +59,12 @@ const create = Command.make(
       Flag.withMetavar("pattern"),
       Flag.between(0, 100)
     ),
-    kinds: optionalText("kinds", `Kinds of keys that it may touch, of ${kinds.join(", ")}; all unless given`, "list"),
-    expires: optionalText("expires", "30d, 12h, 15m or a date; never otherwise", "when"),
+    kinds: optionalText("kinds", `Kinds of what it may touch, ${KINDS}; all unless given`, "list"),
+    expires: optionalText(
+      "expires",
+      "When it ends: a span in days, hours or minutes (30d, 12h, 15m), a date or a time (2027-01-31, 2027-01-31T12:00:00Z); never unless given",
+      "when"
+    ),
     add: yes("add", "A further key of a principal that has one")
   },
   Effect.fn("Key.create")(function* ({ name, role, env, topic, keys, kinds: its, expires, add }) {
@@ -70,8 +73,13 @@ const create = Command.make(
     const now = yield* shell.now
     const expiresAt = expires === undefined ? null : expiry(expires, now)
     if (expiresAt === undefined) {
-      return yield* usage(`--expires ${expires} is no span and no date`, "Write 30d, 12h, 15m or 2027-01-31.")
+      return yield* usage(
+        `--expires ${expires} is no span and no date that there is`,
+        "Write 30d, 12h, 15m or 2027-01-31."
+      )
     }
+    const kinds = kindsIn(its)
+    if (kinds !== undefined && "_tag" in kinds) return yield* kinds
     const { body } = yield* here.call({
       method: "POST",
       path: "/v1/keys",
@@ -79,7 +87,7 @@ const create = Command.make(
         ...{ name, role, environments: env, expiresAt },
         ...(topic.length === 0 ? {} : { topics: topic }),
         ...(keys.length === 0 ? {} : { keys: listed(keys) }),
-        ...(its === undefined ? {} : { kinds: listed([its]) }),
+        ...(kinds === undefined ? {} : { kinds }),
         ...(add ? { add } : {})
       },
       once: true

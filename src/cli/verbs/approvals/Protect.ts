@@ -3,7 +3,6 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
-import { kinds as keyKinds } from "../../../access/Identity.ts"
 import { approverRoles } from "../../../approvals/Protection.ts"
 import type { Protection, ProtectionList } from "../../../edge/http/approvals/Wire.ts"
 import { spanOf, spanText } from "../../../text/Amounts.ts"
@@ -12,12 +11,10 @@ import { usage } from "../../CliFailure.ts"
 import { env, idempotencyKey, invocation, message, optionalInt, optionalText } from "../../Globals.ts"
 import { segment } from "../../Http.ts"
 import { TEXT, table, time } from "../../Table.ts"
+import { KINDS, kindsIn } from "../access/Spans.ts"
 import { glassFlag } from "../configuration/ChangeFlags.ts"
 
 const name = Argument.String("name").pipe(Argument.withDescription("Its name (herald protect list)"))
-
-const kindsOf = (text: string | undefined) =>
-  text === undefined ? undefined : text.split(",").map((one) => one.trim())
 
 const told = ({ keys, kinds, approvals, roles, waitsMillis }: Protection): string =>
   `${approvals} of ${roles.join(", ")} for ${kinds === null ? "" : `the kinds ${kinds.join(", ")} of `}${keys.join(", ")}; a request waits ${spanText(waitsMillis)}`
@@ -32,7 +29,7 @@ const set = Command.make(
     ),
     env,
     approvals: optionalInt("approvals", "Persons who have to approve, 1 to 5; 1 unless given", "number"),
-    kinds: optionalText("kinds", `Only of these kinds, of ${keyKinds.join(", ")}; of every kind otherwise`, "list"),
+    kinds: optionalText("kinds", `Only of these kinds, ${KINDS}; of every kind otherwise`, "list"),
     role: Flag.Literals("role", approverRoles).pipe(
       Flag.withDescription("Who may approve, may be repeated; publisher and admin unless given"),
       Flag.between(0, 2)
@@ -46,7 +43,8 @@ const set = Command.make(
     const here = yield* invocation
     const span = waits === undefined ? undefined : spanOf(waits)
     if (typeof span === "string") return yield* usage(`--waits ${waits}: ${span}`, "Write it as 12h or 7d.")
-    const said = kindsOf(kinds)
+    const said = kindsIn(kinds)
+    if (said !== undefined && "_tag" in said) return yield* said
     const { body } = yield* here.call({
       method: "PUT",
       path: `/v1/protections/${segment(name)}`,

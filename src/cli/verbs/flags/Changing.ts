@@ -6,6 +6,7 @@
 
 import * as Effect from "effect/Effect"
 import type { PublishedFlag, StoredFlag, ValidatedFlag } from "../../../edge/http/flags/Wire.ts"
+import { printable } from "../../../text/Printable.ts"
 import { type CliFailure, usage } from "../../CliFailure.ts"
 import { SOME, shortened, showDifference } from "../../DiffView.ts"
 import { type Invocation, idempotencyKey, message, yes } from "../../Globals.ts"
@@ -77,19 +78,24 @@ export const send = Effect.fnUntraced(function* (
 type Members = Readonly<Record<string, unknown>>
 const TRIES = 5
 
-/** Changes a part of what is there. FW1 */
+/** Changes a part of what is there. `change` undefined: it is so already, and nothing is done. FW1 */
 export const alter = (
   here: Invocation,
   environment: string,
   flag: string,
   verb: string,
   how: Change,
-  change: (definition: Members) => Members | CliFailure
+  change: (definition: Members) => Members | CliFailure | undefined
 ) => {
   const attempt = (left: number): Effect.Effect<void, CliFailure, Effect.Services<ReturnType<typeof send>>> =>
     Effect.gen(function* () {
       const { definition, version } = yield* read(here, environment, flag)
       const changed = change(definition as Members)
+      if (changed === undefined)
+        return yield* here.emit(
+          { flag, environment, version, unchanged: true },
+          (paint) => `${paint.bold(printable(flag))} is ${verb} in ${printable(environment)} already: nothing to change`
+        )
       if ("_tag" in changed) return yield* changed as CliFailure
       yield* send(here, environment, flag, verb, changed, how, version).pipe(
         Effect.catchIf(
@@ -106,6 +112,10 @@ export const notSimple = (flag: string): CliFailure =>
     `${flag} has variants or a rule of its own, so it has no percentage and no target users`,
     `Change its definition, with herald flag get ${flag} --raw > flag.json and herald flag set ${flag} @flag.json.`
   )
+
+/** Whether it decides; those that come from elsewhere say it by a state. */
+export const isOn = (definition: Members): boolean =>
+  isSimple(definition) ? definition["enabled"] !== false : definition["state"] === "ENABLED"
 
 export const isSimple = (definition: Members): boolean =>
   ["enabled", "percentage", "targetUsers", "segments", "by"].some((name) => Object.hasOwn(definition, name))

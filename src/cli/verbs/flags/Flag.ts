@@ -11,7 +11,7 @@ import { readValue } from "../../Input.ts"
 import { begin, rolloutFlags, rolloutOf } from "../rollouts/Asking.ts"
 import { archive, rollback } from "./Back.ts"
 import { bucketing } from "./Bucketing.ts"
-import { alter, changeFlags, isSimple, notSimple, send } from "./Changing.ts"
+import { alter, changeFlags, isOn, isSimple, notSimple, send } from "./Changing.ts"
 import { evaluate } from "./Eval.ts"
 import { exportFlags, importFlags } from "./Import.ts"
 import { diff, get, history, list } from "./Look.ts"
@@ -199,9 +199,13 @@ const switched = (name: "enable" | "disable", description: string) =>
     Effect.fn(`Flag.${name}`)(function* ({ flag, env, ...how }) {
       const here = yield* invocation
       const on = name === "enable"
-      yield* alter(here, here.environment(env), flag, `${name}d`, how, (definition) =>
-        isSimple(definition) ? { ...definition, enabled: on } : { ...definition, state: on ? "ENABLED" : "DISABLED" }
-      )
+      yield* alter(here, here.environment(env), flag, `${name}d`, how, (definition) => {
+        // At a time it may be another.
+        if (isOn(definition) === on && how.at === undefined) return undefined
+        return isSimple(definition)
+          ? { ...definition, enabled: on }
+          : { ...definition, state: on ? "ENABLED" : "DISABLED" }
+      })
     })
   ).pipe(
     Command.withDescription(description),

@@ -15,6 +15,13 @@ import { readTls } from "../../Tls.ts"
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/
 const LONGEST_TOKEN = 4_096
 
+/** One word alone is a name of something else, such as of a context, sooner than a host's: that one is written with its scheme or port. */
+const isAddress = (server: string): boolean =>
+  /^https?:\/\//i.test(server)
+    ? URL.canParse(server)
+    : /^(localhost|[^/:\s]+\.[^/:\s]+|[^/\s]+:\d+|\[[0-9a-f:.]+\](:\d+)?)(\/|$)/i.test(server) &&
+      URL.canParse(`http://${server}`)
+
 /** Fails (exit code 2) for what can't be one. */
 const checkedName = (name: string) =>
   NAME.test(name) && name !== "none"
@@ -58,6 +65,11 @@ const add = Command.make(
       )
     if (server === undefined)
       return yield* usage("a context needs an address", "Give --server https://herald.example.org.")
+    if (!isAddress(server))
+      return yield* usage(
+        `--server ${server} is no address`,
+        `Write it whole, such as https://${/^[\w-]+$/.test(server) ? server : "herald.example.org"}:8080.`
+      )
     if ([tokenFile, tokenCommand, tokenStdin || undefined].filter((one) => one !== undefined).length > 1)
       return yield* usage("a context has one token", "Give one of --token-file, --token-command and --token-stdin.")
     const typed = tokenStdin ? new TextDecoder().decode(yield* shell.stdin(LONGEST_TOKEN)).trim() : undefined
