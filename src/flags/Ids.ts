@@ -31,6 +31,7 @@ import {
 import { IdListStore } from "./IdListStore.ts"
 import { IdLists } from "./IdLists.ts"
 import { idsIn, type SegmentIds } from "./ListedIds.ts"
+import { SentIds } from "./Naming.ts"
 import { permit } from "./Reading.ts"
 import type { Segment } from "./Segment.ts"
 import { SegmentStore } from "./SegmentStore.ts"
@@ -242,7 +243,9 @@ export const makeIds = Effect.fnUntraced(function* (write: Write) {
         // IL8
         const place = { kind: "segment", environment, key } as const
         const request = { ...place, expectedVersion, ids: { mode, ...ids.gist } }
-        const written = yield* write("publish", options, request, draft, place, expectedVersion === undefined)
+        const written = yield* write("publish", options, request, draft, place, expectedVersion === undefined).pipe(
+          Effect.provideService(SentIds, true) // IL11
+        )
         return { ...written, count: countIn(written, key) } satisfies IdsWritten
       })
     )

@@ -104,11 +104,11 @@ export const makeWriting = Effect.fnUntraced(function* (of: { readonly [K in Kep
     const found = yield* workers.aside("segment", definition, readers.segment)
     if ("problems" in found) return yield* refused("InvalidSegment", draft, found.problems)
     const { uses, rule, list, warnings } = found
+    yield* mayName(draft, { uses, prerequisites: [], list: list?.digest })
     // What waits is looked at now; what is done, under the lock. IL10
     const stored = list === undefined || !(yield* AsRequest) ? undefined : yield* lists.list(list.digest)
     const wrong = stored && listProblem(draft, stored)
     if (wrong !== undefined) return yield* wrong
-    yield* mayName(draft, { uses, prerequisites: [] })
     yield* stillReadable(environment, key, rule)
     return {
       wish: { ...wish, ...size, uses, ...(list === undefined ? {} : { list: list.digest }) } satisfies SegmentWish,

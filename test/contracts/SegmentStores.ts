@@ -195,6 +195,16 @@ export const segmentsContract = (test: Test) => {
       const { revision } = yield* commit(naming)
       assert.strictEqual((revision.changes[0] as Segment).list, list.digest)
       assert.strictEqual((yield* store.version("production", key, 1))?.list, list.digest)
+      for (const [environments, scope, named] of [
+        [["production"], undefined, true],
+        [["*"], { names: [key], prefixes: [] }, true],
+        [["staging", "production"], { names: [], prefixes: [key.slice(0, -1)] }, true],
+        [["staging"], undefined, false],
+        [["production"], { names: [`${key}x`], prefixes: [`${key}.`] }, false],
+        [["production"], { names: [], prefixes: [] }, false]
+      ] as const)
+        assert.strictEqual(yield* lists.isNamed(list.digest, { environments, scope }), named, `IL11 ${scope}`)
+      assert.isFalse(yield* lists.isNamed("0", { environments: ["*"], scope: undefined }))
       const large = Array.from({ length: 3 }, (_, n) => ({
         digest: digestOf(`${key} ${n}`),
         ids: `${n}`.repeat(1_500_000)

@@ -20,6 +20,7 @@ import { callerOf } from "../../src/usage/Caller.ts"
 import { toggle } from "../support/Definitions.ts"
 import { below, propagation } from "../support/Twins.ts"
 import { waitUntil } from "../support/waitUntil.ts"
+import { many } from "./ListOfIds.ts"
 
 const access = Layer.mock(Access, { stillValid: () => Effect.succeed(true) })
 const layer = Layer.suspend(() =>
@@ -57,6 +58,32 @@ const begun = Effect.gen(function* () {
 }).pipe(as(system))
 
 describe("flags for whoever may touch some of them", () => {
+  it.live("IL11 a list of ids is named by who sends it or may read it, by its digest alone by nobody", () =>
+    Effect.gen(function* () {
+      const flags = yield* Flags
+      const text = new TextEncoder().encode(many(1_200).join("\n"))
+      const sent = (key: string) => flags.changeIds(environment, key, "replace", text, { message: "" })
+      yield* as(system)(sent("other"))
+      const { definition } = yield* as(system)(flags.segments.get(environment, "other"))
+      const named = JSON.parse(definition)
+      const refused = yield* Effect.flip(pay(publish("segment", "pay.s", named)))
+      const unknown = { ids: { count: 1_200, digest: "0".repeat(64) } }
+      const absent = yield* Effect.flip(pay(publish("segment", "pay.s", unknown)))
+      assert.deepStrictEqual([refused.name, refused.message], [absent.name, absent.message], "as if it was not there")
+      assert.strictEqual(
+        (yield* Effect.flip(pay(flags.validate([draft("segment", "pay.s", named)])))).name,
+        "InvalidSegment"
+      )
+      const elsewhere = as({ ...others, environments: ["staging"], keys: ["*"] })
+      const there = { ...draft("segment", "other", named), environment: "staging" }
+      assert.strictEqual((yield* Effect.flip(elsewhere(flags.publish(there, { message: "" })))).name, "InvalidSegment")
+      // Whoever reads it, or has its ids.
+      yield* as({ ...others, keys: ["other", "mine"] })(publish("segment", "mine", named))
+      yield* pay(sent("pay.s"))
+      yield* pay(publish("segment", "pay.t", named))
+    }).pipe(Effect.provide(layer))
+  )
+
   it("FU6 a page has what is in the scope, in order, and goes on behind it", () => {
     const named = new Named()
     const keys = ["a", "a.b", "a.b.c", "a.c", "ab", "b", "c.d", "c.e"]

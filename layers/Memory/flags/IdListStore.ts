@@ -1,10 +1,12 @@
 /** IdListStore in memory. */
 import { Effect, Layer } from "effect"
+import { inKeyScope } from "../../../src/access/KeyScope.ts"
 import { failure } from "../../../src/errors/HeraldError.ts"
 import { IdListStore } from "../../../src/flags/IdListStore.ts"
 import { pageOf } from "../../../src/values/Page.ts"
 import { State } from "../State.ts"
 import { IdListTables } from "./IdListTables.ts"
+import { Tables } from "./Tables.ts"
 
 export const layer = Layer.effect(
   IdListStore,
@@ -21,6 +23,17 @@ export const layer = Layer.effect(
           ? Effect.sync(() => void lists.set(list.digest, list))
           : failure("NotFound", "a piece of the list of ids is not there"),
       list: (digest) => Effect.sync(() => lists.get(digest)),
+      isNamed: (digest, { environments, scope }) =>
+        Effect.sync(() =>
+          [...state.tables(Tables).of("segment").versions.values()].some((versions) =>
+            versions.some(
+              (one) =>
+                one.list === digest &&
+                (environments.includes("*") || environments.includes(one.environment)) &&
+                inKeyScope(scope, one.key)
+            )
+          )
+        ),
       pieces: (digests) =>
         Effect.sync(() =>
           pageOf(

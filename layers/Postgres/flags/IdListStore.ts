@@ -37,6 +37,15 @@ export const layer = Layer.effect(
             select digest, count, bytes, pieces from flag_id_lists where digest = ${digest}`),
           ([list]) => list
         ),
+      isNamed: (digest, { environments, scope }) =>
+        Effect.map(
+          guarded("look who names a list of ids")(reads<{ readonly named: boolean }>`
+            select exists (select from flag_segment_history h where h.list = ${digest}
+              and (${environments.includes("*")} or h.environment = any (${[...environments]}::text[]))
+              and (${scope === undefined} or h.segment_name = any (${[...(scope?.names ?? [])]}::text[])
+                or exists (select from unnest(${[...(scope?.prefixes ?? [])]}::text[]) p where starts_with(h.segment_name, p)))) as named`),
+          ([row]) => row?.named === true
+        ),
       pieces: (digests) =>
         guarded("read pieces of a list of ids")(reads<StoredPiece>`
           select digest, ids from (
