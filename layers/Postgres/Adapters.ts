@@ -13,6 +13,7 @@ import * as IdListStore from "./flags/IdListStore.ts"
 import * as SegmentStore from "./flags/SegmentStore.ts"
 import * as InstanceStore from "./fleet/InstanceStore.ts"
 import * as Leases from "./leases/Leases.ts"
+import * as Totals from "./limits/Totals.ts"
 import * as MarketStore from "./marketdata/MarketStore.ts"
 import * as Outbox from "./outbox/Outbox.ts"
 import * as ShardStore from "./placement/ShardStore.ts"
@@ -45,6 +46,7 @@ export const adapters = Layer.mergeAll(
   SegmentStore.layer,
   InstanceStore.layer,
   Leases.layer,
+  Totals.layer,
   MarketStore.layer,
   Outbox.layer,
   ShardStore.layer,

@@ -10,6 +10,7 @@ import { errors as filters } from "../filters/Errors.ts"
 import { errors as flags } from "../flags/Errors.ts"
 import { errors as fleet } from "../fleet/Errors.ts"
 import { errors as keys } from "../keys/Errors.ts"
+import { errors as limits } from "../limits/Errors.ts"
 import { errors as marketdata } from "../marketdata/Errors.ts"
 import { errors as outbox } from "../outbox/Errors.ts"
 import { errors as refs } from "../refs/Errors.ts"
@@ -37,6 +38,7 @@ export const rows = {
   ...flags,
   ...fleet,
   ...keys,
+  ...limits,
   ...marketdata,
   ...outbox,
   ...refs,

@@ -13,6 +13,8 @@ import * as Postgres from "../../layers/Postgres/Postgres.ts"
 import * as Probe from "../../layers/Webhook/owners/Probe.ts"
 import * as Threads from "../../layers/Workers/work/Threads.ts"
 import { SignIn } from "../access/SignIn.ts"
+import { Quotas } from "../limits/Quotas.ts"
+import { quotasOf } from "../limits/Rules.ts"
 import type { Settings } from "../settings/Catalogue.ts"
 import * as Node from "./Node.ts"
 
@@ -51,8 +53,15 @@ const signIn = ({ oidc }: Pick<Settings, "oidc">) =>
         ...{ issuer: oidc.issuer, client: oidc.client, scope: oidc.scope, audience: oidc.audience }
       })
 
+/** What environments may hold, for the stores and for whoever asks. */
+export const quotas = ({ quotas, access }: Pick<Settings, "quotas" | "access">) =>
+  Layer.succeed(Quotas, quotasOf({ keys: quotas.keysPerEnvironment, bytes: quotas.bytesPerEnvironment }, access.limits))
+
 export const stores = (
-  settings: Pick<Settings, "database" | "cache" | "node" | "rollouts" | "topics" | "kafka" | "oidc">,
+  settings: Pick<
+    Settings,
+    "database" | "cache" | "node" | "rollouts" | "topics" | "kafka" | "oidc" | "quotas" | "access"
+  >,
   run: string
 ) =>
   Layer.mergeAll(
@@ -68,4 +77,4 @@ export const stores = (
     verifier(settings),
     signIn(settings),
     KeyHash.layer
-  )
+  ).pipe(Layer.provideMerge(quotas(settings)))

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "vitest"
 import { countingOnce } from "../../src/limits/Counting.ts"
+import { quotaIn } from "../../src/limits/Quotas.ts"
 import { RateLimits } from "../../src/limits/RateLimits.ts"
-import { type LimitRule, limitsOf, readLimits } from "../../src/limits/Rules.ts"
+import { type LimitRule, limitsOf, quotasOf, readLimits } from "../../src/limits/Rules.ts"
 import { makeSpending, toldOf } from "../../src/limits/Spending.ts"
 
 const rules: ReadonlyArray<LimitRule> = [
@@ -90,5 +91,33 @@ describe("limits of doors and environments", () => {
     )
     assert.match(String(readLimits(Array(33).fill({ ...rate, door: "http" }))), /more than 32/)
     assert.deepStrictEqual(limitsOf([{ ...rate, door: "http" }]), [{ door: "http", perSecond: 5, burst: 10 }])
+  })
+
+  it("LR2 an environment's rule says what that may hold, with a rate or without; no door's does", () => {
+    const each = { keys: 10, bytes: 100 }
+    const wrong: ReadonlyArray<readonly [unknown, RegExp]> = [
+      [{ door: "http", environment: "a", keys: 1 }, /whatever the door/],
+      [{ keys: 1 }, /has to name a door or an environment/],
+      [{ environment: "a", keys: -1 }, /keys: a whole number/],
+      [{ environment: "a", bytes: 0.5 }, /bytes: a whole number/],
+      [{ environment: "a", keys: 1, burst: 3 }, /requestsPerSecond/]
+    ]
+    for (const [rule, said] of wrong) {
+      assert.match(String(readLimits([rule])), said)
+      assert.deepStrictEqual(quotasOf(each, [rule]), { ...each, of: new Map() })
+    }
+    const rules = [
+      { environment: "a", keys: 1 },
+      { environment: "b", requestsPerSecond: 5, keys: 0, bytes: 7 },
+      { door: "http", requestsPerSecond: 5 }
+    ]
+    const quotas = quotasOf(each, rules)
+    assert.deepStrictEqual(quotaIn(quotas, "a"), { keys: 1, bytes: 100 })
+    assert.deepStrictEqual(quotaIn(quotas, "b"), { keys: 0, bytes: 7 })
+    assert.deepStrictEqual(quotaIn(quotas, "c"), each)
+    assert.deepStrictEqual(limitsOf(rules), [
+      { environment: "b", perSecond: 5, burst: 10 },
+      { door: "http", perSecond: 5, burst: 10 }
+    ])
   })
 })

@@ -88,6 +88,8 @@ export const samples: Readonly<Record<string, string>> = {
   "limits.requestsPerSecond": "6",
   "limits.burst": "8",
   "limits.streamsPerIdentity": "3",
+  "limits.keysPerEnvironment": "7",
+  "limits.bytesPerEnvironment": "9",
   "limits.streamsPerEnvironment": "4",
   "limits.connectionsPerAddress": "5",
   "limits.exemptAddresses": "10.0.0.7,10.1.0.0/16,fd00::/8",

@@ -5,10 +5,12 @@ import { Commits } from "../../../src/commits/Commits.ts"
 import type { Committed, Idempotency, Release } from "../../../src/commits/Release.ts"
 import { isConfiguration } from "../../../src/configuration/ConfigurationKind.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import { Quotas } from "../../../src/limits/Quotas.ts"
 import type { Change, Revision } from "../../../src/propagation/Revision.ts"
 import { locksProblem } from "../../../src/rollouts/Locks.ts"
 import { AccessTables } from "../access/AccessTables.ts"
 import { ApprovalTables } from "../approvals/ApprovalTables.ts"
+import { addedBy, TotalTables } from "../limits/TotalTables.ts"
 import { RolloutTables } from "../rollouts/RolloutTables.ts"
 import { State } from "../State.ts"
 import { KindTables } from "./KindTables.ts"
@@ -42,6 +44,8 @@ export const layer = Layer.effect(
 
     const rollouts = state.tables(RolloutTables)
     const approvals = state.tables(ApprovalTables)
+    const totals = state.tables(TotalTables)
+    const quotas = yield* Quotas
     const problemOf = (release: Release): HeraldError | undefined => {
       const locked = locksProblem(release, rollouts.active)
       if (locked !== undefined) return locked
@@ -67,7 +71,8 @@ export const layer = Layer.effect(
           "Timeout",
           "its time was over when its turn came. Nothing was written, and nothing of it ever will be"
         )
-      const problem = problemOf(release)
+      const added = addedBy(state, release)
+      const problem = problemOf(release) ?? totals.problem(added, quotas)
       if (problem !== undefined) return problem
       const { action, actor, keyId, message, traceparent, idempotency } = release
       const now = clock.currentTimeMillisUnsafe()
@@ -88,6 +93,7 @@ export const layer = Layer.effect(
         })
         return change
       })
+      totals.add(added)
       const row: Revision = { epoch: state.epoch, revision, changes, traceparent, actor, message, committedAt: now }
       state.revisions.push(row)
       if (idempotency !== undefined) {

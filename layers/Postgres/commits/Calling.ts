@@ -7,6 +7,7 @@
 import { type Clock, Effect } from "effect"
 import type { SqlClient } from "effect/sql"
 import type { HeraldError } from "../../../src/errors/HeraldError.ts"
+import type { QuotasOf } from "../../../src/limits/Quotas.ts"
 import { within } from "../../../src/telemetry/Traces.ts"
 import { makeDatabaseClock, type Told } from "../connection/DatabaseClock.ts"
 import { guarded } from "../connection/Failure.ts"
@@ -35,9 +36,19 @@ interface Answered<A> {
   readonly clock: Told
 }
 
-/** `longest`: nanoseconds that a release may wait. */
-export const makeCalling = (sql: SqlClient.SqlClient, clock: Clock.Clock, longest: bigint): Call => {
+export interface CallingOptions {
+  /** Nanoseconds that a release may wait. */
+  readonly longest: bigint
+  readonly quotas: QuotasOf
+}
+
+export const makeCalling = (
+  sql: SqlClient.SqlClient,
+  clock: Clock.Clock,
+  { longest, quotas }: CallingOptions
+): Call => {
   const databaseClock = makeDatabaseClock()
+  const said = { keys: quotas.keys, bytes: quotas.bytes, of: Object.fromEntries(quotas.of) }
 
   const wholly = (batch: ReadonlyArray<Waiting>, terms: object) => {
     const releases = together(batch, ({ json }) => json)
@@ -57,7 +68,7 @@ export const makeCalling = (sql: SqlClient.SqlClient, clock: Clock.Clock, longes
   return (batch, now, whole, reached) => {
     const left = batch.reduce((least, one) => Math.min(least, Number(endOf(one) - now)), Number(longest))
     const wait = Math.min(LONGEST_WAIT, Math.max(LEAST_WAIT, Math.ceil(left / 1_000_000)))
-    const terms = { clock: databaseClock.server(now), wait, since: sinceOf(batch) }
+    const terms = { clock: databaseClock.server(now), wait, since: sinceOf(batch), quotas: said }
     let asked = now
     const heard = <A>([row]: ReadonlyArray<Answered<A>>): A | null => {
       databaseClock.heard(row!.clock, asked, clock.monotonicTimeNanosUnsafe())

@@ -18,6 +18,7 @@ import { Clock, Deferred, Duration, Effect, Latch, Option, Queue, Tracer } from 
 import { SqlClient } from "effect/sql"
 import type { Committed, Release } from "../../../src/commits/Release.ts"
 import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import { Quotas } from "../../../src/limits/Quotas.ts"
 import { Kinds } from "../../../src/propagation/Kinds.ts"
 import { notice } from "../../../src/telemetry/Degraded.ts"
 import { afterEvery, always } from "../../../src/telemetry/Every.ts"
@@ -53,7 +54,7 @@ export const makeWriter = Effect.fnUntraced(function* (options: WriterOptions) {
   const scope = yield* Effect.scope
   const queue = yield* Queue.bounded<Waiting>(QUEUE)
   const deadline = Duration.toNanosUnsafe(options.deadline)
-  const call = makeCalling(sql, clock, deadline)
+  const call = makeCalling(sql, clock, { longest: deadline, quotas: yield* Quotas })
 
   const writes = yield* notice("postgresql-writes", {
     source: "commits",

@@ -1,0 +1,633 @@
+-- Quotas of environments: how many keys each holds, and how many bytes of what is current, decided where commits are. The rules are those of
+-- src/limits/Quotas.ts.
+-- What it costs: the sizes of `configurations`, flags and segments are read once, while nothing can be written; no value is.
+
+-- Configurations, flags and segments that live. Bytes: values with their schemas, definitions, and lists of ids at each segment that names one.
+create table environment_totals (environment text primary key, keys bigint not null, bytes bigint not null)
+  with (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
+create function herald_bytes(value text, schema jsonb) returns bigint language sql immutable as $$
+  select octet_length(value) + coalesce(octet_length(schema::text), 0)::bigint
+$$;
+
+-- What an environment may hold, as the node says that asks: {keys, bytes, of: {<environment>: {keys, bytes}}}. Nodes of before say nothing.
+create function herald_quota(terms jsonb, in_environment text, quota text) returns bigint language sql immutable as $$
+  select coalesce((terms #>> array['quotas', 'of', in_environment, quota])::bigint, (terms #>> array['quotas', quota])::bigint, 9223372036854775807)
+$$;
+
+-- Each of a flag or of a segment, whose rows are written anew and never updated. Archived ones count for nothing, so no sweep writes here.
+create function herald_count_flags() returns trigger language plpgsql as $$
+declare
+  sign constant integer := case tg_op when 'INSERT' then 1 else -1 end;
+begin
+  insert into environment_totals as t select f.environment, sign * count(*), sign * sum(f.bytes) from touched f where not f.deleted group by f.environment
+    on conflict (environment) do update set keys = t.keys + excluded.keys, bytes = t.bytes + excluded.bytes;
+  return null;
+end $$;
+create function herald_count_segments() returns trigger language plpgsql as $$
+declare
+  sign constant integer := case tg_op when 'INSERT' then 1 else -1 end;
+begin
+  insert into environment_totals as t
+    select s.environment, sign * count(*), sign * sum(s.bytes + coalesce((select l.bytes from flag_id_lists l where l.digest = s.list), 0))
+      from touched s where not s.deleted group by s.environment
+    on conflict (environment) do update set keys = t.keys + excluded.keys, bytes = t.bytes + excluded.bytes;
+  return null;
+end $$;
+create trigger totals_made after insert on feature_flags referencing new table as touched for each statement execute function herald_count_flags();
+create trigger totals_gone after delete on feature_flags referencing old table as touched for each statement execute function herald_count_flags();
+create trigger totals_made after insert on flag_segments referencing new table as touched for each statement execute function herald_count_segments();
+create trigger totals_gone after delete on flag_segments referencing old table as touched for each statement execute function herald_count_segments();
+
+perform herald_lock();
+insert into environment_totals
+  select w.environment, count(*), sum(w.bytes) from (
+    select c.environment::text, herald_bytes(c.value, c.schema_definition) as bytes from configurations c where not c.deleted
+    union all select f.environment, f.bytes from feature_flags f where not f.deleted
+    union all select s.environment, s.bytes + coalesce((select l.bytes from flag_id_lists l where l.digest = s.list), 0) from flag_segments s where not s.deleted
+  ) w group by w.environment;
+
+-- What the flags and segments of a release add to their environments.
+create function herald_kinds_grow(changes jsonb) returns table (environment text, keys bigint, bytes bigint) language plpgsql stable as $$
+begin
+  return query select w.environment, sum(w.keys)::bigint, sum(w.bytes)::bigint from (
+    select c->>'environment' as environment, (c->>'definition' is not null)::integer - (f.bytes is not null)::integer as keys,
+        case when c->>'definition' is null then 0 else (c->>'bytes')::bigint end - coalesce(f.bytes, 0) as bytes
+      from jsonb_array_elements(changes) c left join lateral (select f.bytes from feature_flags f
+        where f.environment = c->>'environment' and f.flag_name = c->>'key' and not f.deleted offset 0) f on true
+      where c->>'kind' = 'flag'
+    union all
+    select c->>'environment', (c->>'definition' is not null)::integer - (s.bytes is not null)::integer,
+        case when c->>'definition' is null then 0
+          else (c->>'bytes')::bigint + coalesce((select l.bytes from flag_id_lists l where l.digest = c->>'list'), 0) end - coalesce(s.bytes, 0)
+      from jsonb_array_elements(changes) c left join lateral (
+        select s.bytes + coalesce((select l.bytes from flag_id_lists l where l.digest = s.list), 0) as bytes from flag_segments s
+          where s.environment = c->>'environment' and s.segment_name = c->>'key' and not s.deleted offset 0) s on true
+      where c->>'kind' = 'segment') w
+    group by w.environment;
+end $$;
+
+-- The first quota that is in the way of a release, with what the releases before it add that is not written yet; or null. What makes no more of
+-- something is never in its way.
+create function herald_full(terms jsonb, stored_in text[], grown_keys bigint[], grown_bytes bigint[], more_keys bigint[], more_bytes bigint[])
+  returns jsonb language plpgsql stable as $$
+declare
+  found record;
+begin
+  select w.environment, q.quota, q.used, q.adds, q.most into found
+    from unnest(stored_in, grown_keys, grown_bytes, more_keys, more_bytes) with ordinality
+        w(environment, grown_keys, grown_bytes, more_keys, more_bytes, place)
+      left join environment_totals t on t.environment = w.environment
+      cross join lateral (values
+        (1, 'keys', coalesce(t.keys, 0) + w.grown_keys, w.more_keys, herald_quota(terms, w.environment, 'keys')),
+        (2, 'bytes', coalesce(t.bytes, 0) + w.grown_bytes, w.more_bytes, herald_quota(terms, w.environment, 'bytes'))) q(n, quota, used, adds, most)
+    where q.adds > 0 and q.used + q.adds > q.most order by w.place, q.n limit 1;
+  return case when found.quota is not null then jsonb_build_object('name', 'EnvironmentFull',
+    'message', format('%s holds %s %s, and this adds %s: more than its quota of %s', found.environment, found.used, found.quota, found.adds, found.most),
+    'details', jsonb_build_object('environment', found.environment, 'quota', found.quota, 'used', found.used, 'adds', found.adds, 'limit', found.most)) end;
+end $$;
+
+-- As in 0045_approvals.sql, but that it counts what environments hold.
+create or replace function herald_publish(releases json, terms jsonb) returns json language plpgsql
+  set plan_cache_mode = 'force_generic_plan' set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+  set enable_bitmapscan = off set enable_material = off set jit = off as $$
+declare
+  w record;
+  written configurations;
+  history configurations[];
+  entries audit_log[];
+  log revisions[];
+  payload text;
+  commits text;
+  room bigint;
+  before bigint;
+  head bigint;
+  last_id bigint;
+  last_hash text;
+  current_hash text;
+  current_epoch text;
+  was_synchronous boolean;
+  any_rollouts boolean;
+  any_protected boolean;
+  config_id text;
+  details text;
+  now timestamptz;
+  millis bigint;
+  made bigint;
+  -- By environment: what there would be more of.
+  stored_in text[];
+  spot integer;
+  more_keys bigint[];
+  more_bytes bigint[];
+  counted boolean := false;
+begin
+  if terms->>'clock' is distinct from pg_postmaster_start_time()::text then return null; end if;
+  perform set_config('lock_timeout', greatest((terms->>'wait')::integer, 1)::text, true);
+  perform herald_lock();
+  -- Statements of their own: their snapshots are taken after the lock, and see what the holder before us committed.
+  select l.made_to, l.tail, e.epoch, h.synchronous, h.rollouts, h.protected into room, before, current_epoch, was_synchronous, any_rollouts, any_protected
+    from herald_log l, herald_epoch e, herald_lineage h;
+  select r.revision into before from revisions r where r.revision >= before order by r.revision desc limit 1; -- as herald_head
+  select l.id, l.hash into last_id, last_hash from audit_log l order by l.id desc limit 1; -- as herald_last_audit
+  before := coalesce(before, 0);
+  head := before;
+  last_id := coalesce(last_id, 0);
+
+  for w in
+    select r.*, coalesce(h.version, 0) + 1 as version, h.created_at,
+        r.live is distinct from coalesce(h.deleted, true) and (r."expectedVersion" is null or r."expectedVersion" = coalesce(h.version, 0))
+          and (not r."keepsSchema" or h.schema_definition is not distinct from r.schema)
+          and (not r."keepsStrict" or h."strict" = r."strict") and (not r."keepsType" or h.value_type = r."valueType") as fits,
+        coalesce(h.deleted, true)::integer::bigint as more_keys, herald_bytes(r.value, r.schema) - case when h.deleted then 0 else coalesce(herald_bytes(h.value, h.schema_definition), 0) end as more_bytes
+      from json_to_recordset(releases) as r(action text, actor text, "keyId" text, message text, traceparent text, "commitId" text,
+          "notAfter" double precision, key text, environment text, value text, "valueType" text, schema jsonb, "strict" boolean, template boolean,
+          digest text, "changeLog" text, "expectedVersion" integer, live boolean, "keepsSchema" boolean, "keepsStrict" boolean, "keepsType" boolean)
+        left join lateral (select * from configurations c where c.environment = r.environment and c.key = r.key offset 0) h on true
+  loop
+    now := date_trunc('milliseconds', clock_timestamp());
+    millis := date_part('epoch', now) * 1000;
+    head := head + 1;
+    if not w.fits or millis > w."notAfter" or head >= room then return null; end if;
+    written := row(w.key, w.environment, w.version, head, w.value, w."valueType", false, w.schema, w."strict", w.template, w.digest,
+      coalesce(w.created_at, now), now, w.actor, w."changeLog");
+    history := history || written;
+    made := date_part('epoch', written.created_at) * 1000;
+    config_id := w.environment || '/' || w.key;
+    -- As herald_change_digest has it, and as jsonb is written.
+    details := concat('{', '"keyId": ' || to_json(w."keyId") || ', ', '"digest": "', encode(sha256(convert_to(concat_ws('|', w.environment, w.key,
+      w.version, head, w."valueType", false, coalesce(w.schema::text, 'null'), w."strict", w.template, w.digest,
+      encode(sha256(convert_to(w.value, 'UTF8')), 'hex'), made, millis, w.actor, w."changeLog"), 'UTF8')), 'hex'),
+      '", "message": ', to_json(w."changeLog"), ', "version": ', w.version, ', "revision": "', head, '"}');
+    last_id := last_id + 1;
+    -- As herald_audit_hash has it; before the first entry there is an empty hash.
+    current_hash := encode(sha256(convert_to(concat_ws('|', coalesce(last_hash, ''), last_id, config_id, w.action, w.actor, details, millis), 'UTF8')), 'hex');
+    entries := entries || row(last_id, config_id, w.action, w.actor, details, now, coalesce(last_hash, ''), current_hash)::audit_log;
+    last_hash := current_hash;
+    payload := concat('[{"key":', to_json(w.key), ',"environment":', to_json(w.environment), ',"version":', w.version, ',"revision":"', head,
+      '","value":', to_json(w.value), ',"valueType":"', w."valueType", '","deleted":false,"schema":', coalesce(w.schema::text, 'null'),
+      ',"strict":', to_json(w."strict"), ',"template":', to_json(w.template), ',"digest":"', w.digest, '","createdAt":', made, ',"updatedAt":', millis,
+      ',"updatedBy":', to_json(w.actor), ',"changeLog":', to_json(w."changeLog"), '}]');
+    log := log || row(head, current_epoch, payload, octet_length(payload), w.traceparent, w.actor, w.message, now, last_id, w."commitId")::revisions;
+    commits := concat(commits || ',', '[', millis, ',', w.version, ',', made, ']');
+    if w.more_keys <> 0 or w.more_bytes <> 0 then
+      spot := array_position(stored_in, w.environment);
+      if spot is null then
+        stored_in := stored_in || w.environment;
+        more_keys := more_keys || w.more_keys;
+        more_bytes := more_bytes || w.more_bytes;
+      else
+        more_keys[spot] := more_keys[spot] + w.more_keys;
+        more_bytes[spot] := more_bytes[spot] + w.more_bytes;
+      end if;
+    end if;
+  end loop;
+
+  if any_rollouts and exists (select from unnest(history) h join rollout_keys k on k.environment = h.environment and k.kind = 'configuration' and k.key = h.key) then
+    return null;
+  end if;
+  if any_protected and exists (select from unnest(history) h where herald_is_protected(h.environment, 'config', h.key)) then return null; end if;
+  -- Before anything is written: what is too much is for herald_commit to refuse. As a rule there is one environment, which has a row.
+  if cardinality(stored_in) = 1 then
+    update environment_totals t set keys = t.keys + more_keys[1], bytes = t.bytes + more_bytes[1] where t.environment = stored_in[1]
+      and (more_keys[1] <= 0 or t.keys + more_keys[1] <= herald_quota(terms, stored_in[1], 'keys'))
+      and (more_bytes[1] <= 0 or t.bytes + more_bytes[1] <= herald_quota(terms, stored_in[1], 'bytes'));
+    counted := found;
+  end if;
+  if stored_in is not null and not counted then
+    if exists (select from unnest(stored_in, more_keys, more_bytes) m(environment, keys, bytes) left join environment_totals t on t.environment = m.environment
+        where m.keys > 0 and coalesce(t.keys, 0) + m.keys > herald_quota(terms, m.environment, 'keys')
+          or m.bytes > 0 and coalesce(t.bytes, 0) + m.bytes > herald_quota(terms, m.environment, 'bytes')) then
+      return null;
+    end if;
+    insert into environment_totals as t select * from unnest(stored_in, more_keys, more_bytes)
+      on conflict (environment) do update set keys = t.keys + excluded.keys, bytes = t.bytes + excluded.bytes;
+  end if;
+  insert into configurations as c select * from unnest(history)
+    on conflict (environment, key) do update set version = excluded.version, revision = excluded.revision, value = excluded.value,
+      value_type = excluded.value_type, deleted = excluded.deleted, schema_definition = excluded.schema_definition, "strict" = excluded."strict",
+      template = excluded.template, digest = excluded.digest, updated_at = excluded.updated_at, updated_by = excluded.updated_by,
+      change_log = excluded.change_log;
+  insert into configuration_history select * from unnest(history);
+  insert into audit_log select * from unnest(entries);
+  insert into revisions select * from unnest(log);
+  -- Does it wait for a standby? As herald_commit notes it.
+  if was_synchronous <> herald_is_synchronous() then update herald_lineage set synchronous = not was_synchronous; end if;
+  return concat('{"epoch":', to_json(current_epoch), ',"before":"', before, '","commits":[', commits, ']}');
+end $$;
+
+-- As in 0045_approvals.sql, but that it counts what environments hold, and asks for their quotas.
+create or replace function herald_commit(releases jsonb, since bigint default null, terms jsonb default null) returns jsonb language plpgsql
+  set plan_cache_mode = 'force_generic_plan' set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
+  set enable_bitmapscan = off set enable_material = off set jit = off as $$
+declare
+  many constant integer := jsonb_array_length(releases);
+  release jsonb;
+  changes jsonb;
+  change jsonb;
+  name text;
+  actor text;
+  action text;
+  kind text;
+  stated jsonb;
+  -- Of the release: kinds that are asked by sets, the changes of one, and what was written, by place in the release.
+  in_sets text[];
+  asked text[];
+  its jsonb;
+  places integer[];
+  written_set jsonb[];
+  stateds jsonb[];
+  -- By place, and `held` by slot.
+  environments text[];
+  keys text[];
+  supposed text[];
+  slots integer[];
+  shared boolean[];
+  held herald_held[];
+  -- By place: bytes of what is asked for; and by slot of what there is.
+  sizes bigint[];
+  held_bytes bigint[];
+  size integer;
+  place integer;
+  next_place integer := 0;
+  basis_place integer;
+  next_basis integer;
+  slot integer;
+  number integer;
+  now_held herald_held;
+  any_values boolean;
+  any_templates boolean;
+  any_strange boolean;
+  any_shared boolean;
+  any_candidates boolean;
+  -- Some key is in a rollout, or has candidates; then by slot the highest number of a candidate.
+  any_rollouts boolean;
+  any_protected boolean;
+  tops integer[];
+  results text[];
+  replays bigint[];
+  payload text[];
+  versions text[];
+  problem jsonb;
+  earlier_revision bigint;
+  earlier_digest text;
+  written configurations;
+  -- What is decided and not yet written. Of `history` by slot: the newest of a configuration.
+  history configurations[];
+  history_slots integer[];
+  newest integer[];
+  entries audit_log[];
+  log revisions[];
+  last_id bigint;
+  last_hash text;
+  current_hash text;
+  config_id text;
+  details text;
+  acting text;
+  value_text text;
+  now timestamptz;
+  millis bigint;
+  made bigint;
+  current_epoch text;
+  epoch_json text;
+  was_synchronous boolean;
+  behind bigint;
+  known bigint;
+  room bigint;
+  head bigint;
+  before bigint;
+  -- By environment: what the releases before this one add and is not written yet, and what this one adds.
+  stored_in text[];
+  spot integer;
+  grown_keys bigint[];
+  grown_bytes bigint[];
+  more_keys bigint[];
+  more_bytes bigint[];
+  more record;
+  grows boolean;
+  value_gone boolean;
+begin
+  if terms is not null then
+    if terms->>'clock' is distinct from pg_postmaster_start_time()::text then return null; end if;
+    perform set_config('lock_timeout', greatest((terms->>'wait')::integer, 1)::text, true);
+  end if;
+  -- Before the lock.
+  select array_agg(case when c->>'kind' <> 'configuration' then null else c->>'environment' end), array_agg(c->>'key'),
+      coalesce(bool_or(c->>'kind' <> 'configuration'), false), jsonb_path_exists(releases, '$[*].basis.values[*]'),
+      jsonb_path_exists(releases, '$[*].basis.templates[*]'), coalesce(bool_or(c->>'candidate' is not null), false),
+      array_agg(case when c->>'kind' <> 'configuration' then null else coalesce(herald_bytes(c->>'value', nullif(c->'schema', 'null')), 0) end)
+    into environments, keys, any_strange, any_values, any_templates, any_candidates, sizes from jsonb_array_elements(releases) r, jsonb_array_elements(r->'changes') c;
+  next_basis := coalesce(cardinality(keys), 0);
+  if any_values then
+    select environments || array_agg(v->>'environment'), keys || array_agg(v->>'key'), array_fill(null::text, array[next_basis]) || array_agg(v->>'digest')
+      into environments, keys, supposed from jsonb_array_elements(releases) r, jsonb_array_elements(r->'basis'->'values') v;
+  end if;
+  if cardinality(keys) = 1 then
+    slots := '{1}';
+    shared := '{false}';
+    any_shared := false;
+  else
+    select array_agg(p.slot order by p.place), array_agg(p.shared order by p.place), bool_or(p.shared) into slots, shared, any_shared from (
+      select w.place, min(w.place) over its as slot, count(*) over its > 1 and w.environment is not null as shared
+        from unnest(environments, keys) with ordinality w(environment, key, place) window its as (partition by w.environment, w.key)) p;
+  end if;
+
+  perform herald_lock();
+  -- Statements of their own: their snapshots are taken after the lock, and see what the holder before us committed.
+  select l.horizon, l.tail, l.made_to, e.epoch, h.synchronous, any_candidates or h.rollouts, h.protected
+    into behind, known, room, current_epoch, was_synchronous, any_rollouts, any_protected from herald_log l, herald_epoch e, herald_lineage h;
+  select r.revision into before from revisions r where r.revision >= known order by r.revision desc limit 1; -- as herald_head
+  select l.id, l.hash into last_id, last_hash from audit_log l order by l.id desc limit 1; -- as herald_last_audit
+  before := coalesce(before, 0);
+  head := before;
+  last_id := coalesce(last_id, 0);
+  last_hash := coalesce(last_hash, '');
+  epoch_json := to_json(current_epoch);
+  if head + many >= room then -- made ahead, as a rule
+    perform herald_make_room(head + many, greatest(1000, (head - behind) / 8));
+  end if;
+  if jsonb_typeof(terms->'since') = 'object' then
+    since := case when terms->'since'->>'epoch' = current_epoch then (terms->'since'->>'revision')::bigint else 0 end;
+  end if;
+  since := case when since is not null then greatest(since, head - 100000) end;
+  select array_agg(row(coalesce(c.version, 0), coalesce(c.deleted, true), c.created_at, c.value_type, c."strict", c.schema_definition, c.digest)::herald_held
+      order by w.place), array_agg(case when c.deleted then 0 else coalesce(herald_bytes(c.value, c.schema_definition), 0) end order by w.place)
+      into held, held_bytes
+    from unnest(environments, keys, slots) with ordinality w(environment, key, slot, place) left join lateral (
+      select * from configurations c where c.environment = w.environment and c.key = w.key offset 0) c on w.slot = w.place;
+
+  for i in 0 .. many loop
+    release := releases->i;
+    changes := release->'changes';
+    -- Rules that look at tables see what was decided before.
+    if log is not null and (release is null or (any_templates and jsonb_path_exists(release, '$.basis.templates[*]'))
+        or (any_strange and jsonb_path_exists(changes, '$[*].kind ? (@ != "configuration")'))) then
+      if history is not null then
+        insert into configurations as c select w.key, w.environment, w.version, w.revision, w.value, w.value_type, w.deleted, w.schema_definition, w."strict",
+            w.template, w.digest, w.created_at, w.updated_at, w.updated_by, w.change_log
+          from unnest(history) with ordinality w(key, environment, version, revision, value, value_type, deleted, schema_definition, "strict", template, digest,
+            created_at, updated_at, updated_by, change_log, n)
+          where not any_shared or newest[history_slots[w.n]] = w.n
+          on conflict (environment, key) do update set version = excluded.version, revision = excluded.revision, value = excluded.value,
+            value_type = excluded.value_type, deleted = excluded.deleted, schema_definition = excluded.schema_definition, "strict" = excluded."strict",
+            template = excluded.template, digest = excluded.digest, updated_at = excluded.updated_at, updated_by = excluded.updated_by,
+            change_log = excluded.change_log;
+        if any_shared then -- what was made and deleted in here: no trigger saw it alive
+          insert into tombstones select w.environment, w.key, w.version, w.revision, w.digest, w."strict", w.template
+            from unnest(history) with ordinality w(key, environment, version, revision, value, value_type, deleted, schema_definition, "strict", template, digest,
+              created_at, updated_at, updated_by, change_log, n)
+            where w.deleted and newest[history_slots[w.n]] = w.n on conflict do nothing;
+        end if;
+        insert into configuration_history select * from unnest(history);
+      end if;
+      insert into audit_log select * from unnest(entries);
+      insert into revisions select * from unnest(log);
+      if stored_in is not null then
+        insert into environment_totals as t select * from unnest(stored_in, grown_keys, grown_bytes) m(environment, keys, bytes)
+          where m.keys <> 0 or m.bytes <> 0
+          on conflict (environment) do update set keys = t.keys + excluded.keys, bytes = t.bytes + excluded.bytes;
+        stored_in := null;
+        grown_keys := null;
+        grown_bytes := null;
+      end if;
+      history := null;
+      history_slots := null;
+      newest := null;
+      entries := null;
+      log := null;
+    end if;
+    exit when release is null;
+    -- A release before this one may have begun a rollout.
+    if any_strange and i > 0 and not any_rollouts then select h.rollouts into any_rollouts from herald_lineage h; end if;
+    if any_strange and i > 0 and not any_protected then select h.protected into any_protected from herald_lineage h; end if;
+    if any_rollouts and (any_strange or i = 0) then
+      if i = 0 then update herald_lineage h set rollouts = false where h.rollouts and not exists (select from rollout_keys); end if;
+      select array_agg((select k.top from rollout_keys k where k.kind = 'configuration' and k.environment = w.environment and k.key = w.key) order by w.place)
+        into tops from unnest(environments, keys) with ordinality w(environment, key, place);
+    end if;
+    place := next_place;
+    size := jsonb_array_length(changes);
+    next_place := place + size;
+    if any_values then
+      basis_place := next_basis;
+      next_basis := basis_place + coalesce(jsonb_array_length(release->'basis'->'values'), 0);
+    end if;
+
+    name := release->>'commitId';
+    if since is not null or starts_with(name, '=') then
+      earlier_revision := null;
+      select of_revision, of_digest into earlier_revision, earlier_digest
+        from herald_earlier(name, coalesce(release->>'owner', release->>'actor'), since);
+      if earlier_revision is not null then
+        if earlier_digest = release->>'digest' then replays := replays || array[i + 1, earlier_revision]; end if;
+        results := results || jsonb_build_object('ok', false, 'name', 'IdempotencyConflict', 'message',
+          format(case when earlier_digest = release->>'digest' then 'the idempotency key %s was used for a commit that is behind the retention'
+            else 'the idempotency key %s was used for another request' end, substr(name, 2)), 'details', '{}'::jsonb)::text;
+        continue;
+      end if;
+    end if;
+
+    -- Under the lock: whoever finds it too late here, and nothing committed, knows that it never will be.
+    if clock_timestamp() > herald_at((release->>'notAfter')::double precision) then
+      results := results || jsonb_build_object('ok', false, 'name', 'Timeout', 'details', '{}'::jsonb,
+        'message', 'its turn came after its time limit: nothing was written, and nothing of it ever will be')::text;
+      continue;
+    end if;
+
+    problem := case when any_rollouts then herald_rollout_locks(release) end;
+    -- A second person: before anything else is told of what is asked for.
+    -- What a change touches is looked for only where something is protected: it is a walk through all that stands on it.
+    if problem is null and (any_protected or (any_strange and jsonb_path_exists(release, '$.changes[*] ? (@.kind == "approval")'))) then
+      problem := herald_approval_missing(release);
+    end if;
+    if problem is not null then
+      results := results || (problem || '{"ok": false}')::text;
+      continue;
+    end if;
+    in_sets := null;
+    asked := null;
+    if any_strange and size >= 8 then
+      select array_agg(k.name) into in_sets from herald_kinds k where k.by_sets and exists (
+        select from jsonb_array_elements(changes) c where c->>'kind' = k.name);
+    end if;
+    for n in 0 .. size - 1 loop
+      change := changes->n;
+      kind := change->>'kind';
+      if kind <> 'configuration' then
+        if kind = any (in_sets) then
+          continue when kind = any (asked);
+          asked := asked || kind;
+          its := jsonb_path_query_array(changes, '$[*] ? (@.kind == $kind)', jsonb_build_object('kind', kind));
+          execute format('select %I($1, $2)', 'herald_' || kind || '_problems') into problem using its, release;
+          exit when problem is not null;
+          continue;
+        end if;
+        execute format('select %I($1, $2)', 'herald_' || kind || '_problem') into problem using change, release;
+        exit when problem is not null;
+        continue;
+      end if;
+      -- Nothing can stand in the way of the others.
+      continue when change->>'value' is not null and change->>'expectedVersion' is null and change->'kept' is null;
+      now_held := held[slots[place + n + 1]];
+      -- As a rule there is a live version, and all is as it was.
+      continue when not now_held.deleted and now_held.version = coalesce((change->>'expectedVersion')::integer, now_held.version)
+        and herald_kept(change, true, now_held.schema_definition, now_held."strict", now_held.value_type);
+      problem := herald_problem(change, now_held);
+      exit when problem is not null;
+    end loop;
+    if problem is null and release ? 'basis' then
+      if any_templates and jsonb_path_exists(release, '$.basis.templates[*]') then
+        problem := herald_basis_problem(release->'basis', changes, current_epoch);
+      else
+        for n in basis_place + 1 .. next_basis loop
+          now_held := held[slots[n]];
+          continue when supposed[n] = case when now_held.deleted then '' else now_held.digest end;
+          problem := herald_outdated(environments[n], keys[n]);
+          exit;
+        end loop;
+      end if;
+    end if;
+    -- What the environments would hold: after all that makes less of it, in whatever order the release has it.
+    if problem is null then
+      grows := false;
+      more_keys := array_fill(0::bigint, array[coalesce(cardinality(stored_in), 0)]);
+      more_bytes := more_keys;
+      for n in 1 .. size loop
+        slot := slots[place + n];
+        continue when environments[place + n] is null;
+        now_held := held[slot];
+        value_gone := (changes->(n - 1))->>'value' is null;
+        continue when sizes[place + n] = held_bytes[slot] and value_gone = now_held.deleted;
+        grows := true;
+        spot := array_position(stored_in, environments[place + n]);
+        if spot is null then
+          stored_in := stored_in || environments[place + n];
+          grown_keys := grown_keys || 0::bigint;
+          grown_bytes := grown_bytes || 0::bigint;
+          more_keys := more_keys || 0::bigint;
+          more_bytes := more_bytes || 0::bigint;
+          spot := cardinality(stored_in);
+        end if;
+        more_keys[spot] := more_keys[spot] + now_held.deleted::integer - value_gone::integer;
+        more_bytes[spot] := more_bytes[spot] + sizes[place + n] - held_bytes[slot];
+      end loop;
+      if any_strange then
+        for more in select * from herald_kinds_grow(changes) loop
+          grows := true;
+          spot := array_position(stored_in, more.environment);
+          if spot is null then
+            stored_in := stored_in || more.environment;
+            grown_keys := grown_keys || 0::bigint;
+            grown_bytes := grown_bytes || 0::bigint;
+            more_keys := more_keys || 0::bigint;
+            more_bytes := more_bytes || 0::bigint;
+            spot := cardinality(stored_in);
+          end if;
+          more_keys[spot] := more_keys[spot] + more.keys;
+          more_bytes[spot] := more_bytes[spot] + more.bytes;
+        end loop;
+      end if;
+      if grows then
+        problem := herald_full(terms, stored_in, grown_keys, grown_bytes, more_keys, more_bytes);
+      end if;
+    end if;
+    if problem is not null then
+      results := results || (problem || '{"ok": false}')::text;
+      continue;
+    end if;
+
+    head := head + 1;
+    now := date_trunc('milliseconds', clock_timestamp());
+    millis := herald_millis(now);
+    actor := release->>'actor';
+    action := release->>'action';
+    acting := '{' || coalesce('"keyId": ' || (release->'keyId')::text || ', ', '');
+    payload := null;
+    versions := null;
+    stateds := null;
+    foreach kind in array coalesce(in_sets, '{}') loop
+      select jsonb_agg(c.value order by c.n), array_agg(c.n order by c.n) into its, places
+        from jsonb_array_elements(changes) with ordinality c(value, n) where c.value->>'kind' = kind;
+      execute format('select %I($1, $2, $3, $4)', 'herald_' || kind || '_writes') into written_set using its, release, head, now;
+      for n in 1 .. cardinality(places) loop
+        stateds[places[n]] := written_set[n];
+      end loop;
+    end loop;
+    for n in 0 .. size - 1 loop
+      change := changes->n;
+      kind := change->>'kind';
+      place := place + 1;
+      if kind <> 'configuration' then
+        if kind = any (in_sets) then
+          stated := stateds[n + 1];
+        else
+          execute format('select %I($1, $2, $3, $4)', 'herald_' || kind || '_write') into stated using change, release, head, now;
+        end if;
+        stated := stated || jsonb_build_object('kind', kind);
+        payload := payload || stated::text;
+        versions := versions || concat('{"change":', stated, '}');
+        config_id := herald_entry_name(stated);
+        -- As jsonb is written: shorter names first.
+        details := concat('{"kind": ', change->'kind', ', ', substr(acting, 2), '"digest": "', herald_stated_digest(stated), '", "message": ',
+          release->'message', ', "revision": "', head, '"}');
+      else
+        slot := slots[place];
+        value_text := coalesce(change->>'value', '');
+        number := case when any_rollouts then coalesce((change->>'candidate')::integer, greatest((held[slot]).version, tops[place]) + 1)
+          else (held[slot]).version + 1 end;
+        written := row(change->>'key', change->>'environment', number, head, value_text, change->>'valueType', change->>'value' is null,
+          nullif(change->'schema', 'null'), (change->>'strict')::boolean, (change->>'template')::boolean, change->>'digest',
+          coalesce((held[slot]).created_at, now), now, actor, change->>'changeLog');
+        made := herald_millis(written.created_at);
+        payload := payload || concat('{"key":', change->'key', ',"environment":', change->'environment', ',"version":', written.version,
+          ',"revision":"', head, '","value":', to_json(value_text), ',"valueType":', change->'valueType', ',"deleted":', written.deleted::text,
+          ',"schema":', coalesce(written.schema_definition::text, 'null'), ',"strict":', change->'strict', ',"template":', change->'template',
+          ',"digest":', change->'digest', ',"createdAt":', made, ',"updatedAt":', millis, ',"updatedBy":', release->'actor',
+          ',"changeLog":', change->'changeLog', '}');
+        versions := versions || concat('{"version":', written.version, ',"createdAt":', made, '}');
+        config_id := concat(written.environment, '/', written.key);
+        -- As herald_change_digest has it, and as jsonb is written.
+        details := concat(acting, '"digest": "', encode(sha256(convert_to(concat_ws('|', written.environment, written.key, written.version, head,
+          written.value_type, written.deleted, coalesce(written.schema_definition::text, 'null'), written."strict", written.template, written.digest,
+          encode(sha256(convert_to(value_text, 'UTF8')), 'hex'), made, millis, actor, written.change_log), 'UTF8')), 'hex'),
+          '", "message": ', change->'changeLog', ', "version": ', written.version, ', "revision": "', head, '"}');
+        history := history || written;
+        if written.deleted <> (held[slot]).deleted or sizes[place] <> held_bytes[slot] then
+          spot := array_position(stored_in, written.environment::text);
+          grown_keys[spot] := grown_keys[spot] + (held[slot]).deleted::integer - written.deleted::integer;
+          grown_bytes[spot] := grown_bytes[spot] + sizes[place] - held_bytes[slot];
+        end if;
+        if any_shared then
+          history_slots := history_slots || slot;
+          newest[slot] := cardinality(history);
+          if shared[slot] then
+            held[slot] := row(written.version, written.deleted, written.created_at, written.value_type, written."strict", written.schema_definition,
+              written.digest)::herald_held;
+            held_bytes[slot] := sizes[place];
+          end if;
+        end if;
+      end if;
+      last_id := last_id + 1;
+      -- As herald_audit_hash has it.
+      current_hash := encode(sha256(convert_to(concat_ws('|', last_hash, last_id, config_id, action, actor, details, millis), 'UTF8')), 'hex');
+      entries := entries || row(last_id, config_id, action, actor, details, now, last_hash, current_hash)::audit_log;
+      last_hash := current_hash;
+    end loop;
+    log := log || row(head, current_epoch, concat('[', array_to_string(payload, ','), ']'), pg_column_size(release), release->>'traceparent', actor,
+      release->>'message', now, last_id, name)::revisions;
+    if starts_with(name, '=') then
+      insert into idempotency_keys values (coalesce(release->>'owner', actor), name, release->>'digest', head);
+    end if;
+    results := results || concat('{"ok":true,"replayed":false,"revision":"', head, '","epoch":', epoch_json, ',"committedAt":', millis,
+      ',"versions":[', array_to_string(versions, ','), ']}');
+  end loop;
+
+  -- Of this call, too, as it may hold a release twice.
+  for i in 1 .. coalesce(cardinality(replays), 0) by 2 loop
+    results[replays[i]] := coalesce(herald_replayed(replays[i + 1])::text, results[replays[i]]);
+  end loop;
+  -- Does it wait for a standby? Noted after the commit's lock, as herald_follow does it: never the other way round.
+  if was_synchronous <> herald_is_synchronous() then
+    update herald_lineage set synchronous = not was_synchronous;
+  end if;
+  return ('[' || array_to_string(results, ',') || ']')::jsonb;
+end $$;
