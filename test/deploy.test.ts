@@ -229,6 +229,46 @@ describe("deployment", () => {
     }
   })
 
+  it("the key of the certificates' authority is where they alone are made, also where it was with them before", () => {
+    const with_ = (name: string) => services.filter(([, its]) => its.volumes?.some((one) => one.startsWith(`${name}:`)))
+    assert.deepStrictEqual(
+      with_("authority").map(([name]) => name),
+      ["certificates"]
+    )
+    assert.isAbove(with_("tls").length, 3)
+    const [tls, authority] = ["tls", "authority"].map((name) => mkdtempSync(join(tmpdir(), `herald-${name}-`))) as [
+      string,
+      string
+    ]
+    const generate = (...folders: ReadonlyArray<string>) => {
+      const { status, stderr } = spawnSync("sh", [join(root, "deploy/tls/generate.sh"), ...folders], {
+        env: { ...process.env, HERALD_UID: String(process.getuid?.() ?? 0) },
+        encoding: "utf8"
+      })
+      assert.strictEqual(status, 0, stderr)
+    }
+    try {
+      generate(tls)
+      const before = ["ca.pem", "server.pem"].map((name) => readFileSync(join(tls, name), "utf8"))
+      const key = readFileSync(join(tls, "ca.key"), "utf8")
+      generate(tls, authority)
+      assert.sameMembers(readdirSync(tls), ["ca.pem", "server.key", "server.pem"])
+      assert.strictEqual(readFileSync(join(authority, "ca.key"), "utf8"), key)
+      assert.strictEqual(statSync(join(authority, "ca.key")).mode & 0o077, 0)
+      const pairNow = () => ["ca.pem", "server.pem"].map((name) => readFileSync(join(tls, name), "utf8"))
+      assert.deepStrictEqual(pairNow(), before)
+      // What ended, or is gone, is made anew by the same authority.
+      rmSync(join(tls, "server.pem"))
+      generate(tls, authority)
+      assert.strictEqual(pairNow()[0], before[0])
+      assert.notStrictEqual(pairNow()[1], before[1])
+      const checked = spawnSync("openssl", ["verify", "-CAfile", join(tls, "ca.pem"), join(tls, "server.pem")])
+      assert.strictEqual(checked.status, 0, String(checked.stderr))
+    } finally {
+      for (const folder of [tls, authority]) rmSync(folder, { recursive: true, force: true })
+    }
+  })
+
   it("the collector's pipelines name what is there, and all of it", () => {
     const { service, ...parts } = yaml("otel-collector.yaml")
     for (const kind of ["receivers", "processors", "exporters"]) {
