@@ -156,7 +156,7 @@ export const AuthenticationLive = Layer.effect(
       yield* Effect.provideService(permitted(need, request.url), CurrentIdentity, identity)
       if (headers[REQUEST] !== undefined && !has(annotations, CanWait as never))
         return yield* failure("CannotWait", `${name} does nothing that could wait for a second person`) // AQ12
-      return { identity, count: counting(cost, environmentOf(request.url)) }
+      return { identity, count: isAnonymous(identity) ? undefined : counting(cost, environmentOf(request.url)) }
     })
 
     /** HT9: tells of the limits; a refusal has told of its own. */

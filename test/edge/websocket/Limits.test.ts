@@ -59,4 +59,38 @@ describe("the limit of the door websocket", () => {
     )
     assert.match(JSON.stringify(problem), /at the door websocket/)
   })
+
+  it("LX3 of an environment holds what is asked about it on a socket, and nothing about another", async () => {
+    const narrow = await openHttp({
+      limits: [{ requestsPerSecond: 1, burst: BURST, door: "websocket", environment: "production" }]
+    })
+    const one = new StreamClient(`http://127.0.0.1:${narrow.port}`, narrow.token)
+    clients.push(one)
+    await one.until("welcome")
+    const report = (environment: string, id: number) =>
+      one.say(
+        {
+          $case: "health",
+          value: ReportHealthRequest.fromPartial({ serviceName: "svc", instanceId: "i", environment, health: 1 })
+        },
+        id
+      )
+    const problemOf = (id: number) =>
+      waitUntil(
+        `an answer to ${id}`,
+        () =>
+          one.told.flatMap(({ id: its, told }) =>
+            its === id && told?.$case === "problem" ? [told.value.problem] : []
+          )[0]
+      )
+    for (let id = 1; id <= 3 * BURST; id++) report("staging", id)
+    for (let id = 1; id <= 3 * BURST; id++) assert.strictEqual((await problemOf(id))?.code, "HRLD-5010")
+    for (let id = 101; id <= 100 + 3 * BURST; id++) report("production", id)
+    const codes = []
+    for (let id = 101; id <= 100 + 3 * BURST; id++) codes.push((await problemOf(id))?.code)
+    assert.strictEqual(codes[0], "HRLD-5010")
+    assert.include(codes, "HRLD-3003")
+    assert.match(JSON.stringify(one.told), /at the door websocket in production/)
+    await narrow.close()
+  })
 })

@@ -9,7 +9,7 @@
 import { Effect, Exit, Result } from "effect"
 import { ServiceService as FirstService } from "../../../../proto/generated/flagd/evaluation/v1/evaluation.ts"
 import { EventStreamResponse, ServiceService } from "../../../../proto/generated/flagd/evaluation/v2/evaluation.ts"
-import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
+import type { Identity } from "../../../access/Identity.ts"
 import { scopeOf } from "../../../access/KeyScope.ts"
 import type { HeraldError } from "../../../errors/HeraldError.ts"
 import type { Context, Resolution } from "../../../evaluation/Resolution.ts"
@@ -17,7 +17,9 @@ import { type Changes, FlagStreams } from "../../../flags/FlagStreams.ts"
 import { Flags } from "../../../flags/Flags.ts"
 import { FlagView } from "../../../flags/FlagView.ts"
 import { environmentOfFlags } from "../../../flags/Selector.ts"
+import type { CountIn } from "../../../limits/Counting.ts"
 import { Slices } from "../../../work/Slices.ts"
+import { makeCalling } from "../Calling.ts"
 import { isFailure } from "../Decode.ts"
 import type { CallStatus, ServerCall } from "../ServerCall.ts"
 import { type AdmittedHandler, nameOf, type Service } from "../Service.ts"
@@ -54,6 +56,7 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
   const SERVICE = nameOf({ definition })
   const flags = yield* Flags
   const streams = yield* FlagStreams
+  const { as, countOf } = yield* makeCalling
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const { keepsSpans, now, answered } = yield* makeCounting
 
@@ -73,10 +76,11 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
     call: ServerCall,
     identity: Identity,
     { flagKey, context = {} }: Asked,
-    fitting: ReturnType<typeof fits>
+    fitting: ReturnType<typeof fits>,
+    count: CountIn | undefined
   ): Resolution | undefined => {
     const environment = environmentOfFlags(selectorOf(call), identity.environments)
-    return Result.isFailure(environment)
+    return Result.isFailure(environment) || count?.count(identity, environment.success) !== undefined
       ? undefined
       : flags.resolveNow(identity, environment.success, flagKey, context, callerOfCall("flagd-rpc", call), fitting)
   }
@@ -93,8 +97,9 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
           if (!failed) call.send(encode(one as never))
           call.end(failed ? one : OK)
         }
+        const count = countOf(identity)
         if (!isFailure(request) && !keepsSpans) {
-          const found = atOnce(call, identity, request, fitting)
+          const found = atOnce(call, identity, request, fitting, count)
           if (found !== undefined) {
             answer(said(request.flagKey, found, wanted))
             return answered(name, startedAt)
@@ -112,10 +117,9 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
                   fitting
                 )
               ),
-              Effect.map((resolution) => said(request.flagKey, resolution, wanted)),
-              Effect.provideService(CurrentIdentity, identity)
+              Effect.map((resolution) => said(request.flagKey, resolution, wanted))
             )
-        run(traced(name, call, handled)).addObserver((exit) => {
+        run(traced(name, call, as(identity, handled, count))).addObserver((exit) => {
           if (Exit.isFailure(exit)) return call.end(statusOfExit(exit))
           answer(exit.value)
         })
@@ -123,7 +127,7 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
 
   const eventStream: AdmittedHandler = (call, identity) =>
     follow({
-      ...{ call, identity, method: `${SERVICE}/EventStream`, run },
+      ...{ call, identity, as, method: `${SERVICE}/EventStream`, run },
       decode: (bytes) => {
         const request = eventStreamRequest(bytes)
         return isFailure(request) ? request : environmentOfCall(call, identity)
@@ -154,6 +158,7 @@ const make = Effect.fnUntraced(function* ({ definition, said }: Version) {
 const makeResolveAll = Effect.gen(function* () {
   const flags = yield* Flags
   const view = yield* FlagView
+  const { as } = yield* makeCalling
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const slices = new Slices()
   const method = `${nameOf({ definition: FirstService })}/ResolveAll`
@@ -183,7 +188,7 @@ const makeResolveAll = Effect.gen(function* () {
     hearOne(call, (bytes) => {
       const request = resolveAllRequest(bytes)
       const handled = isFailure(request) ? Effect.fail(request) : answer(call, identity, request.context ?? {})
-      run(traced(method, call, Effect.provideService(handled, CurrentIdentity, identity))).addObserver((exit) => {
+      run(traced(method, call, as(identity, handled))).addObserver((exit) => {
         if (Exit.isFailure(exit)) return call.end(statusOfExit(exit))
         if (call.sendJson === undefined) call.send(exit.value)
         else call.sendJson(exit.value)

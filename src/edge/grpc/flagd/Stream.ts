@@ -6,9 +6,10 @@
  *        newest, or asked to come again.
  */
 import { Effect, Exit } from "effect"
-import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
+import type { Identity } from "../../../access/Identity.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import type { Changes, FlagReader } from "../../../flags/FlagStreams.ts"
+import type { Calling } from "../Calling.ts"
 import type { ServerCall } from "../ServerCall.ts"
 import { traced } from "../Spans.ts"
 import { statusOf, statusOfExit } from "../Status.ts"
@@ -20,6 +21,7 @@ export type Arrive = (message: Buffer) => boolean
 export interface Following {
   readonly call: ServerCall
   readonly identity: Identity
+  readonly as: Calling["as"]
   readonly method: string
   readonly run: <A, E>(
     effect: Effect.Effect<A, E>
@@ -40,7 +42,7 @@ export interface Following {
 }
 
 export const follow = (following: Following): void => {
-  const { call, identity, method, run, decode, open, first, next, asks = false, alive } = following
+  const { call, identity, as, method, run, decode, open, first, next, asks = false, alive } = following
   let over = false
   let close: (() => void) | undefined
   let timer: ReturnType<typeof setInterval> | undefined
@@ -91,10 +93,13 @@ export const follow = (following: Following): void => {
   }
 
   const opened = (environment: Effect.Effect<string, HeraldError>) =>
-    Effect.flatMap(environment, (found) => {
-      its = found
-      return open(found, { told: tell, ended: end, asks })
-    }).pipe(Effect.provideService(CurrentIdentity, identity))
+    as(
+      identity,
+      Effect.flatMap(environment, (found) => {
+        its = found
+        return open(found, { told: tell, ended: end, asks })
+      })
+    )
 
   hearOne(
     call,

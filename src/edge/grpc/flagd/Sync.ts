@@ -7,7 +7,7 @@
 import { Effect, Exit } from "effect"
 import { FlagSyncServiceService, GetMetadataResponse } from "../../../../proto/generated/flagd/sync/v1/sync.ts"
 import { requirePermission } from "../../../access/Access.ts"
-import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
+import type { Identity } from "../../../access/Identity.ts"
 import { type KeyScope, scopeOf, scopeText } from "../../../access/KeyScope.ts"
 import { HeraldError } from "../../../errors/HeraldError.ts"
 import type { Written } from "../../../flags/FlagDocument.ts"
@@ -15,6 +15,7 @@ import { FlagStreams } from "../../../flags/FlagStreams.ts"
 import { FlagView } from "../../../flags/FlagView.ts"
 import { Usage } from "../../../usage/Usage.ts"
 import { Slices } from "../../../work/Slices.ts"
+import { makeCalling } from "../Calling.ts"
 import { isFailure } from "../Decode.ts"
 import type { ServerCall } from "../ServerCall.ts"
 import { type AdmittedHandler, nameOf, type Service } from "../Service.ts"
@@ -53,6 +54,7 @@ const make = Effect.gen(function* () {
   const view = yield* FlagView
   const streams = yield* FlagStreams
   const usage = yield* Usage
+  const { as } = yield* makeCalling
   const run = Effect.runForkWith(yield* Effect.context<never>())
   const slices = new Slices()
   /** Streams by environment, and by what they may have, that are to be sent the next document. */
@@ -92,7 +94,7 @@ const make = Effect.gen(function* () {
 
   const syncFlags: AdmittedHandler = (call, identity) =>
     follow({
-      ...{ call, identity, method: `${SERVICE}/SyncFlags`, run },
+      ...{ call, identity, as, method: `${SERVICE}/SyncFlags`, run },
       decode: (bytes) => {
         const request = syncFlagsRequest(bytes)
         return isFailure(request) ? request : environmentOfCall(call, identity, request.selector)
@@ -122,13 +124,11 @@ const make = Effect.gen(function* () {
       hearOne(call, (bytes) => {
         const answered = answer(bytes, call, identity)
         const handled = answered instanceof HeraldError ? Effect.fail(answered) : answered
-        run(traced(`${SERVICE}/${name}`, call, Effect.provideService(handled, CurrentIdentity, identity))).addObserver(
-          (exit) => {
-            if (Exit.isFailure(exit)) return call.end(statusOfExit(exit))
-            call.send(exit.value)
-            call.end(OK)
-          }
-        )
+        run(traced(`${SERVICE}/${name}`, call, as(identity, handled))).addObserver((exit) => {
+          if (Exit.isFailure(exit)) return call.end(statusOfExit(exit))
+          call.send(exit.value)
+          call.end(OK)
+        })
       })
 
   return {

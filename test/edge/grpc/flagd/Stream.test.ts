@@ -15,7 +15,7 @@ const following = async (fake: ReturnType<typeof calling>, next: (changes: Chang
   let reader: FlagReader | undefined
   let closed = 0
   follow({
-    ...{ call: fake.call, identity: system, method: "test/Stream" },
+    ...{ call: fake.call, identity: system, method: "test/Stream", as: (_, work) => work },
     run: Effect.runForkWith(await Effect.runPromise(Effect.context<never>())),
     decode: () => Effect.succeed("production"),
     open: (_, its) =>

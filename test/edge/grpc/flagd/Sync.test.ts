@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { FetchAllFlagsResponse, SyncFlagsResponse } from "../../../../proto/generated/flagd/sync/v1/sync.ts"
+import { Access } from "../../../../src/access/Access.ts"
 import { system } from "../../../../src/access/Identity.ts"
 import { sync } from "../../../../src/edge/grpc/flagd/Sync.ts"
 import { FlagDocument, type Written } from "../../../../src/flags/FlagDocument.ts"
@@ -37,7 +38,8 @@ const world = async () => {
         })
     } as never),
     Layer.succeed(Usage, { follow: () => () => {}, noteAll: () => {} } as never),
-    Layer.succeed(OpenFlags, {} as never)
+    Layer.succeed(OpenFlags, {} as never),
+    Layer.mock(Access, { atOnce: Effect.succeed({ counting: () => undefined } as never) })
   )
   const { handlers } = await Effect.runPromise(Effect.provide(sync.serve(), layer))
   const change = (to: number) => {
