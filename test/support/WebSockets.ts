@@ -5,6 +5,7 @@ import * as Packer from "../../layers/Http/Packer.ts"
 import { Access } from "../../src/access/Access.ts"
 import { CurrentIdentity, type Role, system } from "../../src/access/Identity.ts"
 import { serve } from "../../src/edge/http/Http.ts"
+import { SocketDoor } from "../../src/edge/websocket/Socket.ts"
 import { http } from "../../src/node/Node.ts"
 import { node, stores, type TestNodeOptions } from "../../src/testing.ts"
 import { waitUntil } from "./waitUntil.ts"
@@ -13,9 +14,21 @@ import { waitUntil } from "./waitUntil.ts"
 export type Said = any
 
 export const openHttp = async (options: Partial<TestNodeOptions> = {}, limits: Partial<Http.HttpOptions> = {}) => {
+  /** Paths of the WebSockets that it opens. */
+  const sockets: Array<string> = []
+  const noted = Layer.effect(
+    SocketDoor,
+    Effect.map(SocketDoor, (real) => ({
+      serve: (routes: Parameters<typeof real.serve>[0]) => {
+        sockets.push(...routes.map(({ path }) => path))
+        real.serve(routes)
+      }
+    }))
+  )
   const runtime = ManagedRuntime.make(
     serve(http).pipe(
       Layer.provide(Packer.layer),
+      Layer.provide(noted),
       Layer.provideMerge(Http.layer({ host: "127.0.0.1", port: 0, ...limits })),
       Layer.provideMerge(Layer.fresh(node(options).pipe(Layer.provideMerge(stores))))
     )
@@ -40,7 +53,7 @@ export const openHttp = async (options: Partial<TestNodeOptions> = {}, limits: P
     const text = await answer.text()
     return { status: answer.status, body: (text === "" ? undefined : JSON.parse(text)) as Said }
   }
-  return { port, runtime, mint, token, call, close: () => runtime.dispose() }
+  return { port, runtime, mint, token, call, sockets, close: () => runtime.dispose() }
 }
 
 /** A client; `token` undefined: it says no hello. */

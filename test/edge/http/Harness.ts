@@ -5,6 +5,7 @@ import * as KeyHash from "../../../layers/Crypto/access/KeyHash.ts"
 import * as Memory from "../../../layers/Memory/Memory.ts"
 import { Access } from "../../../src/access/Access.ts"
 import { CurrentIdentity, type Role, system } from "../../../src/access/Identity.ts"
+import type { JwtOptions } from "../../../src/access/Jwts.ts"
 import { SocketTickets } from "../../../src/access/SocketTickets.ts"
 import { Approvals } from "../../../src/approvals/Approvals.ts"
 import * as Judging from "../../../src/approvals/Judging.ts"
@@ -123,8 +124,19 @@ const still = Layer.effect(
   })
 )
 
+/** Who else is known than who has an API key. */
+export interface Others {
+  readonly jwt?: JwtOptions
+  /** An issuer of tokens, client certificates. */
+  readonly known: Layer.Layer<never>
+}
+
 /** Every service that the routes need; nobody is connected. `mint` makes a key for each role. */
-export const startServices = (open: Partial<OpenFlagsOptions> = {}, burst = 100_000) => {
+export const startServices = (
+  open: Partial<OpenFlagsOptions> = {},
+  burst = 100_000,
+  { jwt, known }: Others = { known: Layer.empty }
+) => {
   const state = { stale: false, seen: [] as Array<Seen> }
   /** Stale when a test says so: not when the machine was too slow to ask for 3 s. */
   const view = Layer.effect(
@@ -133,7 +145,9 @@ export const startServices = (open: Partial<OpenFlagsOptions> = {}, burst = 100_
   ).pipe(Layer.provideMerge(propagation()))
   // This machine's own addresses are limited by none: LIMIT_EXEMPT_ADDRESSES.
   const limits = { ratePerSecond: 100_000, burst, shared: () => true }
-  const access = Access.layer({ pepper: "pepper", ...limits }).pipe(Layer.provide(still))
+  const access = Access.layer({ pepper: "pepper", ...limits, ...(jwt && { jwt }) }).pipe(
+    Layer.provide(Layer.merge(still, known))
+  )
   const services = Layer.mergeAll(
     Refetches.layer.pipe(Layer.provideMerge(FlagStreams.layer({ streams: 10 })), Layer.provide(access)),
     OpenFlags.layer({
@@ -205,15 +219,20 @@ export const startRoutes = async (
   also: ReadonlyArray<Part> = [],
   open: Partial<OpenFlagsOptions> = {},
   burst?: number,
-  market: Effect.Effect<unknown, unknown, MarketStore> = Effect.void
+  market: Effect.Effect<unknown, unknown, MarketStore> = Effect.void,
+  others?: Others
 ) => {
-  const { state, tokens, services, mint } = startServices(open, burst)
+  const { state, tokens, services, mint } = startServices(open, burst, others)
   const { handler, dispose } = HttpRouter.toWebHandler(
     Layer.mergeAll(
       routesOf([...parts, ...(also as ReadonlyArray<never>)]),
       mint,
       Layer.effectDiscard(Effect.orDie(market))
-    ).pipe(Layer.provide(services), Layer.provideMerge(HttpServer.layerServices)),
+    ).pipe(
+      Layer.provide(services),
+      Layer.provide(others?.known ?? Layer.empty),
+      Layer.provideMerge(HttpServer.layerServices)
+    ),
     { disableLogger: true, routerConfig }
   )
   const call = async (

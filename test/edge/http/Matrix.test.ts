@@ -3,12 +3,10 @@
  * whoever nobody knows. What is expected is made from what the route needs and the one decision; what happens is asked of the routes.
  */
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { type Act, decide, type Grant } from "../../../src/access/Decision.ts"
+import { decide, type Grant } from "../../../src/access/Decision.ts"
 import { type Identity, type Kind, roles } from "../../../src/access/Identity.ts"
-import { apiOf } from "../../../src/edge/http/Contract.ts"
-import { type Need, needOf } from "../../../src/edge/http/Needs.ts"
-import { http } from "../../../src/node/Node.ts"
 import { type Place, type Row, rows } from "./Acts.ts"
+import { ask, type Endpoint, endpoints, expectedOf, places, rowsOf, tookOf } from "./EveryRoute.ts"
 import { startRoutes } from "./Harness.ts"
 
 const scopes: Readonly<Record<string, Omit<Grant, "role">>> = {
@@ -58,11 +56,6 @@ beforeAll(async () => {
 })
 afterAll(() => door.dispose())
 
-const environments = ["production", "staging"]
-const sides = ["mine", "other"]
-const places: ReadonlyArray<Place> = environments.flatMap((environment) =>
-  sides.map((side) => ({ environment, side, key: `${side}.k` }))
-)
 const kinds: ReadonlyArray<Kind> = ["config", "flag", "segment"]
 /** What there is of a kind at a place. */
 const keyOf = (kind: Kind, { environment, side }: Place) => `${side}.the-${kind}-of-${environment}`
@@ -76,78 +69,6 @@ const flagOf = (marker: string) => ({
   variants: { on: marker, off: "" },
   defaultVariant: "on"
 })
-
-interface Endpoint {
-  readonly method: string
-  readonly path: string
-  readonly need: Need | undefined
-}
-const endpoints = new Map<string, Endpoint>(
-  Object.entries(apiOf(http).groups).flatMap(([group, { endpoints: all }]) =>
-    Object.entries(all as Record<string, Parameters<typeof needOf>[0] & Omit<Endpoint, "need">>).map(
-      ([name, one]): [string, Endpoint] => [
-        `${group}.${name}`,
-        { method: one.method, path: one.path, need: needOf(one) }
-      ]
-    )
-  )
-)
-const rowsOf = (id: string): ReadonlyArray<Row> => {
-  const [group = "", name = ""] = id.split(".")
-  const found = rows[group]?.[name]
-  return found === undefined ? [] : Array.isArray(found) ? found : [found as Row]
-}
-
-const onOf = (about: Row["about"], key: string): Act["on"] => {
-  const [first = "", second = "", third] = about.split(" ")
-  if (about === "some") return "some"
-  if (about === "all") return undefined
-  if (first === "keys") return { kind: third as Kind }
-  if (first === "every") return { kind: second as Kind, key: "*" }
-  return { kind: about as Kind, key }
-}
-
-/** What the head of the request decides, and what the use case does. */
-const expectedOf = (identity: Identity, { permission, where }: Need, { about }: Row, place: Place): boolean => {
-  if (permission === undefined) return true
-  const may = (act: Omit<Act, "permission">): boolean => decide(identity, { permission, ...act }, 0).may
-  if (permission.startsWith("topics.")) return may({ topic: about === "topic" ? place.key : undefined })
-  const named = where === "named" || where === "named or everywhere"
-  const head =
-    where === "somewhere"
-      ? [...environments, undefined].some((environment) => may({ environment, on: "some" }))
-      : may({ environment: named ? place.environment : undefined, on: "some" })
-  if (!head || about === "head") return head
-  return may({ environment: where === "everywhere" ? undefined : place.environment, on: onOf(about, place.key) })
-}
-
-/** The path and the query of a request about a place. */
-const urlOf = ({ path, need }: Endpoint, { query = "" }: Row, { environment, key }: Place): string => {
-  const filled = path
-    .replace(/:(version|id)\b/, "1")
-    .replace(/:code\b/, "HRLD-1001")
-    .replaceAll(/:\w+/g, key)
-  const asked = need?.where.startsWith("named") === true ? `environment=${environment}${query}` : query.slice(1)
-  return asked === "" ? filled : `${filled}?${asked}`
-}
-
-const ask = async (endpoint: Endpoint, row: Row, place: Place, headers: Record<string, string>) => {
-  // A feed has no end: its head is decided alike.
-  const method = /\/events$/.test(endpoint.path) && endpoint.method === "GET" ? "HEAD" : endpoint.method
-  const has = method !== "GET" && method !== "HEAD" && method !== "DELETE"
-  const body = row.body === undefined ? "{ this is no JSON" : row.body(place)
-  return door.call(method, urlOf(endpoint, row, place), {
-    as: "nobody",
-    headers: { ...row.headers, ...headers },
-    ...(has ? { body } : {})
-  })
-}
-const tookOf = ({ status, body }: Awaited<ReturnType<typeof ask>>): string =>
-  status === 401 || status === 403
-    ? `${status} ${body?.code ?? (status === 401 ? "HRLD-3001" : "HRLD-3002")}`
-    : status < 500
-      ? "let in"
-      : String(status)
 
 /** What somebody was told of that they may not read: a value, or the name of a key that they did not ask for. */
 const leaksOf = (text: string, identity: Identity, asked: string): ReadonlyArray<string> =>
@@ -176,7 +97,7 @@ describe("every route by every identity", () => {
         const expected: Record<string, string> = {}
         for (const [name, identity] of identities)
           for (const place of placesOf(endpoint, row)) {
-            const answer = await ask(endpoint, row, place, { authorization: tokens.get(name)! })
+            const answer = await ask(door, endpoint, row, place, { authorization: tokens.get(name)! })
             const who = `${name}: ${place.key} in ${place.environment}`
             const leaks = leaksOf(answer.text, identity, place.key)
             took[who] = leaks.length === 0 ? tookOf(answer) : `told of ${leaks.join()}`
@@ -234,7 +155,7 @@ describe("whoever nobody knows", () => {
       const took: Record<string, string> = {}
       for (const [id, endpoint] of endpoints) {
         if (endpoint.need === undefined) continue
-        const answer = await ask(endpoint, rowsOf(id)[0]!, withKey(rowsOf(id)[0]!, places[0]!), headers())
+        const answer = await ask(door, endpoint, rowsOf(id)[0]!, withKey(rowsOf(id)[0]!, places[0]!), headers())
         took[id] = answer.text.includes("marker-") ? "told of a key" : tookOf(answer)
       }
       const expected = Object.fromEntries(Object.keys(took).map((id) => [id, "401 HRLD-3001"]))
