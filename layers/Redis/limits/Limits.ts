@@ -5,7 +5,8 @@
  *   EC2  Clocks of nodes may differ: buckets are filled by that of Redis, which each node asks for.
  *   EC4  A bucket that is not as this writes it (of another type, no number, more than it holds or less than nothing, filled in the future) is removed when
  *        its answers can't be (LO6 in Lots.ts) or it can't be read: it is then full.
- *   EC3  How many nodes there are is counted in windows of 10 s, in which each says once that it is there.
+ *   EC3  How many nodes there are is counted in windows of 10 s, in which each says once that it is there. A Redis that comes back and knows of fewer has
+ *        lost its memory: what was known counts until the next look, and each says again that it is there.
  */
 import { createHash } from "node:crypto"
 import { Clock, Duration, Effect, Layer, Metric, Option } from "effect"
@@ -101,6 +102,8 @@ const make = Effect.gen(function* () {
 
   let nodes = 1
   let said = -1
+  /** It failed since it was last asked. */
+  let wasAway = false
   const window = (number: number, tokens: number) =>
     Effect.map(
       store.fixedWindow({
@@ -117,17 +120,26 @@ const make = Effect.gen(function* () {
     const after = clock.currentTimeMillisUnsafe()
     ahead = Math.round(Number(seconds) * 1_000 + Number(micros) / 1_000 - (before + after) / 2)
     const now = Math.floor((after + ahead) / WINDOW)
-    if (now !== said) {
+    const isNew = now !== said
+    if (isNew) {
       yield* window(now, 1)
       said = now
     }
     const [last, current] = [yield* window(now - 1, 0), yield* window(now, 0)]
     const both = Math.max(1, last, current)
     if (!(both <= NODES)) return yield* Effect.fail(new Error(`Redis says that ${both} nodes count limits together`)) // LO6
-    nodes = both
+    const isLost = wasAway && both < nodes
+    if (isLost && !isNew) yield* window(now, 1)
+    if (!isLost) nodes = both
+    wasAway = false
     yield* Metric.update(counted, nodes)
     yield* missing.works
-  }).pipe(Effect.catch((error) => Effect.andThen(Metric.update(counted, 0), missing.fails(reasonOf(error)))))
+  }).pipe(
+    Effect.catch((error) => {
+      wasAway = true
+      return Effect.andThen(Metric.update(counted, 0), missing.fails(reasonOf(error)))
+    })
+  )
   yield* look
   yield* Effect.forkScoped(afterEvery("limits were not looked after", LOOK, look))
 
