@@ -2,11 +2,13 @@
  * Reads and writes the files of one folder that a user named.
  *
  *   JG1  Nothing outside of it is read or written: a link in it is not followed, and no path leads up.
+ *   JG3  A small file is read and written in one go: trips to the pool of threads cost several times as much as the work. In between, signals are heard.
  *   JG2  A folder is replaced by another as a whole: who looks sees the old one or the new one, and a failure leaves the old one.
  */
-import { constants } from "node:fs"
-import { lstat, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises"
+import { closeSync, constants, fstatSync, mkdirSync, openSync, readSync, writeFileSync } from "node:fs"
+import { lstat, readdir, rename, rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
+import { setImmediate } from "node:timers/promises"
 import * as Effect from "effect/Effect"
 import { type CliFailure, usage } from "./CliFailure.ts"
 
@@ -49,21 +51,37 @@ const described = (error: unknown): string => {
 const kindOf = (entry: { isFile: () => boolean; isDirectory: () => boolean; isSymbolicLink: () => boolean }) =>
   entry.isFile() ? "file" : entry.isDirectory() ? "folder" : entry.isSymbolicLink() ? "link" : "other"
 
-const bytesOf = async (path: string, most: number): Promise<Uint8Array> => {
-  const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0))
+/** Files between two turns of the loop, so that Ctrl-C is heard. JG3 */
+const FILES = 64
+
+/** JG3. What would wait, such as a pipe, is no regular file, and is opened without waiting. */
+const bytesOf = (path: string, most: number): Uint8Array => {
+  const file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0))
   try {
-    const found = await file.stat()
+    const found = fstatSync(file)
     if (!found.isFile()) throw new Error("it is no regular file")
     const bytes = new Uint8Array(Math.min(found.size, most) + 1)
     let length = 0
     while (length < bytes.byteLength) {
-      const { bytesRead } = await file.read(bytes, length, bytes.byteLength - length)
-      if (bytesRead === 0) break
-      length += bytesRead
+      const read = readSync(file, bytes, length, bytes.byteLength - length, null)
+      if (read === 0) break
+      length += read
     }
     return bytes.slice(0, length)
   } finally {
-    await file.close()
+    closeSync(file)
+  }
+}
+
+const isMissing = (error: unknown): boolean => (error as { code?: string }).code === "ENOENT"
+
+const written = (path: string, text: string): void => {
+  try {
+    writeFileSync(path, text, { flag: "wx" })
+  } catch (error) {
+    if (!isMissing(error)) throw error
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, text, { flag: "wx" })
   }
 }
 
@@ -93,6 +111,11 @@ export const folder = (path: string): Folder => {
       try: async () => act(at(within)),
       catch: (error) => usage(`${join(path, within)}: ${described(error)}`, fix)
     })
+  let files = 0
+  const inTurns = async <A>(act: () => A): Promise<A> => {
+    if (++files % FILES === 0) await setImmediate() // JG3
+    return act()
+  }
   const WRITE = "Give a folder that this user may write in, with room for the files."
   return {
     path,
@@ -104,16 +127,13 @@ export const folder = (path: string): Folder => {
             .map((entry): Listed => ({ name: entry.name, kind: kindOf(entry) }))
             .toSorted((a, b) => (a.name < b.name ? -1 : 1))
         } catch (error) {
-          if ((error as { code?: string }).code === "ENOENT") return undefined
+          if (isMissing(error)) return undefined
           throw error
         }
       }),
-    read: (within, most) => trying(within, "Make it a regular file of its own.", (whole) => bytesOf(whole, most)),
-    write: (within, text) =>
-      trying(within, WRITE, async (whole) => {
-        await mkdir(dirname(whole), { recursive: true })
-        await writeFile(whole, text, { flag: "wx" })
-      }),
+    read: (within, most) =>
+      trying(within, "Make it a regular file of its own.", (whole) => inTurns(() => bytesOf(whole, most))),
+    write: (within, text) => trying(within, WRITE, (whole) => inTurns(() => written(whole, text))),
     remove: (within) => trying(within, WRITE, (whole) => rm(whole, { recursive: true, force: true })),
     replace: (made, place) => trying(place, WRITE, (whole) => swapped(at(made), whole))
   }

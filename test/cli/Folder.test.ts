@@ -22,4 +22,25 @@ describe("a folder", () => {
     assert.strictEqual(readFileSync(join(path, "secret"), "utf8"), "outside")
     remove()
   })
+
+  it("JG3 reads many small files quickly, and lets the loop turn in between", async () => {
+    const { path, remove } = newFolder()
+    const its = folder(path)
+    const names = Array.from({ length: 1_500 }, (_, n) => `in/${n % 3}/${n}.txt`)
+    let turns = 0
+    let next = setImmediate(function turn() {
+      turns++
+      next = setImmediate(turn)
+    })
+    const each = (act: (name: string) => Effect.Effect<unknown, unknown>) =>
+      Effect.runPromise(Effect.forEach(names, act, { concurrency: 16, discard: true }))
+    await each((name) => its.write(name, name))
+    const before = turns
+    await each((name) =>
+      Effect.tap(its.read(name, 100), (bytes) => Effect.sync(() => assert.lengthOf(bytes, name.length)))
+    )
+    clearImmediate(next)
+    assert.isAbove(turns - before, 1)
+    remove()
+  })
 })
