@@ -13,6 +13,7 @@ import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { environmentProblem } from "../keys/Target.ts"
 import { Counting } from "../limits/Counting.ts"
 import type { Door, LimitRule } from "../limits/Rules.ts"
+import type { Left } from "../limits/Spending.ts"
 import { waitFor } from "../telemetry/WaitFor.ts"
 import { type ApiKey, ApiKeyStore, isGood } from "./ApiKeyStore.ts"
 import type { AtOnce } from "./AtOnce.ts"
@@ -71,6 +72,8 @@ export class Access extends Context.Service<
     readonly spend: (identity: Identity, cost: number) => Effect.Effect<void, HeraldError>
     /** Counts `cost` requests that were counted already in the limits of an environment that became known since. Fails as `spend`. LX1 */
     readonly within: (identity: Identity, environment: string, cost: number) => Effect.Effect<void, HeraldError>
+    /** The limits of how often this identity may ask in an environment, with what is left of each as far as this node knows. LX2 */
+    readonly limits: (identity: Identity, environment: string) => Effect.Effect<ReadonlyArray<Left>>
     /** Whether what the identity showed is still good: for open streams. Never fails, as a database that is away revokes nothing. A8 */
     readonly stillValid: (identity: Identity) => Effect.Effect<boolean>
     /**
@@ -241,6 +244,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     attempted: (address, attempt) => authenticating.attempted(address, attempt, () => undefined),
     spend,
     within,
+    limits: authenticating.limits,
     stillValid,
     exchange,
     later,

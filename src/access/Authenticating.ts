@@ -275,6 +275,8 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
       told: (identity: Identity, environment?: string) => spending.told(identity, environment, forward())
     },
     attempted: wrong.attempted,
+    limits: (identity: Identity, environment: string) =>
+      Effect.sync(() => spending.left(identity, environment, forward())),
     ...{ enter, ticketFor, byTicket, spend, within, stillValid, exchange },
     later: (name: string, keyId: string) => Effect.sync(() => jwts.later(name, keyId))
   }

@@ -42,6 +42,7 @@ import { experimentVerb } from "./verbs/experiments/Experiment.ts"
 import { flagVerb } from "./verbs/flags/Flag.ts"
 import { clients } from "./verbs/fleet/Clients.ts"
 import { status } from "./verbs/fleet/Status.ts"
+import { limits } from "./verbs/limits/Limits.ts"
 import { marketVerb } from "./verbs/market/Market.ts"
 import { doctor } from "./verbs/node/Doctor.ts"
 import { start } from "./verbs/node/Start.ts"
@@ -93,7 +94,7 @@ export const herald = Command.make("herald").pipe(
     { group: "Look", commands: [status, clients, subscribe, get, list, environments, history, diff, explain] },
     {
       group: "Administer",
-      commands: [login, logout, key, access, protectVerb, audit, context, completion(() => herald), candidates]
+      commands: [login, logout, key, access, limits, protectVerb, audit, context, completion(() => herald), candidates]
     }
   ]),
   Command.withGlobalFlags(globalFlags)

@@ -21,6 +21,13 @@ export interface Told {
   readonly "ratelimit-policy": string
 }
 
+/** A limit that fits, and the requests that are left of it as far as this node knows. */
+export interface Left extends LimitRule {
+  /** What headers and refusals call it. */
+  readonly limit: string
+  readonly left: number
+}
+
 interface Counted extends LimitRule {
   readonly called: string
   readonly rates: Rates
@@ -95,6 +102,11 @@ export const makeSpending = (
     /** Of what was counted before its environment was known. */
     within: (who: Spender, environment: string, cost: number, now: number) =>
       rules.length === 0 ? undefined : spent(who, environment, cost, now, isOfEnvironment),
+    /** Those that count for a principal in an environment, at every door, the narrowest first. LX2 */
+    left: ({ name }: Spender, environment: string, now: number): ReadonlyArray<Left> =>
+      all
+        .filter((one) => one.environment === undefined || one.environment === environment)
+        .map(({ called: limit, rates, policy: _, ...rule }) => ({ limit, ...rule, left: rates.left(name, now) })),
     /** LX2 */
     told: (who: Spender, environment: string | undefined, now: number): Told => {
       let ratelimit = ""

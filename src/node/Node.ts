@@ -36,6 +36,7 @@ import { feeds } from "../edge/http/feeds/Routes.ts"
 import { flagSettings } from "../edge/http/flagSettings/Routes.ts"
 import { flags as flagRoutes } from "../edge/http/flags/Routes.ts"
 import { fleet } from "../edge/http/fleet/Routes.ts"
+import { limits } from "../edge/http/limits/Routes.ts"
 import { marketData as marketDataRoutes } from "../edge/http/marketdata/Routes.ts"
 import { ofrep } from "../edge/http/ofrep/Routes.ts"
 import { refs as refRoutes } from "../edge/http/refs/Routes.ts"
@@ -188,6 +189,7 @@ const capabilities = [
     grpc: distribution
   },
   { http: access },
+  { http: limits },
   { http: errors }
 ] as const satisfies ReadonlyArray<Capability>
 

@@ -7,7 +7,7 @@ import { Context, Effect, Layer } from "effect"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import { type InstanceId, instanceKey } from "../fleet/Instance.ts"
 import { Interest } from "./Interest.ts"
-import { type QuotaOptions, Quotas } from "./Quotas.ts"
+import { type QuotaOptions, Quotas, type Streams } from "./Quotas.ts"
 import type { Session } from "./Session.ts"
 import type { Place } from "./Stage.ts"
 import type { Subscription } from "./Subscription.ts"
@@ -60,6 +60,10 @@ export class Here {
   /** Why this client can't be let in now: `ServerFull` or `TooManySubscriptions`. */
   refusal(subscription: Subscription, replaced: Session | undefined): HeraldError | undefined {
     return this.#quotas.refusal(subscription, replaced?.subscription)
+  }
+
+  streams(principal: string, environment: string): Streams {
+    return this.#quotas.of(principal, environment)
   }
 
   /** Gives the instance to this session. S4 */

@@ -17,6 +17,16 @@ export interface QuotaOptions {
   readonly maxSessionsPerEnvironment?: number | undefined
 }
 
+interface Share {
+  readonly used: number
+  readonly limit: number
+}
+
+export interface Streams {
+  readonly ofPrincipal: Share
+  readonly ofEnvironment: Share
+}
+
 const share = (given: number | undefined, of: number, part: number): number =>
   Math.min(of, given ?? Math.max(1, Math.floor(of * part)))
 
@@ -56,6 +66,14 @@ export class Quotas {
         { details: { identity: identity.name, limit: this.#perIdentity } }
       )
     return undefined
+  }
+
+  /** How many streams of this node a principal and an environment have, and may have. */
+  of(principal: string, environment: string): Streams {
+    return {
+      ofPrincipal: { used: this.#identities.get(principal) ?? 0, limit: this.#perIdentity },
+      ofEnvironment: { used: this.#environments.get(environment) ?? 0, limit: this.#perEnvironment }
+    }
   }
 
   add({ identity, client }: Subscription): void {

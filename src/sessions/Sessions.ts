@@ -24,6 +24,7 @@ import { makeDelivery } from "./Delivery.ts"
 import type { Ending } from "./Ending.ts"
 import { Lag } from "./Lag.ts"
 import { makeNotes } from "./Notes.ts"
+import type { Streams } from "./Quotas.ts"
 import { endRevoked } from "./Revoked.ts"
 import { makeRounds } from "./Rounds.ts"
 import { makeSending } from "./Sending.ts"
@@ -56,6 +57,8 @@ export class Sessions extends Context.Service<
     /** Tells every client to leave, then ends its session; new ones are refused. */
     readonly drain: Effect.Effect<void>
     readonly size: () => number
+    /** How many streams of this node a principal and an environment have, and may have. */
+    readonly streams: (principal: string, environment: string) => Streams
   }
 >()("herald/sessions/Sessions") {
   static readonly layer = (options: SessionsOptions) =>
@@ -167,5 +170,13 @@ const make = Effect.fnUntraced(function* (options: SessionsOptions) {
 
   const end = (session: Session, ending: Ending): void => session.end(ending)
 
-  return Sessions.of({ open, heard, beat, end, drain, size: () => here.size })
+  return Sessions.of({
+    open,
+    heard,
+    beat,
+    end,
+    drain,
+    size: () => here.size,
+    streams: (principal, environment) => here.streams(principal, environment)
+  })
 })

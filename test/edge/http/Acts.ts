@@ -144,6 +144,7 @@ export const rows: Readonly<Record<string, Readonly<Record<string, Row | Readonl
     ...{ whoami: about("head"), exchange: about("head"), grants: about("all") },
     canI: { about: "head", query: "&permission=config.read" }
   },
+  limits: { show: about("some") },
   audit: { list: about("keys of config"), verify: about("all"), export: about("all"), key: about("all") },
   signIn: { offer: about("head") },
   errors: { explain: about("head") }

@@ -24,6 +24,7 @@ import { flagSettings } from "../../../src/edge/http/flagSettings/Routes.ts"
 import { flags } from "../../../src/edge/http/flags/Routes.ts"
 import { fleet } from "../../../src/edge/http/fleet/Routes.ts"
 import { routerConfig, routesOf } from "../../../src/edge/http/Http.ts"
+import { limits as limitsPart } from "../../../src/edge/http/limits/Routes.ts"
 import { marketData } from "../../../src/edge/http/marketdata/Routes.ts"
 import { ofrep } from "../../../src/edge/http/ofrep/Routes.ts"
 import { refs } from "../../../src/edge/http/refs/Routes.ts"
@@ -82,6 +83,7 @@ export const parts = [
   stream,
   feeds,
   access,
+  limitsPart,
   errors
 ] as const satisfies ReadonlyArray<Part>
 

@@ -161,6 +161,7 @@ const table: ReadonlyArray<readonly [method: string, path: string, needs: string
   ["GET", "/v1/audit/key", "audit", "everywhere"],
   ["POST", "/v1/stream/ticket", "subscribe", "somewhere"],
   ["GET", "/v1/access/whoami", "read", "somewhere"],
+  ["GET", "/v1/limits?environment={environment}", "read", "environment"],
   ["GET", "/v1/access/can-i?permission=config.write&environment={environment}&key=k", "read", "somewhere"],
   ["POST", "/v1/token", "read", "somewhere"],
   ["GET", "/v1/access/grants", "keys", "everywhere"],
