@@ -304,6 +304,7 @@ declare
   more_bytes bigint[];
   more record;
   grows boolean;
+  counted boolean;
   value_gone boolean;
 begin
   if terms is not null then
@@ -382,9 +383,16 @@ begin
       insert into audit_log select * from unnest(entries);
       insert into revisions select * from unnest(log);
       if stored_in is not null then
-        insert into environment_totals as t select * from unnest(stored_in, grown_keys, grown_bytes) m(environment, keys, bytes)
-          where m.keys <> 0 or m.bytes <> 0
-          on conflict (environment) do update set keys = t.keys + excluded.keys, bytes = t.bytes + excluded.bytes;
+        counted := false;
+        if cardinality(stored_in) = 1 then
+          update environment_totals t set keys = t.keys + grown_keys[1], bytes = t.bytes + grown_bytes[1] where t.environment = stored_in[1];
+          counted := found;
+        end if;
+        if not counted then
+          insert into environment_totals as t select * from unnest(stored_in, grown_keys, grown_bytes) m(environment, keys, bytes)
+            where m.keys <> 0 or m.bytes <> 0
+            on conflict (environment) do update set keys = t.keys + excluded.keys, bytes = t.bytes + excluded.bytes;
+        end if;
         stored_in := null;
         grown_keys := null;
         grown_bytes := null;
@@ -526,8 +534,13 @@ begin
           more_bytes[spot] := more_bytes[spot] + more.bytes;
         end loop;
       end if;
-      if grows then
-        problem := herald_full(terms, stored_in, grown_keys, grown_bytes, more_keys, more_bytes);
+      -- As a rule there is one environment, with room.
+      if grows and (cardinality(stored_in) > 1 or more_keys[1] > 0 or more_bytes[1] > 0) then
+        if cardinality(stored_in) > 1 or not exists (select from environment_totals t where t.environment = stored_in[1]
+            and t.keys + grown_keys[1] + more_keys[1] <= herald_quota(terms, stored_in[1], 'keys')
+            and t.bytes + grown_bytes[1] + more_bytes[1] <= herald_quota(terms, stored_in[1], 'bytes')) then
+          problem := herald_full(terms, stored_in, grown_keys, grown_bytes, more_keys, more_bytes);
+        end if;
       end if;
     end if;
     if problem is not null then
