@@ -12,12 +12,13 @@ import { isCertificateId } from "./Certificates.ts"
 import { type Act, decide } from "./Decision.ts"
 import { CurrentIdentity, type Identity, identityOf, type Permission, system } from "./Identity.ts"
 import { isOfIssuer } from "./Jwts.ts"
+import { forbidden } from "./Refusal.ts"
 
 /** Fails `Forbidden` for who could not act when nobody asks. A7 */
 export const requireLasting = ({ name, keyId }: Identity): Effect.Effect<void, HeraldError> =>
   isCertificateId(keyId)
-    ? failure(
-        "Forbidden",
+    ? forbidden(
+        "lasting",
         `${name} showed a certificate, which says nothing once it is not shown: ask for what is to be done later with an API key or a token of the issuer`
       )
     : Effect.void

@@ -16,12 +16,13 @@ import { millisOf } from "../telemetry/Monotonic.ts"
 import { isGood } from "./ApiKeyStore.ts"
 import { makeAtOnce } from "./AtOnce.ts"
 import { Certificates, isCertificateId } from "./Certificates.ts"
-import { type Grant, isWithin } from "./Decision.ts"
+import { exceeds, has, isWithin } from "./Decision.ts"
 import { grantOf, grantProblem } from "./Grant.ts"
 import { type Identity, identityOf, system } from "./Identity.ts"
 import { isOfIssuer, type JwtOptions, makeJwts } from "./Jwts.ts"
 import { KeyHash } from "./KeyHash.ts"
 import type { KnownKeys } from "./KnownKeys.ts"
+import { forbidden } from "./Refusal.ts"
 import {
   type Exchange,
   type Exchanged,
@@ -45,8 +46,6 @@ export interface AuthenticatingOptions {
   readonly shared: (address: string) => boolean
   readonly jwt: JwtOptions
 }
-
-const own = (wanted: Partial<Grant>, name: string): Partial<Grant> => ({ [name]: wanted[name as keyof Grant] })
 
 const unauthenticated = (message: string) => Effect.fail(failure("Unauthenticated", message))
 const limited = (message: string, wait: number) =>
@@ -248,10 +247,8 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
     const problem = life >= 1_000 && life <= LONGEST_LIFE ? grantProblem(grant) : "a token lasts 1 s to an hour"
     if (problem !== undefined) return yield* failure("InvalidInput", problem)
     if (!isWithin(grant, identity)) {
-      const isMore = (name: string) => !isWithin({ ...grantOf(identity), ...own(wanted, name) }, identity)
-      const rule = Object.keys(wanted).find(isMore) ?? "grant"
-      const why = `${rule}: that is more than ${identity.name} may by what was shown`
-      return yield* failure("Forbidden", why, { details: { rule } })
+      const rule = exceeds(grant, identity) ?? "role"
+      return yield* forbidden(rule, `${has(identity, rule)}; a token may nothing that what was shown may not`)
     }
     const until = Math.min(now() + life, identity.until ?? Number.POSITIVE_INFINITY)
     const { name, keyId, signer } = identity

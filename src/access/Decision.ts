@@ -25,8 +25,9 @@ export interface About {
 
 export interface Act {
   readonly permission: Permission
-  /** Left out: every environment. */
+  /** Left out: every environment, or with `anywhere` some: which one is not known yet. */
   readonly environment?: string | undefined
+  readonly anywhere?: boolean
   /** Left out: every key of every kind. "some": one or another, which is asked for by itself. */
   readonly on?: About | "some" | undefined
   /** Of the permissions `topics.*`; left out: some topic. */
@@ -40,13 +41,17 @@ export type Decision =
 
 const of = (permission: Permission): permission is TopicPermission => permission.startsWith("topics.")
 
-const denies = (identity: Identity, { permission, environment, on, topic }: Act, now: number): Rule | undefined => {
+const denies = (
+  identity: Identity,
+  { permission, environment, anywhere = false, on, topic }: Act,
+  now: number
+): Rule | undefined => {
   if (identity.until !== undefined && !(now < identity.until)) return "expired"
   if (!granted[identity.role]?.has(permission)) return "role"
   if (of(permission)) return mayTopic(identity, permission, topic) ? undefined : "topics"
   const { environments } = identity
-  if (!environments.includes("*") && (environment === undefined || !environments.includes(environment)))
-    return "environment"
+  const here = environment === undefined ? anywhere && environments.length > 0 : environments.includes(environment)
+  if (!here && !environments.includes("*")) return "environment"
   if (on === undefined) {
     if (ofEveryKey(identity)) return undefined
     return identity.kinds === undefined ? "keys" : "kinds"
@@ -102,11 +107,11 @@ const about = (on: Act["on"]): string => {
 }
 
 /** "config.write in the environment production for the config payments.db" */
-export const needs = ({ permission, environment, on, topic }: Act): string => {
+export const needs = ({ permission, environment, anywhere = false, on, topic }: Act): string => {
   if (of(permission))
     return `${permission} for ${topic === undefined ? "a topic" : `the topic ${isTopicName(topic) ? topic : excerpt(topic)}`}`
   const named = environment === undefined || isEnvironment(environment) ? environment : excerpt(environment)
-  return `${permission} in ${named === undefined ? "every environment" : `the environment ${named}`}${about(on)}`
+  return `${permission} in ${named === undefined ? (anywhere ? "some environment" : "every environment") : `the environment ${named}`}${about(on)}`
 }
 
 /** What an identity, an API key or a token may. */

@@ -11,6 +11,7 @@ import { Effect, Result } from "effect"
 import { requirePermission } from "../access/Access.ts"
 import { CurrentIdentity } from "../access/Identity.ts"
 import { inKeyScope, scopeOf } from "../access/KeyScope.ts"
+import { explained } from "../access/Refusal.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { ConnectedClients } from "../fleet/ConnectedClients.ts"
 import { VARIABLES_KEY } from "../keys/Key.ts"
@@ -139,9 +140,7 @@ export const makePreparing = Effect.gen(function* () {
     if (readTemplate(value, valueType).names.every(isClientName)) return
     yield* requirePermission("config.read", environment, { kind: "config", key: VARIABLES_KEY }).pipe(
       Effect.mapError((error) =>
-        error.details?.["rule"] === undefined
-          ? error
-          : failure("Forbidden", `${key} names variables: ${error.message}`, { details: error.details })
+        error.details?.["rule"] === undefined ? error : explained(`${key} names variables`, error)
       )
     )
   })

@@ -38,9 +38,22 @@ const AWAY: ReadonlySet<ErrorName> = new Set([
   ...(["DatabaseUnavailable", "DatabaseReadOnly", "Timeout", "TopicLogUnavailable", "TopicLogBusy"] as const)
 ])
 
-/** `yield* failure("NotFound", "no key a.b in production")` */
+/** The same error, as it is told where more is known. Its cause stays unless another is given. */
+export const reworded = (
+  { name, details, cause: was }: HeraldError,
+  message: string,
+  cause: unknown = was
+): HeraldError =>
+  new HeraldError({
+    name,
+    message,
+    ...(details === undefined ? {} : { details }),
+    ...(cause === undefined ? {} : { cause })
+  })
+
+/** `yield* failure("NotFound", "no key a.b in production")`. Whoever may not is refused by a rule: access/Refusal.ts. */
 export const failure = (
-  name: ErrorName,
+  name: Exclude<ErrorName, "Forbidden">,
   message: string,
   options?: { readonly details?: Record<string, unknown>; readonly cause?: unknown }
 ): HeraldError => new HeraldError({ name, message, ...options })

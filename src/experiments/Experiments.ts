@@ -12,6 +12,7 @@ import { touchesAll } from "../access/About.ts"
 import { requirePermission } from "../access/Access.ts"
 import type { Identity } from "../access/Identity.ts"
 import { ofEveryKey, scopeOf } from "../access/KeyScope.ts"
+import { forbidden } from "../access/Refusal.ts"
 import { requireEach } from "../access/RequireEach.ts"
 import { makeCommitting } from "../commits/Committing.ts"
 import type { Committed } from "../commits/Release.ts"
@@ -141,10 +142,10 @@ const make = Effect.fnUntraced(function* (options: ExperimentsOptions) {
       if (problem !== undefined) return yield* problem
       const taken = ofEveryKey(identity) ? undefined : yield* store.find(environment, key)
       if (taken !== undefined && !touchesAll(identity, aboutsOfFlag(taken.flag)))
-        return yield* failure(
-          "Forbidden",
+        return yield* forbidden(
+          "keys",
           `the name ${key} is that of an experiment on a flag which ${identity.name} may not change; take another`,
-          { details: { rule: "keys", environment, key } }
+          { environment, key }
         )
       const salt = `${key}.${crypto.randomUUID().slice(0, 8)}:`
       let warnings: ReadonlyArray<string> = []

@@ -6,8 +6,8 @@
  *   PY6  What an environment says of its rollouts is about all of its keys, and for whoever may change all of them.
  *   PY4  What is changed by force ends the rollout that has it, in the same commit.
  */
-import { Context, Effect, Layer, Result } from "effect"
-import { may } from "../access/Identity.ts"
+import { Clock, Context, Effect, Layer, Result } from "effect"
+import { explained, refusalOf } from "../access/Refusal.ts"
 import type { Wish } from "../commits/Release.ts"
 import { type Judge, Rules } from "../commits/Rules.ts"
 import type { Configuration } from "../configuration/Configuration.ts"
@@ -132,20 +132,18 @@ const judging = Effect.gen(function* () {
       if (change.kind !== "configuration" || change.key !== POLICY_KEY) continue
       const { value, valueType } = change as ConfigurationWish
       const { environment } = change
-      if (!may(identity, "config.write", environment))
-        return yield* failure(
-          "Forbidden",
-          `what rollouts of ${environment} go by is for whoever may change every key of it, and ${identity.name} may change some`,
-          { details: { rule: "keys", environment, role: identity.role } }
-        ) // PY6
+      const now = yield* Clock.currentTimeMillis
+      const some = refusalOf(identity, { permission: "config.write", environment }, now)
+      if (some !== undefined)
+        return yield* explained(`what rollouts of ${environment} go by is for whoever may change every key of it`, some) // PY6
       const problems = value === null ? [] : problemsIn(value, valueType)
       if (problems.length > 0) return yield* policyProblem(environment, problems)
       const [before, after] = [(yield* of(environment, true)).policy, value === null ? nothing : policyIn(value)]
-      if (bindingOf(before) !== bindingOf(after) && !may(release.identity, "keys.manage", environment))
-        return yield* failure(
-          "Forbidden",
-          `${release.identity.name} is a ${release.identity.role}; which keys of ${environment} ask for a plan, and what that plan says, is for an admin to change`,
-          { details: { environment, role: release.identity.role } }
+      const refused = refusalOf(identity, { permission: "keys.manage", environment }, now)
+      if (bindingOf(before) !== bindingOf(after) && refused !== undefined)
+        return yield* explained(
+          `which keys of ${environment} ask for a plan, and what that plan says, is for an admin to change`,
+          refused
         ) // PY5
     }
     // A rollout's transitions are what is required.

@@ -9,8 +9,8 @@
 import { Clock, Context, Deferred, Effect, Exit, type Fiber, Layer, Scope } from "effect"
 import { CurrentIdentity, type Identity } from "../access/Identity.ts"
 import { Places } from "../access/Places.ts"
+import { refusalAnywhere } from "../access/Refusal.ts"
 import { requireTopic } from "../access/RequireTopic.ts"
-import { mayTopic } from "../access/TopicRights.ts"
 import { makeWatching } from "../access/Watching.ts"
 import { failure, HeraldError } from "../errors/HeraldError.ts"
 import { afterEvery } from "../telemetry/Every.ts"
@@ -120,8 +120,8 @@ const make = Effect.fnUntraced(function* (most: readonly [inAll: number, ofPrinc
 
   /** QU1 */
   const placeOf = (identity: Identity): HeraldError | (() => void) => {
-    if (!mayTopic(identity, "topics.consume", undefined))
-      return failure("Forbidden", `${identity.name} is a ${identity.role} and consumes no topic`)
+    const refused = refusalAnywhere(identity, "topics.consume", clock.currentTimeMillisUnsafe())
+    if (refused !== undefined) return refused
     if (isLeaving) return leaving
     const place = places.take("", identity.name)
     if (typeof place !== "number") return place

@@ -4,6 +4,7 @@ import * as MemoryMarketStore from "../../layers/Memory/marketdata/MarketStore.t
 import { State } from "../../layers/Memory/State.ts"
 import * as TopicStore from "../../layers/Memory/topics/TopicStore.ts"
 import { CurrentIdentity, system } from "../../src/access/Identity.ts"
+import { forbidden } from "../../src/access/Refusal.ts"
 import type { HeraldError } from "../../src/errors/HeraldError.ts"
 import { failure } from "../../src/errors/HeraldError.ts"
 import { Fanout } from "../../src/fanout/Fanout.ts"
@@ -22,7 +23,7 @@ const fanout = Layer.succeed(
   Fanout.of({
     open: ({ topic }, sink) =>
       topic === "ticks/secret"
-        ? Effect.fail(failure("Forbidden", "no"))
+        ? Effect.fail(forbidden("topics", "no"))
         : Effect.sync(() => {
             open.set(topic, sink)
             return () => open.delete(topic)

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net"
 import { Effect } from "effect"
 import { problemOf } from "../../src/edge/http/Problem.ts"
 import type { ErrorName } from "../../src/errors/Catalogue.ts"
-import { failure } from "../../src/errors/HeraldError.ts"
+import { HeraldError } from "../../src/errors/HeraldError.ts"
 import { goodStatus, unlike } from "./Contract.ts"
 
 export interface Reply {
@@ -28,7 +28,7 @@ export interface Request {
 
 /** Problem details as the server writes them. */
 export const problem = (name: ErrorName, detail: string, more: Reply = {}): Reply => {
-  const body = problemOf(failure(name, detail), "t1")
+  const body = problemOf(new HeraldError({ name, message: detail }), "t1")
   return { status: body.status, body, ...more }
 }
 

@@ -1,6 +1,6 @@
 /** Describes a batch that waits to be appended to Kafka. */
 import { Deferred, Effect } from "effect"
-import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import { failure, type HeraldError, reworded } from "../../../src/errors/HeraldError.ts"
 import type { Outcome } from "../../../src/topics/Batch.ts"
 import { WaitingBatch } from "../../../src/topics/WaitingBatch.ts"
 import { wordsFor } from "./Words.ts"
@@ -17,7 +17,7 @@ export const away = (cause: unknown): HeraldError =>
   failure("TopicLogUnavailable", `Kafka did not do it: ${wordsFor(cause)}`, { cause })
 
 export const never = (error: HeraldError): HeraldError =>
-  failure(error.name, `${error.message}. Nothing was published, and nothing of it ever will be`, { cause: error })
+  reworded(error, `${error.message}. Nothing was published, and nothing of it ever will be`, error)
 
 /** KP3 */
 export const unknown = (error: HeraldError): HeraldError =>

@@ -17,7 +17,7 @@ import { randomUUID } from "node:crypto"
 import { Clock, Deferred, Duration, Effect, Latch, Option, Queue, Tracer } from "effect"
 import { SqlClient } from "effect/sql"
 import type { Committed, Release } from "../../../src/commits/Release.ts"
-import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import { failure, type HeraldError, reworded } from "../../../src/errors/HeraldError.ts"
 import { Quotas } from "../../../src/limits/Quotas.ts"
 import { Kinds } from "../../../src/propagation/Kinds.ts"
 import { notice } from "../../../src/telemetry/Degraded.ts"
@@ -243,10 +243,7 @@ const noAnswer = failure("DatabaseUnavailable", "the database did not answer")
 const silence = ({ sent, lost }: Waiting): HeraldError => (sent || lost ? unknown(noAnswer) : never(tooLate))
 
 const never = (error: HeraldError): HeraldError =>
-  failure(error.name, `${error.message}. Nothing was written, and nothing of it ever will be`, {
-    cause: error.cause,
-    ...(error.details === undefined ? {} : { details: error.details })
-  })
+  reworded(error, `${error.message}. Nothing was written, and nothing of it ever will be`)
 
 const unknown = (error: HeraldError): HeraldError =>
   failure(

@@ -8,7 +8,7 @@
  */
 import { Clock, Deferred, Duration, Effect, Latch, Metric } from "effect"
 import type { SqlClient } from "effect/sql"
-import { failure, type HeraldError } from "../../../src/errors/HeraldError.ts"
+import { failure, type HeraldError, reworded } from "../../../src/errors/HeraldError.ts"
 import { always } from "../../../src/telemetry/Every.ts"
 import { histogram } from "../../../src/telemetry/Metrics.ts"
 import type { Outcome } from "../../../src/topics/Batch.ts"
@@ -141,10 +141,7 @@ export const noAnswer = failure("DatabaseUnavailable", "the database did not ans
 const overtaken = failure("DatabaseUnavailable", "the database answered to a later round")
 
 export const never = (error: HeraldError): HeraldError =>
-  failure(error.name, `${error.message}. Nothing was published, and nothing of it ever will be`, {
-    cause: error.cause,
-    ...(error.details === undefined ? {} : { details: error.details })
-  })
+  reworded(error, `${error.message}. Nothing was published, and nothing of it ever will be`)
 
 export const unknown = (error: HeraldError): HeraldError =>
   failure(

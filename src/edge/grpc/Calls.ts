@@ -11,10 +11,11 @@
  *   G15 The key of a caller is what `authorization` says (Bearer, or the password of Basic), or else `x-api-key`, the beginning of the server's
  *       name, or a selector of flags that is a key: some clients can send no more.
  */
-import { Effect, Exit } from "effect"
+import { Clock, Effect, Exit } from "effect"
 import { Access } from "../../access/Access.ts"
 import { type Identity, mayAnywhere } from "../../access/Identity.ts"
 import { Places } from "../../access/Places.ts"
+import { refusalAnywhere } from "../../access/Refusal.ts"
 import type { Refuse } from "../../access/Refusals.ts"
 import type { Shown } from "../../access/Shown.ts"
 import { parse } from "../../access/Token.ts"
@@ -202,7 +203,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
 
   /** The environment is named in the first message; of a caller without a right to any, that need not be read. */
   const authenticated = Effect.fnUntraced(function* (
-    { permission, without }: Service,
+    { permission }: Service,
     call: ServerCall,
     nobody: Served["nobody"]
   ) {
@@ -211,9 +212,7 @@ export const makeCalls = Effect.fnUntraced(function* ({ limits, isExempt, refuse
     const isKnown = token === undefined && recognise(shown) !== undefined
     const stranger = token === undefined && !isKnown && nobody !== undefined ? yield* nobody(call) : undefined
     const identity = stranger ?? (yield* access.authenticate(shown))
-    if (!mayAnywhere(identity, permission))
-      return yield* failure("Forbidden", `${identity.name} is a ${identity.role} and ${without}`)
-    return identity
+    return yield* refusalAnywhere(identity, permission, yield* Clock.currentTimeMillis) ?? Effect.succeed(identity)
   })
 
   /** Who is let in without waiting; undefined: it has to be asked, or to be said why not. */

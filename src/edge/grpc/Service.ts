@@ -28,13 +28,12 @@ export interface Service<R = any> {
   readonly definition: Readonly<Record<string, Pick<ServiceDefinition[string], "path">>>
   /** Its descriptors, for reflection: a file of proto/generated, without `.binpb`. */
   readonly descriptors: string
-  /** Who has it in no environment is refused before anything of the call is read: "<name> is a <role> and <without>". G5 */
+  /** Who has it in no environment is refused, by the rule, before anything of the call is read. G5 */
   readonly permission: Permission
   /** Served to clients of Connect and gRPC-Web, too; its descriptors have to be of `descriptors`. Left out: to those of gRPC alone. */
   readonly connect?: true
   /** Bytes of one message that its methods hear, where they are more than `MESSAGE_BYTES`. */
   readonly largest?: number
-  readonly without: string
   readonly serve: (admitted: Admitted) => Effect.Effect<Served, never, R>
 }
 

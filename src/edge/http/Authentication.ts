@@ -9,6 +9,7 @@ import { HttpServerRequest, HttpServerResponse } from "effect/http"
 import { Access, requireAnywhere, requirePermission } from "../../access/Access.ts"
 import { Certificates } from "../../access/Certificates.ts"
 import { CurrentIdentity, type Identity } from "../../access/Identity.ts"
+import { forbidden } from "../../access/Refusal.ts"
 import { makeRefusals } from "../../access/Refusals.ts"
 import { ticketIn } from "../../access/Ticket.ts"
 import { AsRequest } from "../../commits/Requesting.ts"
@@ -152,7 +153,7 @@ export const AuthenticationLive = Layer.effect(
       const { headers } = request // made anew whenever they are asked for
       const cost = wasCounted(request) ? 0 : need === undefined ? 1 : costOf(need, headers)
       const identity = yield* identified(request, headers, annotations, cost)
-      if (need === undefined) return yield* failure("Forbidden", `nobody may use ${name}`) // R3
+      if (need === undefined) return yield* forbidden("route", `nobody may use ${name}`) // R3
       yield* Effect.provideService(permitted(need, request.url), CurrentIdentity, identity)
       if (headers[REQUEST] !== undefined && !has(annotations, CanWait as never))
         return yield* failure("CannotWait", `${name} does nothing that could wait for a second person`) // AQ12

@@ -29,7 +29,7 @@ const say = {
 
 /** Says whom the caller's certificate names. */
 const who: Service<never> = {
-  ...{ definition: { say }, descriptors: "herald", permission: "config.write", without: "says nothing" },
+  ...{ definition: { say }, descriptors: "herald", permission: "config.write" },
   serve: () =>
     Effect.succeed({
       handlers: {

@@ -103,7 +103,6 @@ export const distribution = {
   definition,
   descriptors: "herald",
   permission: PERMISSION,
-  without: "subscribes to nothing",
   serve: Effect.fnUntraced(function* (admitted: Admitted) {
     const { drain } = yield* Sessions
     const handlers = yield* makeDistribution(admitted)

@@ -200,8 +200,7 @@ const makeResolveAll = Effect.gen(function* () {
 const common = {
   descriptors: "herald",
   connect: true,
-  permission: "config.read",
-  without: "reads no flags"
+  permission: "config.read"
 } as const
 
 export const evaluation = {

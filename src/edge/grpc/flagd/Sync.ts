@@ -158,7 +158,6 @@ export const sync = {
   descriptors: "herald",
   connect: true,
   permission: "config.read",
-  without: "reads no flags",
   serve: () =>
     Effect.map(Effect.all([make, strangers]), ([handlers, nobody]) => ({ handlers, nobody, drain: Effect.void }))
 } as const satisfies Service

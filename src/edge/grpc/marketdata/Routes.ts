@@ -11,7 +11,6 @@ export const marketDataStream = {
   definition: MarketDataStreamService,
   descriptors: "herald",
   permission: "topics.read",
-  without: "reads no market data",
   serve: Effect.fnUntraced(function* (admitted: Admitted) {
     const { drain } = yield* MarketStreams
     const handlers = {

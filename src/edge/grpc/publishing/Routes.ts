@@ -68,6 +68,5 @@ export const publishing = {
   definition,
   descriptors: "herald",
   permission: PERMISSION,
-  without: "publishes nothing",
   serve: () => makePublishing
 } as const satisfies Service

@@ -46,6 +46,5 @@ export const reporting = {
   definition,
   descriptors: "herald",
   permission: "subscribe",
-  without: "reports nothing",
   serve: () => makeReporting
 } as const satisfies Service

@@ -138,6 +138,5 @@ export const subscriptionManager = {
   definition,
   descriptors: "herald",
   permission: "topics.read",
-  without: "has no subscriptions",
   serve: () => make
 } as const satisfies Service

@@ -98,6 +98,5 @@ export const topicManager = {
   definition,
   descriptors: "herald",
   permission: "topics.read",
-  without: "has no topics",
   serve: () => make
 } as const satisfies Service

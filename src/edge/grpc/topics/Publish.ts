@@ -3,7 +3,7 @@ import { Clock, Effect } from "effect"
 import { TopicServiceService } from "../../../../proto/generated/herald/topics/v1/topics.ts"
 import { Access } from "../../../access/Access.ts"
 import { Places } from "../../../access/Places.ts"
-import { mayTopic } from "../../../access/TopicRights.ts"
+import { refusalAnywhere } from "../../../access/Refusal.ts"
 import { failure } from "../../../errors/HeraldError.ts"
 import { Publishing } from "../../../topics/Publishing.ts"
 import { untilOf } from "../publishing/Publish.ts"
@@ -30,10 +30,10 @@ export const makePublish = Effect.gen(function* () {
     definition: TopicServiceService.publish,
     decode: publishEventsRequest,
     cost: PUBLISH_COST,
-    admit: ({ name, role, ...rest }) => {
-      if (!mayTopic({ name, role, ...rest }, "topics.publish", undefined))
-        return failure("Forbidden", `${name} is a ${role} and publishes to no topic`)
-      const place = places.take("", name)
+    admit: (identity) => {
+      const refused = refusalAnywhere(identity, "topics.publish", clock.currentTimeMillisUnsafe())
+      if (refused !== undefined) return refused
+      const place = places.take("", identity.name)
       return typeof place === "number"
         ? failure("PublishingBusy", "too many calls publish at once: put more events into each, or use a stream", {
             details: { retryAfterMillis: AGAIN }

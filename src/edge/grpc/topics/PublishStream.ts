@@ -13,7 +13,7 @@ import { PublishStreamResponse, TopicServiceService } from "../../../../proto/ge
 import { CurrentIdentity, type Identity } from "../../../access/Identity.ts"
 import { makePacing } from "../../../access/Pacing.ts"
 import { Places } from "../../../access/Places.ts"
-import { mayTopic } from "../../../access/TopicRights.ts"
+import { refusalAnywhere } from "../../../access/Refusal.ts"
 import { makeWatching } from "../../../access/Watching.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
 import { afterEvery } from "../../../telemetry/Every.ts"
@@ -144,8 +144,8 @@ export const makePublishStream = Effect.gen(function* () {
   })
 
   const placeOf = (identity: Identity): Effect.Effect<() => void, HeraldError> => {
-    if (!mayTopic(identity, "topics.publish", undefined))
-      return Effect.fail(failure("Forbidden", `${identity.name} is a ${identity.role} and publishes to no topic`))
+    const refused = refusalAnywhere(identity, "topics.publish", clock.currentTimeMillisUnsafe())
+    if (refused !== undefined) return Effect.fail(refused)
     const place = places.take("", identity.name)
     return typeof place === "number"
       ? Effect.fail(failure("ServerFull", "too many streams that publish are open; use those, or try again"))

@@ -11,7 +11,6 @@ export const reading = {
   definition,
   descriptors: "herald",
   permission: "topics.read",
-  without: "reads no topics",
   serve: Effect.fnUntraced(function* (admitted: Admitted) {
     const { drain } = yield* Fanout
     const read = yield* makeRead({ ...admitted, method: `${nameOf({ definition })}/Read` })

@@ -29,6 +29,5 @@ export const topicService = {
   descriptors: "herald",
   permission: "topics.read",
   largest: TOPIC_MESSAGE_BYTES,
-  without: "has no topics",
   serve: make
 } as const satisfies Service

@@ -5,13 +5,14 @@
  *   YB7  Whose credential ends, or who may subscribe nowhere, has no stream; a server that leaves tells its streams when to come back, then ends them.
  *   YI1, YI2 in ../SignIn.ts, YB1–YB5 beside this
  */
-import { Effect, Exit, FiberSet } from "effect"
+import { Clock, Effect, Exit, FiberSet } from "effect"
 import { ReportHealthResponse } from "../../../../proto/generated/herald/distribution/v1/distribution.ts"
 import type { StreamResponse } from "../../../../proto/generated/herald/distribution/v1/stream.ts"
 import type { Problem } from "../../../../proto/generated/herald/publishing/v1/publishing.ts"
 import { ReportResponse } from "../../../../proto/generated/herald/reporting/v1/reporting.ts"
 import { Access } from "../../../access/Access.ts"
-import { type Identity, mayAnywhere } from "../../../access/Identity.ts"
+import type { Identity } from "../../../access/Identity.ts"
+import { refusalAnywhere } from "../../../access/Refusal.ts"
 import { makeRefusals } from "../../../access/Refusals.ts"
 import { isTicket, SocketTickets } from "../../../access/SocketTickets.ts"
 import { failure, HeraldError } from "../../../errors/HeraldError.ts"
@@ -77,9 +78,10 @@ export const makeStreamSockets = Effect.gen(function* () {
   const admitted = Effect.fnUntraced(function* (socket: Socket, next: Effect.Effect<Buffer | undefined>) {
     const { signIn } = socket.isBinary ? signIns.binary : signIns.json
     const identity = yield* signIn(socket, next)
-    if (identity === undefined || mayAnywhere(identity, PERMISSION)) return identity
+    const refused = identity && refusalAnywhere(identity, PERMISSION, yield* Clock.currentTimeMillis)
+    if (refused === undefined) return identity
     refuse("no_permission")
-    return yield* failure("Forbidden", `${identity.name} is a ${identity.role} and subscribes to nothing`)
+    return yield* refused
   })
 
   const opened = (socket: Socket): void => {

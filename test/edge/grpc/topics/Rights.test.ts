@@ -4,7 +4,7 @@ import { Client, credentials, status } from "@grpc/grpc-js"
 import { Effect } from "effect"
 import { afterAll, beforeAll } from "vitest"
 import { CurrentIdentity, system } from "../../../../src/access/Identity.ts"
-import { failure } from "../../../../src/errors/HeraldError.ts"
+import { catalogue } from "../../../../src/errors/Catalogue.ts"
 import { Subscriptions } from "../../../../src/subscriptions/Subscriptions.ts"
 import { Publishing } from "../../../../src/topics/Publishing.ts"
 import { Topics } from "../../../../src/topics/Topics.ts"
@@ -69,7 +69,7 @@ const call = (name: string, topic: string, token: string): Promise<Answer> =>
     if (!method.requestStream) stream.end()
   })
 
-const FORBIDDEN = failure("Forbidden", "").code
+const FORBIDDEN = catalogue.Forbidden.code
 
 describe("API keys with topics of their own, at the gRPC door", () => {
   it("KX1 every method is asked", () => {
