@@ -15,7 +15,7 @@
  *        looked at, once a second. A node alone never gives more than the bucket would.
  */
 import { Kept } from "./Kept.ts"
-import { type RateLimit, TokenBucket } from "./TokenBucket.ts"
+import { priced, type RateLimit, TokenBucket } from "./TokenBucket.ts"
 
 /** How many tokens a shared bucket gave, of those that were asked for, and has left; or `empty`: milliseconds until there are some. */
 export type Given = { readonly given: number; readonly left: number } | { readonly empty: number }
@@ -112,7 +112,7 @@ export class Lots {
 
   /** Takes `cost` tokens and returns 0, or the milliseconds until there are as many. `now`: milliseconds. */
   take(name: string, now: number, cost = 1): number {
-    const wanted = Math.min(cost, this.#options.limit.burst)
+    const wanted = priced(cost, this.#options.limit.burst)
     const bucket = this.#buckets.of(name, now)
     if (now - bucket.at >= this.#full) this.#refilled(bucket, now)
     const wait = bucket.whole.wait(this.#options.limit, now, wanted) || this.#drawn(bucket, now, wanted)

@@ -4,7 +4,8 @@
  *   LI1  A bucket never holds more than `burst` and gains `perSecond` tokens a second.
  *   LI2  At most `maxBuckets` are kept; a full bucket is forgotten, the least recently used first, which changes nothing for its owner. Where none is
  *        full, newcomers share buckets. LY1, LY2 in Kept.ts
- *   LI3  What costs more than one token takes that many, and never more than a full bucket holds: it is delayed, not impossible.
+ *   LI3  What costs more than one token takes that many, and never more than a full bucket holds: it is delayed, not impossible. What costs no number
+ *        of tokens takes as many as that, too.
  */
 import { Kept } from "./Kept.ts"
 import { type RateLimit, TokenBucket } from "./TokenBucket.ts"

@@ -4,6 +4,9 @@ export interface RateLimit {
   readonly burst: number
 }
 
+/** What is taken for a cost. LI3. What is no number of tokens takes all, as it would take none otherwise. */
+export const priced = (cost: number, burst: number): number => (cost >= 0 ? Math.min(cost, burst) : burst)
+
 export class TokenBucket {
   #tokens: number
   #at: number
@@ -20,7 +23,7 @@ export class TokenBucket {
   /** Takes `cost` tokens and returns 0, or the milliseconds until there are as many. `now`: milliseconds of a monotonic clock. */
   take(limit: RateLimit, now: number, cost: number): number {
     const wait = this.wait(limit, now, cost)
-    this.#tokens = this.#has(limit, now) - (wait === 0 ? Math.min(cost, limit.burst) : 0)
+    this.#tokens = this.#has(limit, now) - (wait === 0 ? priced(cost, limit.burst) : 0)
     this.#at = now
     return wait
   }
@@ -43,7 +46,7 @@ export class TokenBucket {
 
   /** The milliseconds until `cost` could be taken: 0, they can now. */
   wait(limit: RateLimit, now: number, cost = 1): number {
-    const missing = Math.min(cost, limit.burst) - this.#has(limit, now) // LI3
+    const missing = priced(cost, limit.burst) - this.#has(limit, now)
     return missing <= 0 ? 0 : Math.max(1, Math.ceil((missing * 1_000) / limit.perSecond))
   }
 

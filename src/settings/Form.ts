@@ -14,6 +14,8 @@ export interface Form<A> {
   /** For people: what would be right, worded to follow "it must be". */
   readonly expected: string
   readonly read: (raw: Raw) => A | undefined
+  /** What is wrong with what can't be read, and where; undefined: it can't be said nearer. Not asked of secrets. */
+  readonly why?: (raw: Raw) => string | undefined
   /** As a person reads it; "" for no value. */
   readonly show: (value: unknown) => string
   readonly schema: Readonly<Record<string, unknown>>

@@ -33,6 +33,14 @@ export const jsonList: Form<ReadonlyArray<unknown>> = {
       return undefined
     }
   },
+  why: (raw) => {
+    try {
+      JSON.parse(String(raw))
+      return undefined
+    } catch (error) {
+      return (error as Error).message
+    }
+  },
   show: (value) => (value === undefined ? "" : JSON.stringify(value)),
   schema: { type: "string" },
   secret: false

@@ -87,7 +87,9 @@ export const resolveSettings = ({ env, file, dataDir, hostname }: Sources): Resu
     const value = raw === undefined ? fallback : form.read(raw)
     if (raw !== undefined && value === undefined) {
       const where = from === "file" ? `${path} in ${file!.path}, line ${placed!.line},` : at
-      return Result.fail(`${where} is ${form.secret ? "not valid" : JSON.stringify(raw)}; it must be ${form.expected}`)
+      const why = form.secret ? undefined : form.why?.(raw)
+      const is = form.secret ? "not valid" : JSON.stringify(raw)
+      return Result.fail(`${where} is ${is}; it must be ${form.expected}${why === undefined ? "" : `: ${why}`}`)
     }
     values.set(path, value)
     found.push({ setting: path, environment: setting.env, shown: form.show(value), from, at })

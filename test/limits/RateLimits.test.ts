@@ -1,4 +1,5 @@
 import { assert, describe, it } from "vitest"
+import { Lots } from "../../src/limits/Lots.ts"
 import { RateLimits } from "../../src/limits/RateLimits.ts"
 
 describe("RateLimits", () => {
@@ -54,4 +55,18 @@ describe("RateLimits", () => {
     assert.deepStrictEqual(waits, [0, 2_000, 0, 10_000])
     assert.strictEqual(limits.take("a", 10_000, 5_000), 0)
   })
+
+  for (const cost of [Number.NaN, -1, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, 1e308])
+    it(`LI3 a cost of ${cost} takes all, and the next waits`, () => {
+      const limit = { perSecond: 10, burst: 100 }
+      const lots = new Lots({
+        ...{ limit, away: () => true, nodes: () => 1, clock: () => 0, doubt: () => {} },
+        ask: () => assert.fail("it is away")
+      })
+      for (const limits of [new RateLimits(limit), lots]) {
+        assert.strictEqual(limits.take("a", 0, cost), 0)
+        assert.strictEqual(limits.left("a", 0), 0)
+        assert.strictEqual(limits.take("a", 0, cost), 10_000)
+      }
+    })
 })

@@ -126,6 +126,15 @@ describe("Settings", () => {
       })
   )
 
+  it.effect("Q2 a list that is no JSON is named with the place where it ends to be", () =>
+    Effect.gen(function* () {
+      const said = yield* refused({ HERALD_LIMITS: '[{"door":"http",}]' })
+      assert.match(said, /^HERALD_LIMITS is ".*"; it must be a list as JSON.*: .* at position 16/)
+      const other = yield* refused({ HERALD_LIMITS: "{}" })
+      assert.match(other, /it must be a list as JSON, such as \[\], of at most 64 KiB$/)
+    })
+  )
+
   it.effect("Q2 what is wrong about a Redis is said without its password", () =>
     Effect.gen(function* () {
       for (const [env, named] of [
