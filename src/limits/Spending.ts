@@ -15,7 +15,7 @@ export interface Spender {
   readonly door?: Door
 }
 
-/** Header fields: draft-ietf-httpapi-ratelimit-headers-10. */
+/** Header fields: draft-ietf-httpapi-ratelimit-headers-11. */
 export interface Told {
   readonly ratelimit: string
   readonly "ratelimit-policy": string

@@ -86,7 +86,7 @@ const exemplified = (operation: Operation, { schemas }: Components): Operation =
 const text = (description: string, example: string) => ({ description, schema: { type: "string" }, example })
 const RATE = {
   "RateLimit-Policy": text(
-    "The limits that the request counted in: of each its quota of requests at once (q) and the seconds in which it is whole again (w). draft-ietf-httpapi-ratelimit-headers-10.",
+    "The limits that the request counted in: of each its quota of requests at once (q) and the seconds in which it is whole again (w). draft-ietf-httpapi-ratelimit-headers-11.",
     '"principal";q=10000;w=2'
   ),
   RateLimit: text(
