@@ -243,7 +243,7 @@ declare
   slots integer[];
   shared boolean[];
   held herald_held[];
-  -- By place: bytes of what is asked for; and by slot of what there is.
+  -- By place: bytes of what is asked for, -1: a deletion; and by slot of what there is, -1: nothing.
   sizes bigint[];
   held_bytes bigint[];
   size integer;
@@ -305,7 +305,8 @@ declare
   more record;
   grows boolean;
   counted boolean;
-  value_gone boolean;
+  room_keys bigint;
+  room_bytes bigint;
 begin
   if terms is not null then
     if terms->>'clock' is distinct from pg_postmaster_start_time()::text then return null; end if;
@@ -315,7 +316,7 @@ begin
   select array_agg(case when c->>'kind' <> 'configuration' then null else c->>'environment' end), array_agg(c->>'key'),
       coalesce(bool_or(c->>'kind' <> 'configuration'), false), jsonb_path_exists(releases, '$[*].basis.values[*]'),
       jsonb_path_exists(releases, '$[*].basis.templates[*]'), coalesce(bool_or(c->>'candidate' is not null), false),
-      array_agg(case when c->>'kind' <> 'configuration' then null else coalesce(herald_bytes(c->>'value', nullif(c->'schema', 'null')), 0) end)
+      array_agg(case when c->>'kind' <> 'configuration' then null else coalesce(herald_bytes(c->>'value', nullif(c->'schema', 'null')), -1) end)
     into environments, keys, any_strange, any_values, any_templates, any_candidates, sizes from jsonb_array_elements(releases) r, jsonb_array_elements(r->'changes') c;
   next_basis := coalesce(cardinality(keys), 0);
   if any_values then
@@ -351,7 +352,7 @@ begin
   end if;
   since := case when since is not null then greatest(since, head - 100000) end;
   select array_agg(row(coalesce(c.version, 0), coalesce(c.deleted, true), c.created_at, c.value_type, c."strict", c.schema_definition, c.digest)::herald_held
-      order by w.place), array_agg(case when c.deleted then 0 else coalesce(herald_bytes(c.value, c.schema_definition), 0) end order by w.place)
+      order by w.place), array_agg(case when c.deleted then -1 else coalesce(herald_bytes(c.value, c.schema_definition), -1) end order by w.place)
       into held, held_bytes
     from unnest(environments, keys, slots) with ordinality w(environment, key, slot, place) left join lateral (
       select * from configurations c where c.environment = w.environment and c.key = w.key offset 0) c on w.slot = w.place;
@@ -501,10 +502,7 @@ begin
       more_bytes := more_keys;
       for n in 1 .. size loop
         slot := slots[place + n];
-        continue when environments[place + n] is null;
-        now_held := held[slot];
-        value_gone := (changes->(n - 1))->>'value' is null;
-        continue when sizes[place + n] = held_bytes[slot] and value_gone = now_held.deleted;
+        continue when sizes[place + n] is null or sizes[place + n] = held_bytes[slot];
         grows := true;
         spot := array_position(stored_in, environments[place + n]);
         if spot is null then
@@ -515,8 +513,8 @@ begin
           more_bytes := more_bytes || 0::bigint;
           spot := cardinality(stored_in);
         end if;
-        more_keys[spot] := more_keys[spot] + now_held.deleted::integer - value_gone::integer;
-        more_bytes[spot] := more_bytes[spot] + sizes[place + n] - held_bytes[slot];
+        more_keys[spot] := more_keys[spot] + (held_bytes[slot] < 0)::integer - (sizes[place + n] < 0)::integer;
+        more_bytes[spot] := more_bytes[spot] + greatest(sizes[place + n], 0) - greatest(held_bytes[slot], 0);
       end loop;
       if any_strange then
         for more in select * from herald_kinds_grow(changes) loop
@@ -534,11 +532,13 @@ begin
           more_bytes[spot] := more_bytes[spot] + more.bytes;
         end loop;
       end if;
-      -- As a rule there is one environment, with room.
+      -- As a rule there is one environment, with room: asked for once, where no flag or segment is written meanwhile.
       if grows and (cardinality(stored_in) > 1 or more_keys[1] > 0 or more_bytes[1] > 0) then
-        if cardinality(stored_in) > 1 or not exists (select from environment_totals t where t.environment = stored_in[1]
-            and t.keys + grown_keys[1] + more_keys[1] <= herald_quota(terms, stored_in[1], 'keys')
-            and t.bytes + grown_bytes[1] + more_bytes[1] <= herald_quota(terms, stored_in[1], 'bytes')) then
+        if cardinality(stored_in) = 1 and (any_strange or room_keys is null) then
+          select herald_quota(terms, t.environment, 'keys') - t.keys, herald_quota(terms, t.environment, 'bytes') - t.bytes
+            into room_keys, room_bytes from environment_totals t where t.environment = stored_in[1];
+        end if;
+        if cardinality(stored_in) > 1 or room_keys is null or grown_keys[1] + more_keys[1] > room_keys or grown_bytes[1] + more_bytes[1] > room_bytes then
           problem := herald_full(terms, stored_in, grown_keys, grown_bytes, more_keys, more_bytes);
         end if;
       end if;
@@ -604,10 +604,10 @@ begin
           encode(sha256(convert_to(value_text, 'UTF8')), 'hex'), made, millis, actor, written.change_log), 'UTF8')), 'hex'),
           '", "message": ', change->'changeLog', ', "version": ', written.version, ', "revision": "', head, '"}');
         history := history || written;
-        if written.deleted <> (held[slot]).deleted or sizes[place] <> held_bytes[slot] then
+        if sizes[place] <> held_bytes[slot] then
           spot := array_position(stored_in, written.environment::text);
-          grown_keys[spot] := grown_keys[spot] + (held[slot]).deleted::integer - written.deleted::integer;
-          grown_bytes[spot] := grown_bytes[spot] + sizes[place] - held_bytes[slot];
+          grown_keys[spot] := grown_keys[spot] + (held_bytes[slot] < 0)::integer - (sizes[place] < 0)::integer;
+          grown_bytes[spot] := grown_bytes[spot] + greatest(sizes[place], 0) - greatest(held_bytes[slot], 0);
         end if;
         if any_shared then
           history_slots := history_slots || slot;
