@@ -107,8 +107,7 @@ export class Approvals extends Context.Service<
 const HANGING = ["configuration", "flag", "segment"]
 
 const make = Effect.gen(function* () {
-  const store = yield* ApprovalStore
-  const clock = yield* Clock.Clock
+  const [store, clock] = [yield* ApprovalStore, yield* Clock.Clock]
   const { mayAll, requireAll, lasts, counting, authorOf } = yield* makePersons
   const committing = yield* makeCommitting
   const listed = yield* makeListedIds
@@ -201,8 +200,7 @@ const make = Effect.gen(function* () {
       const its = kind === "config" ? "configuration" : kind
       if (key !== undefined && prefixOf(key) === undefined && HANGING.includes(its))
         return yield* guarding([{ kind: its, environment, key }])
-      const all = yield* store.protections(environment)
-      return all.filter((one) => protectsSome(one, kind, key))
+      return (yield* store.protections(environment)).filter((one) => protectsSome(one, kind, key))
     }),
 
     protect: Effect.fn("Approvals.protect")(function* (environment, key, wanted, options) {

@@ -6,6 +6,7 @@
 import { decide } from "../access/Decision.ts"
 import type { Identity, Kind } from "../access/Identity.ts"
 import { kinds } from "../access/Identity.ts"
+import { catalogue } from "../errors/Catalogue.ts"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
 import { EVERY_KEY } from "../keys/Pattern.ts"
 
@@ -15,8 +16,8 @@ const isKind = (kind: unknown): kind is Kind => kinds.includes(kind as Kind)
 export const toldTo =
   (identity: Identity, now: number) =>
   (error: HeraldError): HeraldError => {
-    const { name, details = {} } = error
-    if (name !== "ApprovalRequired" || details["protection"] === undefined) return error
+    const { row, details = {} } = error
+    if (row !== catalogue.ApprovalRequired || details["protection"] === undefined) return error
     const { kind, key = EVERY_KEY, environment, needed, have, change } = details as Readonly<Record<string, string>>
     // Of a kind that has no keys of its own it is for who may read everything.
     const on = isKind(kind) ? { kind, key } : undefined
