@@ -7,7 +7,8 @@
  *   JK3  They are read every 10 min, and at once when a token names one that is not known: once in 30 s, and one question for all who wait.
  *   JK4  Is the issuer away, what is known counts for an hour after it was read; then nothing does, and nothing of what was checked with it. Hours are
  *        those of the monotonic clock: who sets the clock of this machine makes no key count for longer.
- *   JK5  What the issuer took back is known as that, whatever it is called, so all that it signed ends. An issuer that is away takes nothing back.
+ *   JK5  What the issuer took back is known as that, whatever it is called, so all that it signed ends; also the last of its keys. An issuer that is away
+ *        takes nothing back, and nothing that it may have signed with a key which is not known here.
  */
 import { createPublicKey, type webcrypto } from "node:crypto"
 import { Clock, Deferred, Effect, Exit, type Scope } from "effect"
@@ -56,7 +57,7 @@ export interface IssuerKeys {
   readonly generation: () => number | undefined
   /** Whether a key with this thumbprint is the issuer's, as it said last; undefined: it may be one that is not known yet. JK5 */
   readonly has: (thumbprint: string) => boolean | undefined
-  /** The same, once it was asked, if it may be. An issuer that never answered has it. Never fails. JK5 */
+  /** The same, once it was asked, if it may be. An issuer that does not answer has it, unless it took it back before. Never fails. JK5 */
   readonly stillHas: (thumbprint: string) => Effect.Effect<boolean>
 }
 
@@ -80,9 +81,7 @@ const keysIn = (document: unknown): JSONWebKeySet => {
   const keys = isMembers(document) ? document["keys"] : undefined
   if (!Array.isArray(keys)) throw new Wrong("its jwks_uri gives no list of keys")
   if (keys.length > MOST) throw new Wrong(`its jwks_uri gives ${keys.length} keys, and ${MOST} are the most`)
-  const found = keys.filter(isPublicKey).map(only)
-  if (found.length === 0) throw new Wrong("its jwks_uri gives no public key that can check a signature")
-  return { keys: found }
+  return { keys: keys.filter(isPublicKey).map(only) }
 }
 
 /** Of the key itself, however its numbers are written. Of what is no key after all, none. JK5 */
@@ -115,6 +114,8 @@ export const makeKeys = Effect.fnUntraced(function* ({
   let asking: Deferred.Deferred<boolean> | undefined
   /** When it was last asked at all, and because of a key that was not known. */
   let asked = Number.NEGATIVE_INFINITY
+  /** Whether the last question was answered. */
+  let answers = false
   let askedForUnknown = Number.NEGATIVE_INFINITY
   let why = "it was not asked yet"
 
@@ -147,6 +148,12 @@ export const makeKeys = Effect.fnUntraced(function* ({
       )
     const document = yield* get(String(found["jwks_uri"]), "its jwks_uri")
     const set = yield* Effect.try({ try: () => keysIn(document), catch: (wrong) => wrong as Wrong })
+    // Who has had keys takes the last one back so. JK5
+    if (set.keys.length === 0) {
+      const none = "its jwks_uri gives no public key that can check a signature"
+      if (known === undefined) return yield* Effect.fail(new Wrong(none))
+      yield* Effect.logWarning("the issuer of tokens took all of its keys back", { issuer, reason: none })
+    }
     const texts = new Set(set.keys.map((key) => JSON.stringify(key)))
     const prints = yield* Effect.promise(() => printsOf(set))
     if (known !== undefined && [...known.texts].some((text) => !texts.has(text))) generation++
@@ -163,6 +170,7 @@ export const makeKeys = Effect.fnUntraced(function* ({
     return Effect.exit(read).pipe(
       Effect.flatMap((exit) => {
         asking = undefined
+        answers = Exit.isSuccess(exit)
         if (Exit.isSuccess(exit)) return Deferred.succeed(mine, true)
         const wrong = exit.cause.reasons.flatMap((reason) => ("error" in reason ? [reason.error as Wrong] : []))[0]
         why = wrong?.message ?? "it could not be asked"
@@ -207,7 +215,7 @@ export const makeKeys = Effect.fnUntraced(function* ({
       askedForUnknown = now() // JK3
       yield* refresh
     }
-    return known === undefined || known.prints.has(print)
+    return !answers || known?.prints.has(print) === true
   })
 
   yield* Effect.forkScoped(every("the keys of the issuer of tokens were not read", "10 minutes", refresh))

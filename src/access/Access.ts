@@ -241,7 +241,7 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
     enter,
     ticketFor,
     byTicket,
-    attempted: (address, attempt) => authenticating.attempted(address, attempt, () => undefined),
+    attempted: authenticating.attempted,
     spend,
     within,
     limits: authenticating.limits,

@@ -112,7 +112,7 @@ export const makeAuthenticating = Effect.fnUntraced(function* (options: Authenti
         "that is not a token of Herald: they look like hrld_<id>_<secret>, or hrst_… for a while"
       )
     const known = () => keysAtOnce.remembered(token)
-    const identity = yield* wrong.attempted(address, ownerOf(parts), known, "API keys")
+    const identity = yield* wrong.keyed(address, ownerOf(parts), known)
     if (identity !== undefined) return identity
     const wait = failures.take(parts.id, forward())
     if (wait > 0) return yield* limited(`too many wrong tokens with the id ${parts.id}`, wait)

@@ -37,12 +37,12 @@ export const write = (ticket: SocketTicket, marks: Marks): string | undefined =>
   return text.length > LONGEST ? undefined : text
 }
 
-/** Undefined: it is none, or its time is over. `now`: milliseconds since 1970. XT1, XT2 */
-export const read = (text: string, now: number, marks: Marks): SocketTicket | undefined => {
+/** Undefined: it is none. Its time may be over. XT1 */
+export const read = (text: string, marks: Marks): SocketTicket | undefined => {
   if (text.length > LONGEST) return undefined
   const [, said = "", mark = ""] = FORM.exec(text) ?? []
   if (said === "" || !marks.equal(mark, markOf(said, marks))) return undefined
   const ticket = JSON.parse(Buffer.from(said, "base64url").toString()) as SocketTicket
   // Another version of Herald may have said where it was asked for.
-  return ticket.until > now ? { ...ticket, identity: anywhere(ticket.identity) } : undefined
+  return { ...ticket, identity: anywhere(ticket.identity) }
 }

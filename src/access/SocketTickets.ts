@@ -77,9 +77,9 @@ const make = Effect.fnUntraced(function* ({ pepper: secret, run }: SocketTickets
   const take = Effect.fnUntraced(function* (text: string, address: string | undefined) {
     const ticket = yield* attempted(
       address,
-      Effect.sync(() => SocketTicket.read(text, now(), marks))
+      Effect.sync(() => SocketTicket.read(text, marks))
     )
-    if (ticket === undefined)
+    if (ticket === undefined || !(ticket.until > now()))
       return yield* failure("Unauthenticated", "the ticket is none, or its 30 s are over: ask for another")
     const { id, identity, node } = ticket
     if (node !== undefined && node !== run)

@@ -1,8 +1,10 @@
 /**
- * Limits by address how often a keyed hash is made for what turns out to be nobody's: of API keys, service tokens and tickets together.
+ * Limits by address how often a keyed hash is made for what turns out to be nobody's.
  *
- *   A10 After 20 wrong ones of an address (and 1 a second), at whichever door, no further hash with the pepper is made for it, and the database is not
- *       asked; what was right at this node before gets in nevertheless. So it is where they all come at once. An address that many share is not limited.
+ *   A10 After 20 wrong API keys of an address (and 1 a second), at whichever door, no further hash with the pepper is made for one of it, and the database
+ *       is not asked; what was right at this node before gets in nevertheless. So it is where they all come at once. Service tokens and tickets have 1,000
+ *       of their own (and 100 a second): they are asked of nobody, and are new as a rule, so being right before helps none of them. One whose time is over
+ *       is not wrong for that. An address that many share is not limited.
  */
 import { Cause, Effect, Exit } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
@@ -26,7 +28,8 @@ const isRight = (exit: Exit.Exit<unknown, HeraldError>): boolean =>
   Exit.isSuccess(exit) ? exit.value !== undefined : exit.cause.reasons.some(Cause.isFailReason)
 
 export const makeWrongTokens = ({ now, shared, digest }: WrongTokensOptions) => {
-  const wrongOf = new Attempts({ perSecond: 1, burst: 20 }, now)
+  const wrongKeys = new Attempts({ perSecond: 1, burst: 20 }, now)
+  const wrongMarks = new Attempts({ perSecond: 100, burst: 1_000 }, now)
   const right = new Set<string>()
 
   const addressOf = (address: string | undefined): string | undefined =>
@@ -40,47 +43,54 @@ export const makeWrongTokens = ({ now, shared, digest }: WrongTokensOptions) => 
   }
   const wasRight = (text: string): boolean => right.has(digest(text))
 
-  /**
-   * Undefined: it is nobody's. `known`: what can be said without a hash; `what`: as people are told of it. Fails `RateLimited`
-   * (details.retryAfterMillis), and as `attempt`.
-   */
-  const attempted = <A>(
+  /** Undefined: it is nobody's. `known`: what can be said without a hash. Fails `RateLimited` (details.retryAfterMillis), and as `attempt`. */
+  const attempting = <A>(
+    wrong: Attempts,
     address: string | undefined,
     attempt: Effect.Effect<A | undefined, HeraldError>,
-    known: () => A | undefined,
-    what = "tokens"
+    known: () => A | undefined
   ): Effect.Effect<A | undefined, HeraldError> => {
     const counted = addressOf(address)
     if (counted === undefined) return attempt
     const refused = (wait: number) =>
       Effect.fail(
-        failure("RateLimited", `too many wrong ${what} came from this address`, { details: { retryAfterMillis: wait } })
+        failure("RateLimited", `too many wrong ${wrong === wrongKeys ? "API keys" : "tokens"} came from this address`, {
+          details: { retryAfterMillis: wait }
+        })
       )
-    return wrongOf.run<A | undefined, HeraldError, never>(counted, { known, attempt, isRight, refused })
+    return wrong.run<A | undefined, HeraldError, never>(counted, { known, attempt, isRight, refused })
   }
 
-  /** Whether no hash is made for an address now. */
-  const isHeld = (address: string | undefined): boolean => {
+  const isHeld = (wrong: Attempts, address: string | undefined): boolean => {
     const counted = addressOf(address)
-    return counted !== undefined && wrongOf.wait(counted) > 0
+    return counted !== undefined && wrong.wait(counted) > 0
   }
 
   return {
     addressOf,
-    isHeld,
-    attempted,
-    /** What a text with a mark says. `read`: undefined, it is none. Fails as `attempted`. */
+    /** Whether no hash is made for an address now, of an API key. */
+    isHeld: (address: string | undefined) => isHeld(wrongKeys, address),
+    /** An API key. Fails as `attempting`. */
+    keyed: <A>(
+      address: string | undefined,
+      attempt: Effect.Effect<A | undefined, HeraldError>,
+      known: () => A | undefined
+    ) => attempting(wrongKeys, address, attempt, known),
+    /** What has a mark. Fails as `attempting`. */
+    attempted: <A>(address: string | undefined, attempt: Effect.Effect<A | undefined, HeraldError>) =>
+      attempting(wrongMarks, address, attempt, () => undefined),
+    /** What a text with a mark says. `read`: undefined, it is none. Fails as `attempting`. */
     marked: <A>(text: string, address: string | undefined, read: () => A | undefined) => {
       const attempt = Effect.sync(() => {
         const found = read()
         if (found !== undefined) remember(text)
         return found
       })
-      return attempted(address, attempt, () => (wasRight(text) ? read() : undefined))
+      return attempting(wrongMarks, address, attempt, () => (wasRight(text) ? read() : undefined))
     },
     /** The same without waiting; undefined also where no hash is made now. */
     markedNow: <A>(text: string, address: string | undefined, read: () => A | undefined): A | undefined => {
-      if (isHeld(address) && !wasRight(text)) return undefined
+      if (isHeld(wrongMarks, address) && !wasRight(text)) return undefined
       const found = read()
       if (found !== undefined) remember(text)
       return found

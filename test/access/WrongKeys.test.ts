@@ -6,6 +6,7 @@ import * as Crypto from "../../layers/Crypto/access/KeyHash.ts"
 import { Access } from "../../src/access/Access.ts"
 import { CurrentIdentity } from "../../src/access/Identity.ts"
 import { KeyHash } from "../../src/access/KeyHash.ts"
+import { SocketTickets } from "../../src/access/SocketTickets.ts"
 import { FaultyKeys } from "../support/FaultyKeys.ts"
 import { create } from "./Harness.ts"
 
@@ -38,7 +39,7 @@ const guess = (id = String(++guesses).padStart(16, "0")) => `hrld_${id}_${"f".re
 const wrong = (address: string, token = guess()) => Effect.map(Effect.flip(show(token, address)), ({ name }) => name)
 
 describe("wrong API keys", () => {
-  it.effect("A10 after 20 of an address no hash is made for it, whatever it shows, and for others it is", () => {
+  it.effect("A10 after 20 of an address no hash is made for a key of it, whichever, and for others it is", () => {
     const { count, layer } = started()
     return Effect.gen(function* () {
       const { recognise } = yield* (yield* Access).atOnce
@@ -63,7 +64,7 @@ describe("wrong API keys", () => {
     }).pipe(Effect.provide(layer))
   })
 
-  it.effect("A10 wrong service tokens and tickets are wrong as API keys are, and what was right before gets in", () => {
+  it.effect("A10 wrong service tokens and tickets have a limit of their own, and what was right before gets in", () => {
     const { count, layer } = started()
     return Effect.gen(function* () {
       const access = yield* Access
@@ -82,15 +83,15 @@ describe("wrong API keys", () => {
       assert.isDefined(recognise({ token: noticed.token, address: "192.0.2.1" }))
       assert.strictEqual(yield* open(ticket, "192.0.2.1"), "robot")
       const mark = "f".repeat(64)
-      for (let i = 0; i < 10; i++)
+      for (let i = 0; i < 500; i++)
         assert.strictEqual(yield* wrong("192.0.2.1", `hrst_a${i}.${mark}`), "Unauthenticated")
-      for (let i = 0; i < 5; i++)
+      for (let i = 0; i < 250; i++)
         assert.strictEqual(yield* open(`k.${i}.${mark.slice(32)}`, "192.0.2.1"), "Unauthenticated")
-      for (let i = 0; i < 5; i++)
+      for (let i = 0; i < 250; i++)
         assert.isUndefined(yield* access.attempted("192.0.2.1", Effect.undefined), "of whatever else has such a hash")
 
       const before = count.hashes
-      for (const shown of [`hrst_b.${mark}`, unseen.token, guess()])
+      for (const shown of [`hrst_b.${mark}`, unseen.token])
         assert.strictEqual(yield* wrong("192.0.2.1", shown), "RateLimited")
       assert.isUndefined(recognise({ token: unseen.token, address: "192.0.2.1" }))
       assert.strictEqual(yield* open(`k.9.${mark.slice(32)}`, "192.0.2.1"), "RateLimited")
@@ -105,6 +106,8 @@ describe("wrong API keys", () => {
       }
       assert.strictEqual(yield* open(ticket, "192.0.2.1"), "robot")
       assert.strictEqual((yield* show(unseen.token, "192.0.2.2")).name, "robot")
+      assert.strictEqual(yield* wrong("192.0.2.1"), "Unauthenticated")
+      assert.strictEqual((yield* show((yield* create("viewer")).token, "192.0.2.1")).role, "viewer")
     }).pipe(Effect.provide(layer))
   })
 
@@ -122,6 +125,24 @@ describe("wrong API keys", () => {
         )
       assert.strictEqual((yield* show(token, "192.0.2.1")).keyId, key.id)
     }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("A10 XT2 nor does a socket's, however often a page shows it", () => {
+    const { layer } = started()
+    const sockets = SocketTickets.layer({ pepper: "p", run: "a" }).pipe(
+      Layer.provideMerge(layer),
+      Layer.provide(Crypto.layer)
+    )
+    return Effect.gen(function* () {
+      const { give, take } = yield* SocketTickets
+      const { token } = yield* create("publisher")
+      const identity = yield* show(token, "192.0.2.2")
+      const { ticket } = yield* give(identity)
+      yield* TestClock.adjust("31 seconds")
+      for (let i = 0; i < 1_200; i++)
+        assert.strictEqual((yield* Effect.flip(take(ticket, "192.0.2.1"))).name, "Unauthenticated")
+      assert.strictEqual((yield* take((yield* give(identity)).ticket, "192.0.2.1")).name, identity.name)
+    }).pipe(Effect.provide(sockets))
   })
 
   it.effect("A10 HP4 who has a network of IPv6 is limited as one address", () => {

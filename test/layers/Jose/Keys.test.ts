@@ -208,6 +208,41 @@ describe("the keys of an issuer", () => {
     })
   )
 
+  for (const [how, left] of [
+    ["", () => []],
+    [", also where what is left signs nothing", () => [{ ...one.jwk, use: "enc" }]]
+  ] as const) {
+    it.effect(`JK5 who takes the last key back takes back all that it signed${how}`, () =>
+      Effect.gen(function* () {
+        const print = yield* Effect.promise(() => calculateJwkThumbprint(one.jwk))
+        const issuer = yield* open
+        const keys = yield* keysOf(issuer)
+        assert.isTrue(yield* knows(keys, "one"))
+        issuer.keys = left()
+        yield* TestClock.adjust("10 minutes")
+        yield* Effect.promise(() => waitUntil("they are known", () => keys.generation() === 1))
+        assert.deepStrictEqual([keys.has(print), yield* keys.stillHas(print)], [false, false])
+        assert.isFalse(yield* knows(keys, "one"))
+      })
+    )
+  }
+
+  it.effect("JK5 what is not known of an issuer that is away may be signed by what it has now", () =>
+    Effect.gen(function* () {
+      const prints = yield* Effect.promise(() => Promise.all([one, two].map(({ jwk }) => calculateJwkThumbprint(jwk))))
+      const issuer = yield* open
+      const keys = yield* keysOf(issuer)
+      issuer.keys = [two.jwk]
+      issuer.configuration = (request) => void request.socket.destroy()
+      yield* TestClock.adjust("31 seconds")
+      assert.isTrue(yield* keys.stillHas(prints[1]!))
+      issuer.configuration = undefined
+      yield* TestClock.adjust("31 seconds")
+      assert.isTrue(yield* keys.stillHas(prints[1]!))
+      assert.isFalse(yield* keys.stillHas(prints[0]!))
+    })
+  )
+
   const wrongs: ReadonlyArray<readonly [string, (issuer: FakeIssuer, other: FakeIssuer) => void, RegExp]> = [
     [
       "JK1 a way inward",
