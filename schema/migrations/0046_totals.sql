@@ -2,9 +2,21 @@
 -- src/limits/Quotas.ts.
 -- What it costs: the sizes of `configurations`, flags and segments are read once, while nothing can be written; no value is.
 
--- Configurations, flags and segments that live. Bytes: values with their schemas, definitions, and lists of ids at each segment that names one.
-create table environment_totals (environment text primary key, keys bigint not null, bytes bigint not null)
-  with (fillfactor = 20, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+-- First, as a commit has it before it has any table.
+perform herald_lock();
+
+-- Configurations, flags and segments that live. Bytes: values with their schemas, definitions, and lists of ids at each segment that names one. Each commit
+-- appends, and the newest row of an environment counts: a row that is updated would grow a chain of dead versions for as long as any old snapshot stays,
+-- and every commit walks along that.
+create table environment_sums (environment text not null, n bigint not null, keys bigint not null, bytes bigint not null, primary key (environment, n))
+  with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
+-- When each was last compared with what is there.
+create table environment_counts (environment text primary key, counted_at timestamptz not null);
+
+-- What an environment holds; no row: nothing yet.
+create function herald_sum(in_environment text) returns setof environment_sums language sql stable as $$
+  select * from environment_sums s where s.environment = in_environment order by s.n desc limit 1
+$$;
 
 create function herald_bytes(value text, schema jsonb) returns bigint language sql immutable as $$
   select octet_length(value) + coalesce(octet_length(schema::text), 0)::bigint
@@ -12,7 +24,7 @@ $$;
 
 -- What an environment may hold, as the node says that asks: {keys, bytes, of: {<environment>: {keys, bytes}}}. Nodes of before say nothing.
 create function herald_quota(terms jsonb, in_environment text, quota text) returns bigint language sql immutable as $$
-  select coalesce((terms #>> array['quotas', 'of', in_environment, quota])::bigint, (terms #>> array['quotas', quota])::bigint, 9223372036854775807)
+  select coalesce((terms #>> array['quotas', 'of', in_environment, quota])::bigint, (terms #>> array['quotas', quota])::bigint, 4611686018427387903)
 $$;
 
 -- Each of a flag or of a segment, whose rows are written anew and never updated. Archived ones count for nothing, so no sweep writes here.
@@ -20,18 +32,19 @@ create function herald_count_flags() returns trigger language plpgsql as $$
 declare
   sign constant integer := case tg_op when 'INSERT' then 1 else -1 end;
 begin
-  insert into environment_totals as t select f.environment, sign * count(*), sign * sum(f.bytes) from touched f where not f.deleted group by f.environment
-    on conflict (environment) do update set keys = t.keys + excluded.keys, bytes = t.bytes + excluded.bytes;
+  insert into environment_sums select m.environment, coalesce(t.n, 0) + 1, coalesce(t.keys, 0) + sign * m.keys, coalesce(t.bytes, 0) + sign * m.bytes
+    from (select f.environment, count(*) as keys, sum(f.bytes) as bytes from touched f where not f.deleted group by f.environment) m
+      left join lateral herald_sum(m.environment) t on true;
   return null;
 end $$;
 create function herald_count_segments() returns trigger language plpgsql as $$
 declare
   sign constant integer := case tg_op when 'INSERT' then 1 else -1 end;
 begin
-  insert into environment_totals as t
-    select s.environment, sign * count(*), sign * sum(s.bytes + coalesce((select l.bytes from flag_id_lists l where l.digest = s.list), 0))
-      from touched s where not s.deleted group by s.environment
-    on conflict (environment) do update set keys = t.keys + excluded.keys, bytes = t.bytes + excluded.bytes;
+  insert into environment_sums select m.environment, coalesce(t.n, 0) + 1, coalesce(t.keys, 0) + sign * m.keys, coalesce(t.bytes, 0) + sign * m.bytes
+    from (select s.environment, count(*) as keys, sum(s.bytes + coalesce((select l.bytes from flag_id_lists l where l.digest = s.list), 0)) as bytes
+        from touched s where not s.deleted group by s.environment) m
+      left join lateral herald_sum(m.environment) t on true;
   return null;
 end $$;
 create trigger totals_made after insert on feature_flags referencing new table as touched for each statement execute function herald_count_flags();
@@ -39,13 +52,52 @@ create trigger totals_gone after delete on feature_flags referencing old table a
 create trigger totals_made after insert on flag_segments referencing new table as touched for each statement execute function herald_count_segments();
 create trigger totals_gone after delete on flag_segments referencing old table as touched for each statement execute function herald_count_segments();
 
-perform herald_lock();
-insert into environment_totals
-  select w.environment, count(*), sum(w.bytes) from (
-    select c.environment::text, herald_bytes(c.value, c.schema_definition) as bytes from configurations c where not c.deleted
-    union all select f.environment, f.bytes from feature_flags f where not f.deleted
-    union all select s.environment, s.bytes + coalesce((select l.bytes from flag_id_lists l where l.digest = s.list), 0) from flag_segments s where not s.deleted
-  ) w group by w.environment;
+-- What is there, whatever was counted.
+create function herald_there(in_environment text) returns table (keys bigint, bytes bigint) language sql stable as $$
+  select count(*), coalesce(sum(w.bytes), 0)::bigint from (
+    select herald_bytes(c.value, c.schema_definition) as bytes from configurations c where c.environment = in_environment and not c.deleted
+    union all select f.bytes from feature_flags f where f.environment = in_environment and not f.deleted
+    union all select s.bytes + coalesce((select l.bytes from flag_id_lists l where l.digest = s.list), 0) from flag_segments s
+      where s.environment = in_environment and not s.deleted) w
+$$;
+
+insert into environment_sums select e.environment, 1, t.keys, t.bytes from (
+    select distinct c.environment::text as environment from configurations c union select distinct f.environment from feature_flags f
+    union select distinct s.environment from flag_segments s) e
+  cross join lateral herald_there(e.environment) t;
+
+-- Compares what was counted with what is there, in one statement and so of one moment, and adds what is missing. A commit of a server of before that waited
+-- for the migration goes on as it was, and counts nothing; so may who restores a table. Null: it has to be asked again.
+create function herald_recount(in_environment text) returns boolean language plpgsql as $$
+declare
+  more_keys bigint;
+  more_bytes bigint;
+begin
+  select w.keys - coalesce(t.keys, 0), w.bytes - coalesce(t.bytes, 0) into more_keys, more_bytes
+    from herald_there(in_environment) w left join herald_sum(in_environment) t on true;
+  if more_keys <> 0 or more_bytes <> 0 then
+    if not pg_try_advisory_xact_lock(7234733) then return null; end if; -- herald_lock()
+    insert into environment_sums select in_environment, coalesce(t.n, 0) + 1, coalesce(t.keys, 0) + more_keys, coalesce(t.bytes, 0) + more_bytes
+      from (values (1)) one left join herald_sum(in_environment) t on true;
+  end if;
+  insert into environment_counts values (in_environment, clock_timestamp()) on conflict (environment) do update set counted_at = excluded.counted_at;
+  return more_keys <> 0 or more_bytes <> 0;
+end $$;
+
+-- Removes sums that are no more the newest, and recounts an environment each day. Returns how many it removed.
+create function herald_sweep_sums(step integer) returns integer language plpgsql as $$
+declare
+  gone integer;
+  due text;
+begin
+  delete from environment_sums where ctid = any (array(
+    select s.ctid from environment_sums s where s.n < (select max(l.n) from environment_sums l where l.environment = s.environment) limit step));
+  get diagnostics gone = row_count;
+  select e.environment into due from (select distinct s.environment from environment_sums s) e
+    where not exists (select from environment_counts c where c.environment = e.environment and c.counted_at > clock_timestamp() - interval '1 day') limit 1;
+  if due is not null then perform herald_recount(due); end if;
+  return gone;
+end $$;
 
 -- What the flags and segments of a release add to their environments.
 create function herald_kinds_grow(changes jsonb) returns table (environment text, keys bigint, bytes bigint) language plpgsql stable as $$
@@ -77,7 +129,7 @@ begin
   select w.environment, q.quota, q.used, q.adds, q.most into found
     from unnest(stored_in, grown_keys, grown_bytes, more_keys, more_bytes) with ordinality
         w(environment, grown_keys, grown_bytes, more_keys, more_bytes, place)
-      left join environment_totals t on t.environment = w.environment
+      left join lateral herald_sum(w.environment) t on true
       cross join lateral (values
         (1, 'keys', coalesce(t.keys, 0) + w.grown_keys, w.more_keys, herald_quota(terms, w.environment, 'keys')),
         (2, 'bytes', coalesce(t.bytes, 0) + w.grown_bytes, w.more_bytes, herald_quota(terms, w.environment, 'bytes'))) q(n, quota, used, adds, most)
@@ -86,6 +138,12 @@ begin
     'message', format('%s holds %s %s, and this adds %s: more than its quota of %s', found.environment, found.used, found.quota, found.adds, found.most),
     'details', jsonb_build_object('environment', found.environment, 'quota', found.quota, 'used', found.used, 'adds', found.adds, 'limit', found.most)) end;
 end $$;
+
+-- Whether a release gives back what was there before. EQ3
+create function herald_goes_back(release jsonb) returns boolean language sql immutable as $$
+  select release->>'action' = 'rollback' or jsonb_path_exists(release,
+    '$.changes[*] ? (@.kind == "rollout" && @.op == "move" && (@.to == "rolled_back" || @.to == "aborted"))')
+$$;
 
 -- As in 0045_approvals.sql, but that it counts what environments hold.
 create or replace function herald_publish(releases json, terms jsonb) returns json language plpgsql
@@ -119,7 +177,6 @@ declare
   spot integer;
   more_keys bigint[];
   more_bytes bigint[];
-  counted boolean := false;
 begin
   if terms->>'clock' is distinct from pg_postmaster_start_time()::text then return null; end if;
   perform set_config('lock_timeout', greatest((terms->>'wait')::integer, 1)::text, true);
@@ -186,21 +243,23 @@ begin
     return null;
   end if;
   if any_protected and exists (select from unnest(history) h where herald_is_protected(h.environment, 'config', h.key)) then return null; end if;
-  -- Before anything is written: what is too much is for herald_commit to refuse. As a rule there is one environment, which has a row.
+  -- Before anything is written: what is too much is for herald_commit to refuse. As a rule there is one environment.
   if cardinality(stored_in) = 1 then
-    update environment_totals t set keys = t.keys + more_keys[1], bytes = t.bytes + more_bytes[1] where t.environment = stored_in[1]
-      and (more_keys[1] <= 0 or t.keys + more_keys[1] <= herald_quota(terms, stored_in[1], 'keys'))
-      and (more_bytes[1] <= 0 or t.bytes + more_bytes[1] <= herald_quota(terms, stored_in[1], 'bytes'));
-    counted := found;
-  end if;
-  if stored_in is not null and not counted then
-    if exists (select from unnest(stored_in, more_keys, more_bytes) m(environment, keys, bytes) left join environment_totals t on t.environment = m.environment
+    insert into environment_sums select stored_in[1], coalesce(t.n, 0) + 1, coalesce(t.keys, 0) + more_keys[1], coalesce(t.bytes, 0) + more_bytes[1]
+      from (values (1)) one left join lateral (select * from environment_sums s where s.environment = stored_in[1] order by s.n desc limit 1) t on true
+      where (more_keys[1] <= 0 or coalesce(t.keys, 0) + more_keys[1] <= herald_quota(terms, stored_in[1], 'keys'))
+        and (more_bytes[1] <= 0 or coalesce(t.bytes, 0) + more_bytes[1] <= herald_quota(terms, stored_in[1], 'bytes'));
+    if not found then return null; end if;
+  elsif stored_in is not null then
+    if exists (select from unnest(stored_in, more_keys, more_bytes) m(environment, keys, bytes)
+        left join lateral (select * from environment_sums s where s.environment = m.environment order by s.n desc limit 1) t on true
         where m.keys > 0 and coalesce(t.keys, 0) + m.keys > herald_quota(terms, m.environment, 'keys')
           or m.bytes > 0 and coalesce(t.bytes, 0) + m.bytes > herald_quota(terms, m.environment, 'bytes')) then
       return null;
     end if;
-    insert into environment_totals as t select * from unnest(stored_in, more_keys, more_bytes)
-      on conflict (environment) do update set keys = t.keys + excluded.keys, bytes = t.bytes + excluded.bytes;
+    insert into environment_sums select m.environment, coalesce(t.n, 0) + 1, coalesce(t.keys, 0) + m.keys, coalesce(t.bytes, 0) + m.bytes
+      from unnest(stored_in, more_keys, more_bytes) m(environment, keys, bytes)
+        left join lateral (select * from environment_sums s where s.environment = m.environment order by s.n desc limit 1) t on true;
   end if;
   insert into configurations as c select * from unnest(history)
     on conflict (environment, key) do update set version = excluded.version, revision = excluded.revision, value = excluded.value,
@@ -304,7 +363,6 @@ declare
   more_bytes bigint[];
   more record;
   grows boolean;
-  counted boolean;
   room_keys bigint;
   room_bytes bigint;
 begin
@@ -384,19 +442,14 @@ begin
       insert into audit_log select * from unnest(entries);
       insert into revisions select * from unnest(log);
       if stored_in is not null then
-        counted := false;
-        if cardinality(stored_in) = 1 then
-          update environment_totals t set keys = t.keys + grown_keys[1], bytes = t.bytes + grown_bytes[1] where t.environment = stored_in[1];
-          counted := found;
-        end if;
-        if not counted then
-          insert into environment_totals as t select * from unnest(stored_in, grown_keys, grown_bytes) m(environment, keys, bytes)
-            where m.keys <> 0 or m.bytes <> 0
-            on conflict (environment) do update set keys = t.keys + excluded.keys, bytes = t.bytes + excluded.bytes;
-        end if;
+        insert into environment_sums select m.environment, coalesce(t.n, 0) + 1, coalesce(t.keys, 0) + m.keys, coalesce(t.bytes, 0) + m.bytes
+          from unnest(stored_in, grown_keys, grown_bytes) m(environment, keys, bytes)
+            left join lateral (select * from environment_sums s where s.environment = m.environment order by s.n desc limit 1) t on true
+          where m.keys <> 0 or m.bytes <> 0;
         stored_in := null;
         grown_keys := null;
         grown_bytes := null;
+        room_keys := null;
       end if;
       history := null;
       history_slots := null;
@@ -536,10 +589,11 @@ begin
       if grows and (cardinality(stored_in) > 1 or more_keys[1] > 0 or more_bytes[1] > 0) then
         if cardinality(stored_in) = 1 and (any_strange or room_keys is null) then
           select herald_quota(terms, t.environment, 'keys') - t.keys, herald_quota(terms, t.environment, 'bytes') - t.bytes
-            into room_keys, room_bytes from environment_totals t where t.environment = stored_in[1];
+            into room_keys, room_bytes from environment_sums t where t.environment = stored_in[1] order by t.n desc limit 1;
         end if;
         if cardinality(stored_in) > 1 or room_keys is null or grown_keys[1] + more_keys[1] > room_keys or grown_bytes[1] + more_bytes[1] > room_bytes then
-          problem := herald_full(terms, stored_in, grown_keys, grown_bytes, more_keys, more_bytes);
+          -- What was there before is taken back whatever there is room for. EQ3
+          problem := case when not herald_goes_back(release) then herald_full(terms, stored_in, grown_keys, grown_bytes, more_keys, more_bytes) end;
         end if;
       end if;
     end if;
@@ -643,4 +697,61 @@ begin
     update herald_lineage set synchronous = not was_synchronous;
   end if;
   return ('[' || array_to_string(results, ',') || ']')::jsonb;
+end $$;
+
+-- As in 0020_kinds.sql, but that it looks after sums.
+create or replace function herald_sweep(lease jsonb, lasts interval, keep interval, keep_at_least bigint, step integer) returns jsonb language plpgsql as $$
+declare
+  -- Found once: a volatile function is no condition of an index.
+  now timestamptz := clock_timestamp();
+  behind bigint;
+  moved bigint;
+  keys integer;
+  stones integer;
+  kind text;
+  of_kind integer;
+  kinds jsonb := '{}';
+  most integer := 0;
+  gone bigint[];
+  ended bigint[];
+  of_gone integer;
+begin
+  if not herald_fence(lease, lasts) then return null; end if;
+  moved := herald_move_horizon(keep, keep_at_least);
+  select horizon into behind from herald_log;
+
+  -- What a commit holds is left for the next step: it may hold several, in an order of its own.
+  delete from idempotency_keys where ctid = any (array(
+    select ctid from idempotency_keys where revision <= behind order by revision limit step for update skip locked));
+  get diagnostics keys = row_count;
+
+  stones := herald_configuration_sweep(behind, step);
+  most := herald_sweep_sums(step);
+  for kind in select k.name from herald_kinds k order by 1 loop
+    execute format('select %I($1, $2)', 'herald_' || kind || '_sweep') into of_kind using behind, step;
+    kinds := kinds || jsonb_build_object(kind, of_kind);
+    most := greatest(most, of_kind);
+  end loop;
+
+  with old as (
+    delete from instances where id = any (array(
+      select id from instances where gone_at < now - keep order by gone_at limit step for update skip locked))
+    returning id
+  ), noted as (
+    insert into instances_ended (id) select id from old
+  ) select coalesce(array_agg(id), '{}') into gone from old;
+
+  -- A minute later nothing that was on its way can add to them.
+  select coalesce(array_agg(id), '{}') into ended
+    from (select id from instances_ended where ended_at < now - interval '1 minute' order by ended_at, id limit 1000) of_them;
+  delete from instance_keys where ctid = any (array(select ctid from instance_keys where instance_id = any (ended) limit step));
+  get diagnostics of_gone = row_count;
+  if of_gone < step then
+    delete from instance_health where instance_id = any (ended);
+    delete from instances_ended where id = any (ended);
+  end if;
+
+  return jsonb_build_object('revisions', moved::text, 'idempotencyKeys', keys, 'tombstones', stones, 'kinds', kinds, 'instances', cardinality(gone),
+    'instanceKeys', of_gone,
+    'more', keys = step or stones = step or most = step or cardinality(gone) = step or of_gone = step or cardinality(ended) = 1000);
 end $$;

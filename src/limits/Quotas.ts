@@ -4,7 +4,9 @@
  *
  *   EQ1  A commit that would make more of something than its quota allows is refused whole, and told by how much; one that makes no more of it
  *        never is, however far above it the environment is.
- *   EQ2  What counts is what is there: the sums are written by the commits that change it, and by nothing else.
+ *   EQ2  What counts is what is there: the sums are written by the commits that change it. Each day they are compared with it, and what others made of it
+ *        is added.
+ *   EQ3  The way back is never full: a rollback, and a rollout that is rolled back or aborted, are counted and not refused.
  */
 import { Context } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"

@@ -117,6 +117,29 @@ const contract = (test: Test) => {
       assert.deepStrictEqual(yield* held("none"), [0, 0])
     }))
 
+  test("EQ3 a rollback is not refused, and counts", () =>
+    Effect.gen(function* () {
+      const environment = "small"
+      const much = [change("back", "x".repeat(20), { environment })]
+      const [keys, before] = yield* held(environment)
+      const room = 200 - before! - 5
+      yield* commit([change("filler", "x".repeat(room), { environment })])
+      assert.strictEqual((yield* refusal(much)).name, "EnvironmentFull")
+      const back = (once?: string) =>
+        Effect.flatMap(Commits, (commits) =>
+          commits.commit({
+            ...release(much as never, { action: "rollback" }),
+            ...(once === undefined ? {} : { idempotency: { key: once, digest: once } })
+          })
+        )
+      yield* back()
+      assert.deepStrictEqual(yield* held(environment), [keys! + 2, before! + room + 20])
+      yield* commit([change("back", "", { environment })])
+      yield* back("back-again")
+      assert.deepStrictEqual(yield* held(environment), [keys! + 2, before! + room + 20])
+      yield* commit([change("back", null, { environment }), change("filler", null, { environment })])
+    }))
+
   test("EQ1 of many that come at once, as many are committed as there is room for", () =>
     Effect.gen(function* () {
       const environment = "other"
@@ -177,13 +200,91 @@ describe("PostgreSQL", () => {
     const done = await runtime.runPromise(Effect.all(releases, { concurrency: 40 }))
     assert.isAbove(done.filter(({ _tag }) => _tag === "Success").length, 100)
     await using session = await connect(database.url)
-    const counted = await session.query(`select environment, keys::int, bytes::int from environment_totals
-      where environment in ('one', 'two') order by 1`)
+    const counted = await session.query(`select e.environment, t.keys::int, t.bytes::int
+      from (values ('one'), ('two')) e(environment), herald_sum(e.environment) t order by 1`)
     const there = await session.query(`select environment, count(*)::int as keys, sum(bytes)::int as bytes from (
         select environment, octet_length(value) + coalesce(octet_length(schema_definition::text), 0) as bytes from configurations where not deleted
         union all select environment, bytes from feature_flags where not deleted
         union all select environment, bytes from flag_segments where not deleted) w
       where environment in ('one', 'two') group by 1 order by 1`)
     assert.deepStrictEqual(counted, there)
+  })
+
+  it("EQ1 each release of a batch is asked for room, also behind one with templates", async () => {
+    await using session = await connect(database.url)
+    const templates = { values: [], templates: ["x"] }
+    const terms = { quotas: { keys: 3, bytes: 1_000_000, of: { wide: { keys: 1_000 } } } }
+    const of = (environment: string, key: string) => ({
+      ...{
+        action: "release",
+        actor: "a",
+        keyId: "k",
+        message: "",
+        commitId: `${environment}-${key}`,
+        notAfter: 9e15,
+        traceparent: ""
+      },
+      changes: [
+        {
+          ...{ kind: "configuration", environment, key, value: "v", valueType: "string", schema: null, strict: false },
+          ...{ template: false, digest: "d", changeLog: "", expectedVersion: null, kept: null }
+        }
+      ],
+      basis: templates
+    })
+    const all = [
+      of("wide", "a"),
+      of("batch", "a"),
+      of("batch", "b"),
+      of("batch", "c"),
+      of("batch", "d"),
+      of("batch", "e")
+    ]
+    const [row] = await session.query(
+      `select herald_commit('${JSON.stringify(all)}'::jsonb, null, jsonb_build_object('clock', pg_postmaster_start_time()::text, 'wait', 1000)
+        || '${JSON.stringify(terms)}'::jsonb) as done`
+    )
+    const done = (typeof row!["done"] === "string" ? JSON.parse(row!["done"]) : row!["done"]) as Array<{
+      ok: boolean
+      name?: string
+    }>
+    assert.deepStrictEqual(
+      done.map(({ ok, name }) => (ok ? "ok" : name)),
+      ["ok", "ok", "ok", "ok", "EnvironmentFull", "EnvironmentFull"]
+    )
+  })
+
+  it("EQ2 what others wrote is counted in a sweep, and of all sums the newest stays", async () => {
+    await using session = await connect(database.url)
+    const one = change("seen", "1234", { environment: "swept" })
+    for (let i = 0; i < 10; i++) await runtime.runPromise(commit([{ ...one, value: "12345".slice(i % 2) }] as never))
+    // As a server of before does, whose call waited while the migration had the lock.
+    await session.query(`insert into configurations select 'unseen', environment, version, revision, repeat('x', 100), value_type, deleted,
+      schema_definition, "strict", template, digest, created_at, updated_at, updated_by, change_log from configurations where environment = 'swept'`)
+    assert.deepStrictEqual(await runtime.runPromise(held("swept")), [1, 4])
+    const many = async () =>
+      (await session.query("select count(*)::int as n from environment_sums where environment = 'swept'"))[0]!["n"]
+    assert.isAbove((await many()) as number, 5)
+    const environments = await session.query("select distinct environment from environment_sums")
+    for (const _ of environments) await session.query("select herald_sweep_sums(10000)")
+    assert.deepStrictEqual(await runtime.runPromise(held("swept")), [2, 104])
+    await session.query("select herald_sweep_sums(10000)")
+    assert.strictEqual(await many(), 1)
+    assert.deepStrictEqual(await runtime.runPromise(held("swept")), [2, 104])
+    await runtime.runPromise(commit([change("unseen", null, { environment: "swept" })]))
+    assert.deepStrictEqual(await runtime.runPromise(held("swept")), [1, 4])
+  })
+
+  it("EQ2 what is counted is found as soon while an old snapshot stays", async () => {
+    await using old = await connect(database.url)
+    await using session = await connect(database.url)
+    await old.query("begin isolation level repeatable read")
+    await old.query("select count(*) from configurations")
+    for (let i = 0; i < 400; i++)
+      await runtime.runPromise(commit([change("hot", "x".repeat(1 + (i % 7)), { environment: "hot" })]))
+    const plan = await session.query("explain (analyze, buffers, timing off) select * from herald_sum('hot')")
+    const hits = Number(/shared hit=(\d+)/.exec(JSON.stringify(plan))![1])
+    assert.isAtMost(hits, 20)
+    await old.query("rollback")
   })
 })

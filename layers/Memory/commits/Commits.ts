@@ -10,7 +10,7 @@ import type { Change, Revision } from "../../../src/propagation/Revision.ts"
 import { locksProblem } from "../../../src/rollouts/Locks.ts"
 import { AccessTables } from "../access/AccessTables.ts"
 import { ApprovalTables } from "../approvals/ApprovalTables.ts"
-import { addedBy, TotalTables } from "../limits/TotalTables.ts"
+import { addedBy, goesBack, TotalTables } from "../limits/TotalTables.ts"
 import { RolloutTables } from "../rollouts/RolloutTables.ts"
 import { State } from "../State.ts"
 import { KindTables } from "./KindTables.ts"
@@ -72,7 +72,7 @@ export const layer = Layer.effect(
           "its time was over when its turn came. Nothing was written, and nothing of it ever will be"
         )
       const added = addedBy(state, release)
-      const problem = problemOf(release) ?? totals.problem(added, quotas)
+      const problem = problemOf(release) ?? (goesBack(release) ? undefined : totals.problem(added, quotas))
       if (problem !== undefined) return problem
       const { action, actor, keyId, message, traceparent, idempotency } = release
       const now = clock.currentTimeMillisUnsafe()

@@ -31,6 +31,14 @@ export class TotalTables {
   }
 }
 
+/** Whether a release gives back what was there before. EQ3 */
+export const goesBack = ({ action, changes }: Pick<Release, "action" | "changes">): boolean =>
+  action === "rollback" ||
+  changes.some((wish) => {
+    const { kind, op, to } = wish as Wish & { readonly op?: string; readonly to?: string }
+    return kind === "rollout" && op === "move" && (to === "rolled_back" || to === "aborted")
+  })
+
 /** What a release adds to its environments, as it stands before it. */
 export const addedBy = (state: State, { changes }: Pick<Release, "changes">): ReadonlyMap<string, Amount> => {
   const added = new Map<string, Amount>()

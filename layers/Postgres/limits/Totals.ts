@@ -24,8 +24,9 @@ export const layer = Layer.effect(
         Effect.map(
           guarded("read what environments hold")(
             environment === undefined
-              ? sql<Row>`select environment, keys::text, bytes::text from environment_totals order by environment collate "C"`
-              : sql<Row>`select environment, keys::text, bytes::text from environment_totals where environment = ${environment}`
+              ? sql<Row>`select t.environment, t.keys::text, t.bytes::text from (select distinct environment from environment_sums) e
+                  cross join lateral herald_sum(e.environment) t order by t.environment collate "C"`
+              : sql<Row>`select environment, keys::text, bytes::text from herald_sum(${environment}::text)`
           ),
           (rows) => rows.map(asTotal)
         )

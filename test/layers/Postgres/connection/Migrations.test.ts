@@ -10,3 +10,11 @@ test("the migrations that a server carries are read in order, without a gap", ()
   )
   for (const { name, sql } of readMigrations()) assert.isNotEmpty(sql, name)
 })
+
+test("a migration that changes tables which commits write has the commits' lock first, as they have it before any table", () => {
+  for (const { id, name, sql } of readMigrations().slice(45)) {
+    const code = sql.replace(/--.*$/gm, "").trim()
+    if (/^(alter table|create (unique )?index|create trigger)/m.test(code))
+      assert.match(code, /^perform herald_lock\(\);/, `${id}_${name}`)
+  }
+})
