@@ -57,7 +57,7 @@ export interface IssuerKeys {
   readonly generation: () => number | undefined
   /** Whether a key with this thumbprint is the issuer's, as it said last; undefined: it may be one that is not known yet. JK5 */
   readonly has: (thumbprint: string) => boolean | undefined
-  /** The same, once it was asked, if it may be. An issuer that does not answer has it, unless it took it back before. Never fails. JK5 */
+  /** The same; of what is not known the issuer is asked aside, and until it answers it has it. Never waits, never fails. JK5 */
   readonly stillHas: (thumbprint: string) => Effect.Effect<boolean>
 }
 
@@ -114,8 +114,8 @@ export const makeKeys = Effect.fnUntraced(function* ({
   let asking: Deferred.Deferred<boolean> | undefined
   /** When it was last asked at all, and because of a key that was not known. */
   let asked = Number.NEGATIVE_INFINITY
-  /** Whether the last question was answered. */
-  let answers = false
+  /** Thumbprints that somebody asked for and that were not known: an answer to a later question says whether they are the issuer's. */
+  const wondered = new Set<string>()
   let askedForUnknown = Number.NEGATIVE_INFINITY
   let why = "it was not asked yet"
 
@@ -141,6 +141,7 @@ export const makeKeys = Effect.fnUntraced(function* ({
   })
 
   const read = Effect.gen(function* () {
+    const before = [...wondered]
     const found = yield* get(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`, "its configuration")
     if (!isMembers(found) || found["issuer"] !== issuer)
       return yield* Effect.fail(
@@ -158,6 +159,10 @@ export const makeKeys = Effect.fnUntraced(function* ({
     const prints = yield* Effect.promise(() => printsOf(set))
     if (known !== undefined && [...known.texts].some((text) => !texts.has(text))) generation++
     for (const print of known?.prints ?? []) if (!prints.has(print)) gone.add(print)
+    for (const print of before) {
+      wondered.delete(print)
+      if (!prints.has(print)) gone.add(print)
+    }
     for (const print of gone) if (gone.size > MOST) gone.delete(print)
     known = { find: createLocalJWKSet(set), ids: new Set(set.keys.map(({ kid }) => kid)), texts, prints, at: now() }
   })
@@ -170,7 +175,6 @@ export const makeKeys = Effect.fnUntraced(function* ({
     return Effect.exit(read).pipe(
       Effect.flatMap((exit) => {
         asking = undefined
-        answers = Exit.isSuccess(exit)
         if (Exit.isSuccess(exit)) return Deferred.succeed(mine, true)
         const wrong = exit.cause.reasons.flatMap((reason) => ("error" in reason ? [reason.error as Wrong] : []))[0]
         why = wrong?.message ?? "it could not be asked"
@@ -210,12 +214,13 @@ export const makeKeys = Effect.fnUntraced(function* ({
   const stillHas = Effect.fnUntraced(function* (print: string) {
     const said = has(print)
     if (said !== undefined) return said
-    yield* Effect.ignore(withKey(undefined))
-    if (has(print) === undefined && now() - askedForUnknown >= UNKNOWN) {
+    wondered.add(print)
+    for (const oldest of wondered) if (wondered.size > MOST) wondered.delete(oldest)
+    if (now() - askedForUnknown >= UNKNOWN) {
       askedForUnknown = now() // JK3
-      yield* refresh
+      yield* Effect.forkDetach(refresh)
     }
-    return !answers || known?.prints.has(print) === true
+    return true
   })
 
   yield* Effect.forkScoped(every("the keys of the issuer of tokens were not read", "10 minutes", refresh))

@@ -1,7 +1,6 @@
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
-import { calculateJwkThumbprint } from "jose"
 import { type IssuerKeys, type KeysOptions, makeKeys } from "../../../layers/Jose/Keys.ts"
 import { FakeIssuer, json, type Signing, signing } from "../../support/FakeIssuer.ts"
 import { waitUntil } from "../../support/waitUntil.ts"
@@ -149,97 +148,6 @@ describe("the keys of an issuer", () => {
         assert.isUndefined(keys.generation())
         assert.include(yield* whyNot(keys), "its configuration")
       }).pipe(Effect.provideService(Clock.Clock, skewed))
-    })
-  )
-
-  it.effect(
-    "JK5 what the issuer took back is known as that, under whatever name, and what it has again as its own",
-    () =>
-      Effect.gen(function* () {
-        const [first, second] = yield* Effect.promise(() =>
-          Promise.all([one, two].map(({ jwk }) => calculateJwkThumbprint(jwk)))
-        )
-        const issuer = yield* open
-        const keys = yield* keysOf(issuer)
-        const readAgain = (reads: number) =>
-          Effect.andThen(
-            TestClock.adjust("10 minutes"),
-            Effect.promise(() => waitUntil("the issuer is asked", () => issuer.reads === reads))
-          )
-        assert.deepStrictEqual([keys.has(first!), keys.has(second!)], [true, undefined])
-        issuer.keys = [
-          { ...one.jwk, kid: "renamed" },
-          { kty: "RSA", kid: "half" }
-        ]
-        yield* readAgain(2)
-        yield* Effect.promise(() => waitUntil("they are known", () => keys.generation() === 1))
-        assert.isTrue(keys.has(first!))
-        issuer.keys = [{ ...two.jwk, kid: "one" }]
-        yield* readAgain(3)
-        yield* Effect.promise(() => waitUntil("they are known", () => keys.has(second!)))
-        assert.isFalse(keys.has(first!))
-        assert.isFalse(yield* keys.stillHas(first!))
-        assert.strictEqual(issuer.reads, 3)
-        issuer.keys = [one.jwk]
-        yield* readAgain(4)
-        yield* Effect.promise(() => waitUntil("they are known", () => keys.has(first!)))
-      })
-  )
-
-  it.effect("JK5 one that is not known is asked for, once in 30 s; an issuer that is away takes nothing back", () =>
-    Effect.gen(function* () {
-      const prints = yield* Effect.promise(() => Promise.all([one, two].map(({ jwk }) => calculateJwkThumbprint(jwk))))
-      const issuer = yield* open
-      issuer.configuration = (request) => void request.socket.destroy()
-      const keys = yield* keysOf(issuer)
-      assert.isTrue(yield* keys.stillHas(prints[0]!))
-      issuer.configuration = undefined
-      yield* TestClock.adjust("30 seconds")
-      assert.isTrue(yield* keys.stillHas(prints[0]!))
-      issuer.keys = [one.jwk, two.jwk]
-      assert.isTrue(yield* keys.stillHas(prints[1]!))
-      const { reads } = issuer
-      for (let i = 0; i < 20; i++) assert.isFalse(yield* keys.stillHas(`none${i}`))
-      assert.strictEqual(issuer.reads, reads)
-      issuer.configuration = (request) => void request.socket.destroy()
-      yield* TestClock.adjust("2 hours")
-      assert.isUndefined(keys.generation())
-      assert.isTrue(yield* keys.stillHas(prints[1]!))
-    })
-  )
-
-  for (const [how, left] of [
-    ["", () => []],
-    [", also where what is left signs nothing", () => [{ ...one.jwk, use: "enc" }]]
-  ] as const) {
-    it.effect(`JK5 who takes the last key back takes back all that it signed${how}`, () =>
-      Effect.gen(function* () {
-        const print = yield* Effect.promise(() => calculateJwkThumbprint(one.jwk))
-        const issuer = yield* open
-        const keys = yield* keysOf(issuer)
-        assert.isTrue(yield* knows(keys, "one"))
-        issuer.keys = left()
-        yield* TestClock.adjust("10 minutes")
-        yield* Effect.promise(() => waitUntil("they are known", () => keys.generation() === 1))
-        assert.deepStrictEqual([keys.has(print), yield* keys.stillHas(print)], [false, false])
-        assert.isFalse(yield* knows(keys, "one"))
-      })
-    )
-  }
-
-  it.effect("JK5 what is not known of an issuer that is away may be signed by what it has now", () =>
-    Effect.gen(function* () {
-      const prints = yield* Effect.promise(() => Promise.all([one, two].map(({ jwk }) => calculateJwkThumbprint(jwk))))
-      const issuer = yield* open
-      const keys = yield* keysOf(issuer)
-      issuer.keys = [two.jwk]
-      issuer.configuration = (request) => void request.socket.destroy()
-      yield* TestClock.adjust("31 seconds")
-      assert.isTrue(yield* keys.stillHas(prints[1]!))
-      issuer.configuration = undefined
-      yield* TestClock.adjust("31 seconds")
-      assert.isTrue(yield* keys.stillHas(prints[1]!))
-      assert.isFalse(yield* keys.stillHas(prints[0]!))
     })
   )
 
