@@ -32,7 +32,7 @@ export interface TokenVerifierShape {
   readonly generation: () => number | undefined
   /** Whether the issuer still has the key with this thumbprint, as far as is known without a question; undefined: it has to be asked. */
   readonly has: (signer: string) => boolean | undefined
-  /** The same, once it was asked. An issuer that is away takes nothing back. Never fails. */
+  /** The same; it is asked aside, and has it until it answers. An issuer that is away takes nothing back. Never waits, never fails. */
   readonly stillHas: (signer: string) => Effect.Effect<boolean>
 }
 

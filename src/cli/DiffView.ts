@@ -136,7 +136,7 @@ const pretty = (content: string): string => {
 }
 
 /** White space but for spaces inside of a line, joiners, selectors: nobody sees one, or which it is. */
-const UNSEEN = /[^\S\n ]|\u2800|[\ufe00-\ufe0f]|\p{Cf}| +$/gu
+const UNSEEN = /[^\S\n ]|\u2800|\p{Default_Ignorable_Code_Point}|\p{Cf}| +$/gu
 
 /** Each character that can't be seen as an escape, also at the end of a line. */
 export const exact = (line: string): string => line.replace(UNSEEN, escaped)

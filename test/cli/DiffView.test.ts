@@ -51,7 +51,18 @@ describe("what an approver is shown", () => {
   })
 
   it("AQ23 letters that nobody sees, or that turn what is beside them", async () => {
-    for (const one of ["\u200d", "\u200b", "\u202e", "\u3164", "\u115f", "\u034f", "\ufe0f", "\u2800", "\u00ad"]) {
+    for (const one of [
+      "\u200d",
+      "\u200b",
+      "\u202e",
+      "\u3164",
+      "\u115f",
+      "\u034f",
+      "\ufe0f",
+      "\u2800",
+      "\u00ad",
+      "\ufff0"
+    ]) {
       const escape = `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`
       assert.include(await shown("admin", `ad${one}min`), `+ad${escape}min`)
     }

@@ -49,6 +49,16 @@ const held = ({ query }: Session) =>
     `select c.*, t.revision as gone from configurations c left join tombstones t using (environment, key) order by environment, key`
   )
 
+/** EQ2 What environments hold is counted, of before and since. */
+const counted = async (session: Session) => {
+  const rows =
+    await session.query(`select e.environment, t.keys::int, t.bytes::int, w.keys::int as "keysThere", w.bytes::int as "bytesThere"
+    from (select distinct environment::text from configurations) e, herald_there(e.environment) w, herald_sum(e.environment) t`)
+  assert.isAbove(rows.length, 0)
+  for (const { environment, keys, bytes, keysThere, bytesThere } of rows)
+    assert.deepStrictEqual([environment, keys, bytes], [environment, keysThere, bytesThere])
+}
+
 describe("a database of before", () => {
   for (const from of [20, 22, 25, 31])
     it(`Z4 has all that it had, passes the check of its audit log and serves a server of migration ${from} that runs on`, async () => {
@@ -79,7 +89,9 @@ describe("a database of before", () => {
       assert.deepStrictEqual(await held(old), before)
       assert.deepStrictEqual(await old.query("select * from configuration_history order by revision, key"), history)
       await verified(old)
+      await counted(old)
       await everything()
+      await counted(old)
       const [again] = await commit(old, [change("a", "3")])
       assert.isAbove(again!.versions[0]!.version, 2)
       const [row] = await old.query("execute current")
