@@ -85,5 +85,5 @@ export class Slices {
   }
 }
 
-/** For all who look at events of topics: readers, subscriptions, routes. SL1 */
+/** For all who look at events of topics (readers, subscriptions, routes), and at many values. SL1 */
 export const lookingSlices = new Slices()

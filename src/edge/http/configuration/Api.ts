@@ -8,6 +8,7 @@ import { Authentication, about } from "../Contract.ts"
 import { CanWait, Needs, need } from "../Needs.ts"
 import { IdempotencyKey, IfMatch, IfNoneMatch, Limit, Message, Over, problems } from "../Wire.ts"
 import * as Release from "./ReleaseWire.ts"
+import { PAGE_COST } from "./ValuePages.ts"
 import * as Wire from "./Wire.ts"
 
 const { get, put, post } = HttpApiEndpoint
@@ -92,11 +93,11 @@ export class ConfigGroup extends HttpApiGroup.make("config")
       success: Wire.Values,
       error
     })
-      .annotate(Needs, need("config.read", "named", 50))
+      .annotate(Needs, need("config.read", "named", PAGE_COST))
       .annotateMerge(
         about(
           "Read many values",
-          "What keys have now, as texts, read together from PostgreSQL: a page ends before it has more than 2 MiB and a value. `shape`: types and digests without values and schemas."
+          "What keys have now, as texts, read together from PostgreSQL: a page ends before it has more than 2 MiB, or 4 MiB of JSON, and a value. `shape`: types and digests without values and schemas."
         )
       ),
     get("environments", "/v1/environments", { success: Wire.Environments, error })

@@ -6,13 +6,13 @@ import { Configurations } from "../../../configuration/Configurations.ts"
 import type { Trait } from "../../../configuration/Heads.ts"
 import { failure } from "../../../errors/HeraldError.ts"
 import type { Target } from "../../../keys/Target.ts"
-import { Digest } from "../../../values/Digest.ts"
 import { json, jsonText } from "../Answer.ts"
 import { contract, type Part } from "../Contract.ts"
 import { answer } from "../Problem.ts"
 import { ConfigGroup, ReleasesGroup } from "./Api.ts"
 import { etagOf, heldTag } from "./Preconditions.ts"
 import { shown } from "./Shown.ts"
+import { makeValuePages } from "./ValuePages.ts"
 import * as Wire from "./Wire.ts"
 import { makeWrites } from "./Writes.ts"
 
@@ -31,7 +31,7 @@ const configRoutes = HttpApiBuilder.group(
   Effect.fnUntraced(function* (handlers) {
     const configurations = yield* Configurations
     const writes = yield* makeWrites
-    const digestOf = yield* Digest
+    const valuePage = yield* makeValuePages
 
     const get = Effect.fnUntraced(function* (
       { key, environment }: Target,
@@ -75,8 +75,7 @@ const configRoutes = HttpApiBuilder.group(
       readonly shape?: boolean
     }) {
       const { environment, prefix = "", after = "", limit = PAGE, shape = false } = query
-      const { found, next = null } = yield* configurations.values({ environment, prefix, limit, after })
-      return json({ values: found.map((one) => Wire.valued(one, shape, digestOf)), next } satisfies Wire.Values)
+      return jsonText(yield* valuePage({ environment, prefix, limit, after }, shape))
     })
 
     const history = Effect.fnUntraced(function* (

@@ -6,7 +6,6 @@ import type { Committed } from "../../../commits/Release.ts"
 import type * as Model from "../../../configuration/Configuration.ts"
 import { limits } from "../../../configuration/Configuration.ts"
 import { configurationsIn } from "../../../configuration/ConfigurationKind.ts"
-import { canonical } from "../../../values/Canonical.ts"
 import { ValueType } from "../../../values/ValueType.ts"
 import { guardFields } from "../approvals/Guards.ts"
 import { Environment, Key, Labels, Message, Stamp, stamp, Whole } from "../Wire.ts"
@@ -243,12 +242,11 @@ export const head = ({ key, environment, version, revision, digest, strict, temp
   template
 })
 
-/** `digestOf`: SHA-256 in hex of a text. */
-export const valued = (found: Model.Configuration, shape: boolean, digestOf: (text: string) => string): Valued => ({
+/** Without value and schema. */
+export const valued = (found: Model.Configuration, schemaDigest: string | null): Valued => ({
   ...head(found),
   type: found.valueType,
-  schemaDigest: found.schema === null ? null : digestOf(canonical(found.schema)),
-  ...(shape ? {} : { schema: found.schema, value: found.value })
+  schemaDigest
 })
 
 export const changed = ({ key, environment, version, valueType, digest, deleted }: Model.Configuration) => ({
