@@ -11,6 +11,7 @@
  */
 import { Clock, Effect, Metric, Queue } from "effect"
 import { Conflict } from "../commits/Conflict.ts"
+import { toldToAll } from "../commits/Unseen.ts"
 import type { HeraldError } from "../errors/HeraldError.ts"
 import type { Freeze } from "../plans/Windows.ts"
 import type { Evidence } from "../rollouts/Evidence.ts"
@@ -161,7 +162,9 @@ export const makeOwner = Effect.gen(function* () {
         const now = yield* store.find(environment, key)
         if (now === undefined || isOver(now.state) || now.version !== rollout.version) return 0
         if (step.to !== "paused") {
-          const text = `it can't be ${step.begins ? "taken to its next stage" : wordOf(step.to)}: ${error.message} (${error.code})`
+          const told = toldToAll(error).message // AQ24
+          if (told !== error.message) yield* Effect.logWarning("a rollout can't be moved, and is paused", line)
+          const text = `it can't be ${step.begins ? "taken to its next stage" : wordOf(step.to)}: ${told} (${error.code})`
           const pause: Step = {
             ...step,
             to: "paused",

@@ -15,6 +15,7 @@ import { CurrentIdentity, system } from "../access/Identity.ts"
 import type { Beside } from "../commits/Beside.ts"
 import { makeCommitting } from "../commits/Committing.ts"
 import { Conflict, Overtaken } from "../commits/Conflict.ts"
+import { toldToAll } from "../commits/Unseen.ts"
 import { Configurations } from "../configuration/Configurations.ts"
 import { catalogue } from "../errors/Catalogue.ts"
 import { HeraldError } from "../errors/HeraldError.ts"
@@ -81,11 +82,12 @@ const make = Effect.fnUntraced(function* ({ run, graceMillis }: SchedulerOptions
   const end = Effect.fnUntraced(function* (
     { schedule, expected }: Held,
     state: "cancelled" | "refused" | "missed",
-    why: string
+    why: string,
+    /** As the log of the node has it. */
+    known = why
   ) {
     const { environment, key } = schedule
-    // It may quote a text that can't be kept.
-    const reason = why.slice(0, REASON).toWellFormed().replaceAll("\u0000", "\ufffd")
+    const reason = keepable(why)
     const wish: EndWish = { kind: "schedule", environment, key, state, reason, graceMillis, expected }
     yield* commit<Schedule>({
       action: "cancel",
@@ -94,7 +96,7 @@ const make = Effect.fnUntraced(function* ({ run, graceMillis }: SchedulerOptions
       request: undefined,
       check: () => Effect.succeed({ changes: [wish] })
     })
-    yield* over(schedule, state, { reason })
+    yield* over(schedule, state, { reason: keepable(known) })
   })
 
   const carryOut = Effect.fnUntraced(function* ({ schedule, keyId, expected, body }: Held) {
@@ -125,8 +127,8 @@ const make = Effect.fnUntraced(function* ({ run, graceMillis }: SchedulerOptions
   ): Effect.fn.Return<Outcome, HeraldError> {
     const held = yield* store.find(environment, key)
     if (held?.schedule.state !== "pending") return "over"
-    const ended = (state: "cancelled" | "refused" | "missed", why: string) =>
-      Effect.as(end(held, state, why), "over" as const)
+    const ended = (state: "cancelled" | "refused" | "missed", why: string, known = why) =>
+      Effect.as(end(held, state, why, known), "over" as const)
     if (now > dueAt + graceMillis) {
       const at = new Date(dueAt).toISOString()
       return yield* ended("missed", `it was to be made at ${at}, and nobody could until its grace was over`)
@@ -138,7 +140,7 @@ const make = Effect.fnUntraced(function* ({ run, graceMillis }: SchedulerOptions
         if (!alone) return Effect.succeed("early")
         return error instanceof Conflict
           ? ended("cancelled", error.message)
-          : ended("refused", `${error.message} (${error.code})`)
+          : ended("refused", saying(toldToAll(error)), saying(error)) // AQ24
       })
     )
   })
@@ -163,8 +165,7 @@ const make = Effect.fnUntraced(function* ({ run, graceMillis }: SchedulerOptions
       Effect.catchCause((cause) => {
         const error = cause.reasons.find(Cause.isFailReason)?.error
         if (error instanceof HeraldError && isOver(error)) return Effect.succeed<Outcome>("over")
-        const why =
-          error instanceof HeraldError ? `${error.message} (${error.code})` : "it took too long, or met a defect"
+        const why = error instanceof HeraldError ? saying(error) : "it took too long, or met a defect"
         return Effect.as(stays(one, why, cause), "left" as Outcome)
       }),
       Effect.tap((outcome) => Effect.sync(() => outcome === "over" && waiting.delete(`${one.environment}/${one.key}`)))
@@ -246,6 +247,11 @@ const wavesOf = (those: ReadonlyArray<DueOne>): ReadonlyArray<ReadonlyArray<DueO
   }
   return waves
 }
+
+/** It may quote a text that can't be kept. */
+const keepable = (text: string): string => text.slice(0, REASON).toWellFormed().replaceAll("\u0000", "\ufffd")
+
+const saying = ({ message, code }: HeraldError): string => `${message} (${code})`
 
 /** Somebody else has settled it. DU1 */
 const isOver = ({ row }: HeraldError): boolean => row === catalogue.ScheduleOver

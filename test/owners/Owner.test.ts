@@ -209,6 +209,28 @@ describe("Owner", () => {
     })
   })
 
+  it.effect("AQ24 a pause tells nobody what protects what not everyone may see", () => {
+    const world = new World()
+    return Effect.gen(function* () {
+      yield* at
+      const kept = world.add({ ...rollout({ state: "baking", stage: 1, until: NOW + 60_000 }) })
+      world.report(kept, { healthy: 10 })
+      const details = { kind: "flag", key: "project-x", environment: "production", protection: "secret" }
+      world.refuses = ({ changes }) =>
+        changes.length > 1
+          ? failure("ApprovalRequired", "the flag project-x in production is protected by secret", {
+              details: { ...details, needed: 1, have: 0 }
+            })
+          : undefined
+      yield* Layer.build(node(world))
+      yield* pass(61_000, 61)
+      assert.strictEqual(kept.rollout.state, "paused")
+      const { text } = kept.rollout.why
+      assert.include(text, "it can't be completed: something in production that not everyone may see")
+      assert.notMatch(JSON.stringify(world.revisions.map(({ message }) => message)) + text, /project-x|secret/)
+    })
+  })
+
   it.effect("OJ1 a gate outside is asked anew in each stage, and what it said before counts no more", () => {
     const world = new World()
     const webhook: WebhookGate = {

@@ -45,6 +45,7 @@ import { OpenFlags, type OpenFlagsOptions } from "../../../src/flags/OpenFlags.t
 import { Refetches } from "../../../src/flags/Refetches.ts"
 import { Clients } from "../../../src/fleet/Clients.ts"
 import { ConnectedClients } from "../../../src/fleet/ConnectedClients.ts"
+import { Quotas, type QuotasOf } from "../../../src/limits/Quotas.ts"
 import { MarketData } from "../../../src/marketdata/MarketData.ts"
 import type { MarketStore } from "../../../src/marketdata/MarketStore.ts"
 import { Propagation } from "../../../src/propagation/Propagation.ts"
@@ -131,13 +132,14 @@ export interface Others {
   readonly jwt?: JwtOptions
   /** An issuer of tokens, client certificates. */
   readonly known: Layer.Layer<never>
+  readonly quotas?: QuotasOf
 }
 
 /** Every service that the routes need; nobody is connected. `mint` makes a key for each role. */
 export const startServices = (
   open: Partial<OpenFlagsOptions> = {},
   burst = 100_000,
-  { jwt, known }: Others = { known: Layer.empty }
+  { jwt, known, quotas }: Others = { known: Layer.empty }
 ) => {
   const state = { stale: false, seen: [] as Array<Seen> }
   /** Stale when a test says so: not when the machine was too slow to ask for 3 s. */
@@ -183,6 +185,7 @@ export const startServices = (
     Layer.provide(Layer.succeed(ConnectedClients, { covering: () => Effect.succeed([]) })),
     Layer.provide(Judging.rules),
     Layer.provideMerge(below(Memory.layer)),
+    Layer.provideMerge(quotas === undefined ? Layer.empty : Layer.succeed(Quotas, quotas)),
     Layer.provide(KeyHash.layer)
   )
   const tokens = new Map<string, string>()

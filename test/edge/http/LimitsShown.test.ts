@@ -1,10 +1,12 @@
 /** What limits whoever asks, over HTTP. */
+import { Layer } from "effect"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { startRoutes } from "./Harness.ts"
 
 let door: Awaited<ReturnType<typeof startRoutes>>
 beforeAll(async () => {
-  door = await startRoutes()
+  const quotas = { keys: 100, bytes: 1_000_000, of: new Map([["full", { keys: 3 }]]) }
+  door = await startRoutes([], {}, undefined, undefined, { known: Layer.empty, quotas })
 })
 afterAll(() => door.dispose())
 
@@ -43,6 +45,32 @@ describe("/v1/limits", () => {
       assert.isAbove(body.keys.limit, 0)
       const foreign = await door.call("GET", "/v1/limits?environment=staging", { as: "nobody", headers })
       assert.strictEqual(foreign.status, 403)
+    }
+  })
+
+  it("EQ4 LT1 nor by what is refused for want of room, one by one or together", async () => {
+    const made = await door.call("POST", "/v1/keys", {
+      body: { name: "narrow-full", role: "publisher", environments: ["full"], keys: ["payments.*"] }
+    })
+    const narrow = { as: "nobody", headers: { authorization: `Bearer ${made.body.token}` } }
+    for (const key of ["a", "b", "c"])
+      assert.strictEqual(
+        (await door.call("PUT", `/v1/config/${key}?environment=full`, { body: { value: 1 } })).status,
+        200
+      )
+    const changes = [{ key: "payments.d", environment: "full", value: 1 }]
+    const asks = [
+      (who: object) => door.call("PUT", "/v1/config/payments.d?environment=full", { body: { value: 1 }, ...who }),
+      (who: object) =>
+        door.call("PUT", "/v1/flags/payments.d?environment=full", { body: { value: { enabled: true } }, ...who }),
+      (who: object) => door.call("POST", "/v1/releases", { body: { changes }, ...who })
+    ]
+    for (const ask of asks) {
+      const [told, all] = [await ask(narrow), await ask({})]
+      assert.deepStrictEqual([told.status, told.body.code], [409, "HRLD-3113"], told.text)
+      assert.deepStrictEqual(told.body.details, { environment: "full", quota: "keys", adds: 1, limit: 3 })
+      assert.notMatch(told.text, /holds|used/)
+      assert.strictEqual(all.body.details.used, 3, all.text)
     }
   })
 })
