@@ -57,7 +57,7 @@ export interface IssuerKeys {
   readonly generation: () => number | undefined
   /** Whether a key with this thumbprint is the issuer's, as it said last; undefined: it may be one that is not known yet. JK5 */
   readonly has: (thumbprint: string) => boolean | undefined
-  /** The same; of what is not known the issuer is asked aside, and until it answers it has it. Never waits, never fails. JK5 */
+  /** The same; of what was not among the keys of the last 30 s the issuer is asked aside, and until it answers it has it. Never waits, never fails. JK5 */
   readonly stillHas: (thumbprint: string) => Effect.Effect<boolean>
 }
 
@@ -214,6 +214,7 @@ export const makeKeys = Effect.fnUntraced(function* ({
   const stillHas = Effect.fnUntraced(function* (print: string) {
     const said = has(print)
     if (said !== undefined) return said
+    if (known !== undefined && now() - known.at < UNKNOWN) return false // JK3
     wondered.add(print)
     for (const oldest of wondered) if (wondered.size > MOST) wondered.delete(oldest)
     if (now() - askedForUnknown >= UNKNOWN) {

@@ -84,19 +84,25 @@ begin
   return more_keys <> 0 or more_bytes <> 0;
 end $$;
 
--- Removes sums that are no more the newest, and recounts an environment each day. Returns how many it removed.
+-- Removes sums that are no more the newest. Returns how many.
 create function herald_sweep_sums(step integer) returns integer language plpgsql as $$
 declare
   gone integer;
-  due text;
 begin
   delete from environment_sums where ctid = any (array(
     select s.ctid from environment_sums s where s.n < (select max(l.n) from environment_sums l where l.environment = s.environment) limit step));
   get diagnostics gone = row_count;
+  return gone;
+end $$;
+
+-- Recounts one environment that was not for a day. Returns which, if its sum was wrong.
+create function herald_recount_due() returns text language plpgsql as $$
+declare
+  due text;
+begin
   select e.environment into due from (select distinct s.environment from environment_sums s) e
     where not exists (select from environment_counts c where c.environment = e.environment and c.counted_at > clock_timestamp() - interval '1 day') limit 1;
-  if due is not null then perform herald_recount(due); end if;
-  return gone;
+  return case when due is not null and herald_recount(due) then due end;
 end $$;
 
 -- What the flags and segments of a release add to their environments.
@@ -120,8 +126,8 @@ begin
 end $$;
 
 -- The first quota that is in the way of a release, with what the releases before it add that is not written yet; or null. What makes no more of
--- something is never in its way.
-create function herald_full(terms jsonb, stored_in text[], grown_keys bigint[], grown_bytes bigint[], more_keys bigint[], more_bytes bigint[])
+-- something is never in its way, and a rollback (`back`) has a tenth more room. EQ3
+create function herald_full(terms jsonb, stored_in text[], grown_keys bigint[], grown_bytes bigint[], more_keys bigint[], more_bytes bigint[], back boolean)
   returns jsonb language plpgsql stable as $$
 declare
   found record;
@@ -133,15 +139,15 @@ begin
       cross join lateral (values
         (1, 'keys', coalesce(t.keys, 0) + w.grown_keys, w.more_keys, herald_quota(terms, w.environment, 'keys')),
         (2, 'bytes', coalesce(t.bytes, 0) + w.grown_bytes, w.more_bytes, herald_quota(terms, w.environment, 'bytes'))) q(n, quota, used, adds, most)
-    where q.adds > 0 and q.used + q.adds > q.most order by w.place, q.n limit 1;
+    where q.adds > 0 and q.used + q.adds > q.most + case when back then q.most / 10 else 0 end order by w.place, q.n limit 1;
   return case when found.quota is not null then jsonb_build_object('name', 'EnvironmentFull',
     'message', format('%s holds %s %s, and this adds %s: more than its quota of %s', found.environment, found.used, found.quota, found.adds, found.most),
     'details', jsonb_build_object('environment', found.environment, 'quota', found.quota, 'used', found.used, 'adds', found.adds, 'limit', found.most)) end;
 end $$;
 
--- Whether a release gives back what was there before. EQ3
+-- Whether a rollout gives back what was there before. EQ3
 create function herald_goes_back(release jsonb) returns boolean language sql immutable as $$
-  select release->>'action' = 'rollback' or jsonb_path_exists(release,
+  select jsonb_path_exists(release,
     '$.changes[*] ? (@.kind == "rollout" && @.op == "move" && (@.to == "rolled_back" || @.to == "aborted"))')
 $$;
 
@@ -592,8 +598,8 @@ begin
             into room_keys, room_bytes from environment_sums t where t.environment = stored_in[1] order by t.n desc limit 1;
         end if;
         if cardinality(stored_in) > 1 or room_keys is null or grown_keys[1] + more_keys[1] > room_keys or grown_bytes[1] + more_bytes[1] > room_bytes then
-          -- What was there before is taken back whatever there is room for. EQ3
-          problem := case when not herald_goes_back(release) then herald_full(terms, stored_in, grown_keys, grown_bytes, more_keys, more_bytes) end;
+          problem := case when not herald_goes_back(release) then -- EQ3
+            herald_full(terms, stored_in, grown_keys, grown_bytes, more_keys, more_bytes, release->>'action' = 'rollback') end;
         end if;
       end if;
     end if;

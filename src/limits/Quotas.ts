@@ -6,7 +6,8 @@
  *        never is, however far above it the environment is.
  *   EQ2  What counts is what is there: the sums are written by the commits that change it. Each day they are compared with it, and what others made of it
  *        is added.
- *   EQ3  The way back is never full: a rollback, and a rollout that is rolled back or aborted, are counted and not refused.
+ *   EQ3  There is room for the way back: a rollout that is rolled back or aborted is counted and never refused, and a rollback has a tenth more room than
+ *        its quota. No more, or what was deleted could be made again and again.
  */
 import { Context } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
@@ -28,15 +29,18 @@ export const quotaIn = ({ of, keys, bytes }: QuotasOf, environment: string): Amo
   ...of.get(environment)
 })
 
-/** `adds`: what a release makes more. An `EnvironmentFull`; undefined: it may. EQ1 */
+/** `adds`: what a release makes more; `isBack`: it is a rollback (EQ3). An `EnvironmentFull`; undefined: it may. EQ1 */
 export const fullProblem = (
   environment: string,
   used: Amount,
   adds: Amount,
-  quotas: QuotasOf
+  quotas: QuotasOf,
+  isBack = false
 ): HeraldError | undefined => {
   const limits = quotaIn(quotas, environment)
-  const quota = (["keys", "bytes"] as const).find((one) => adds[one] > 0 && used[one] + adds[one] > limits[one])
+  const quota = (["keys", "bytes"] as const).find(
+    (one) => adds[one] > 0 && used[one] + adds[one] > limits[one] + (isBack ? Math.floor(limits[one] / 10) : 0)
+  )
   if (quota === undefined) return undefined
   const [its, more, limit] = [used[quota], adds[quota], limits[quota]]
   return failure(

@@ -72,7 +72,9 @@ export const layer = Layer.effect(
           "its time was over when its turn came. Nothing was written, and nothing of it ever will be"
         )
       const added = addedBy(state, release)
-      const problem = problemOf(release) ?? (goesBack(release) ? undefined : totals.problem(added, quotas))
+      const problem =
+        problemOf(release) ??
+        (goesBack(release) ? undefined : totals.problem(added, quotas, release.action === "rollback"))
       if (problem !== undefined) return problem
       const { action, actor, keyId, message, traceparent, idempotency } = release
       const now = clock.currentTimeMillisUnsafe()

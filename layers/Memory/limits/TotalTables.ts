@@ -17,9 +17,9 @@ export class TotalTables {
   readonly totals = new Map<string, Amount>()
 
   /** As `herald_full`. */
-  problem(added: ReadonlyMap<string, Amount>, quotas: QuotasOf): HeraldError | undefined {
+  problem(added: ReadonlyMap<string, Amount>, quotas: QuotasOf, isBack: boolean): HeraldError | undefined {
     for (const [environment, adds] of added) {
-      const problem = fullProblem(environment, this.totals.get(environment) ?? NOTHING, adds, quotas)
+      const problem = fullProblem(environment, this.totals.get(environment) ?? NOTHING, adds, quotas, isBack)
       if (problem !== undefined) return problem
     }
     return undefined
@@ -31,9 +31,8 @@ export class TotalTables {
   }
 }
 
-/** Whether a release gives back what was there before. EQ3 */
-export const goesBack = ({ action, changes }: Pick<Release, "action" | "changes">): boolean =>
-  action === "rollback" ||
+/** Whether a rollout gives back what was there before. EQ3 */
+export const goesBack = ({ changes }: Pick<Release, "changes">): boolean =>
   changes.some((wish) => {
     const { kind, op, to } = wish as Wish & { readonly op?: string; readonly to?: string }
     return kind === "rollout" && op === "move" && (to === "rolled_back" || to === "aborted")

@@ -53,7 +53,7 @@ describe("/v1/token", () => {
       ["role", { role: "viewer" }], // who reads the audit log
       ["keys", { keys: ["*"] }],
       ["kinds", { kinds: ["config", "flag"] }],
-      ["environments", { environments: ["*"] }]
+      ["environment", { environments: ["*"] }]
     ] as const) {
       const refused = await call("POST", "/v1/token", less.body.token, wider)
       assert.deepStrictEqual([refused.status, refused.body.code, refused.body.details.rule], [403, "HRLD-3002", rule])
