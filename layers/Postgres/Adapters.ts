@@ -1,6 +1,7 @@
 /** The adapters that need no options. Made by `npm run docs` from the folders beside it. */
 import { Layer } from "effect"
 import * as ApiKeyStore from "./access/ApiKeyStore.ts"
+import * as ExchangeAudit from "./access/ExchangeAudit.ts"
 import * as ApprovalStore from "./approvals/ApprovalStore.ts"
 import * as AuditKeys from "./audit/AuditKeys.ts"
 import * as AuditLog from "./audit/AuditLog.ts"
@@ -34,6 +35,7 @@ import * as WebhookQueue from "./webhooks/WebhookQueue.ts"
 
 export const adapters = Layer.mergeAll(
   ApiKeyStore.layer,
+  ExchangeAudit.layer,
   ApprovalStore.layer,
   AuditKeys.layer,
   AuditLog.layer,

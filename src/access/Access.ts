@@ -19,6 +19,7 @@ import { type ApiKey, ApiKeyStore, isGood } from "./ApiKeyStore.ts"
 import type { AtOnce } from "./AtOnce.ts"
 import { makeAuthenticating } from "./Authenticating.ts"
 import type { Act } from "./Decision.ts"
+import { makeExchanges } from "./Exchanges.ts"
 import { CurrentIdentity, type Identity, identityOf, mayAnywhere, type Permission, system } from "./Identity.ts"
 import type { JwtOptions } from "./Jwts.ts"
 import { KeyHash } from "./KeyHash.ts"
@@ -77,8 +78,8 @@ export class Access extends Context.Service<
     /** Whether what the identity showed is still good: for open streams. Never fails, as a database that is away revokes nothing. A8 */
     readonly stillValid: (identity: Identity) => Effect.Effect<boolean>
     /**
-     * A token of at most an hour with what `CurrentIdentity` may, or less; it is kept nowhere. Fails `Unauthenticated`, `InvalidInput`, `Forbidden`
-     * when it is to do more. A9
+     * A token of at most an hour with what `CurrentIdentity` may, or less; it is kept nowhere, and the audit log tells of it. Fails `Unauthenticated`,
+     * `InvalidInput`, `Forbidden` when it is to do more, `RateLimited` (details.retryAfterMillis), and as `ExchangeAudit`. A9, EX1
      */
     readonly exchange: (wanted: Exchange) => Effect.Effect<Exchanged, HeraldError>
     /** Who acts for somebody who showed a token of the issuer, when that has ended; undefined: nobody any more. A7 in Acting.ts */
@@ -161,10 +162,12 @@ const make = Effect.fnUntraced(function* (options: AccessOptions) {
   const authenticating = yield* makeAuthenticating({ pepper, ratePerSecond, burst, limits, shared, jwt }, keys)
   const { authenticate, atOnce, enter, ticketFor, byTicket, spend, within, stillValid, later } = authenticating
 
+  const audited = yield* makeExchanges(crypto.digest)
   const exchange = Effect.fn("Access.exchange")(function* (wanted: Exchange) {
     const identity = yield* CurrentIdentity
     if (identity === undefined) return yield* failure("Unauthenticated", "nobody is signed in for this request")
     const made = yield* authenticating.exchange(identity, wanted)
+    yield* audited(identity, wanted, made) // EX1
     const { name, keyId, until } = made.identity
     yield* Effect.logInfo("a service token was made", { principal: name, keyId, until })
     return made

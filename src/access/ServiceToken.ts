@@ -26,6 +26,8 @@ export interface Exchange {
   readonly life: number
   /** What it may; what is left out, as what was shown. */
   readonly grant: Partial<Grant>
+  /** Where it is asked for, for the audit log. */
+  readonly address?: string
 }
 
 export interface Exchanged {

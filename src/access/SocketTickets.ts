@@ -6,8 +6,9 @@
  *   XT4  A ticket opens nothing once the credential that asked for it has ended.
  *   XT6  Who comes by one is at the door of WebSockets, and counts in its limits as who shows a token there. One that is refused for that is used.
  */
-import { Clock, Context, Effect, Layer, Redacted } from "effect"
+import { Clock, Context, Effect, Layer, Metric, Redacted } from "effect"
 import { failure, type HeraldError } from "../errors/HeraldError.ts"
+import { counter } from "../telemetry/Metrics.ts"
 import { Access } from "./Access.ts"
 import type { Identity } from "./Identity.ts"
 import { KeyHash } from "./KeyHash.ts"
@@ -71,6 +72,7 @@ const make = Effect.fnUntraced(function* ({ pepper: secret, run }: SocketTickets
     const ticket = SocketTicket.write({ id, identity, until: expiresAt, node: isShared ? undefined : run }, marks)
     if (ticket === undefined)
       return yield* failure("InvalidInput", `the rights of ${identity.name} take more room than a ticket has`)
+    yield* Metric.update(given, 1)
     return { ticket, expiresAt }
   })
 
@@ -95,3 +97,5 @@ const make = Effect.fnUntraced(function* ({ pepper: secret, run }: SocketTickets
 
   return SocketTickets.of({ give, take })
 })
+
+const given = counter("herald_tickets_total", "tickets of 30 s that were given, of which the audit log has no entries")

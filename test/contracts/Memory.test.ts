@@ -8,6 +8,7 @@ import { approvalPersonsContract } from "./ApprovalPersons.ts"
 import { approvalsContract } from "./ApprovalStores.ts"
 import { approvalTouchesContract } from "./ApprovalTouches.ts"
 import { approvalWaysContract } from "./ApprovalWays.ts"
+import { exchangeAuditsContract } from "./ExchangeAudits.ts"
 import { experimentsContract } from "./ExperimentStores.ts"
 import { experimentSumsContract } from "./ExperimentSums.ts"
 import { flagsContract } from "./FlagStores.ts"
@@ -51,6 +52,7 @@ describe("memory", () => {
   shardsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   leasesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   peopleContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
+  exchangeAuditsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   keyRightsContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   retentionContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))
   instancesContract((name, body) => it.live(name, () => Effect.suspend(body).pipe(Effect.provide(Memory.layer))))

@@ -24,6 +24,7 @@ import { approvalPersonsContract } from "./ApprovalPersons.ts"
 import { approvalsContract } from "./ApprovalStores.ts"
 import { approvalTouchesContract } from "./ApprovalTouches.ts"
 import { approvalWaysContract } from "./ApprovalWays.ts"
+import { exchangeAuditsContract } from "./ExchangeAudits.ts"
 import { experimentsContract } from "./ExperimentStores.ts"
 import { experimentSumsContract } from "./ExperimentSums.ts"
 import { flagsContract } from "./FlagStores.ts"
@@ -95,6 +96,7 @@ describe("PostgreSQL", () => {
   shardsContract(test)
   leasesContract(test)
   peopleContract(test)
+  exchangeAuditsContract(test)
   keyRightsContract(test)
   retentionContract(test)
   instancesContract(test)

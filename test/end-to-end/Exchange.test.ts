@@ -37,6 +37,13 @@ describe("herald key exchange", () => {
     const { token } = JSON.parse(exchanged.out)
     assert.match(token, /^hrst_/)
 
+    const log = await herald(server.token, "audit", "tail", "--output", "json")
+    const entry = JSON.parse(log.out).find(({ action }: { action: string }) => action === "token.exchange")
+    assert.deepInclude(entry, { performedBy: "robot" }, log.out) // EX1
+    assert.deepInclude(entry.details, { keyId: its.id, environments: ["production"], keys: ["payments.*"] })
+    assert.deepInclude(entry.details, { lifeMillis: 900_000, address: "127.0.0.1" })
+    assert.notInclude(log.out, token.slice("hrst_".length))
+
     const published = await herald(token, "publish", "payments.db", '"plain"')
     assert.strictEqual(published.exit, 0, published.err)
     const refused = await herald(token, "publish", "orders.db", "1")

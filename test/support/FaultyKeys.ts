@@ -2,8 +2,10 @@
 import { Effect, Layer } from "effect"
 import { AccessTables } from "../../layers/Memory/access/AccessTables.ts"
 import * as Twin from "../../layers/Memory/access/ApiKeyStore.ts"
+import * as Exchanges from "../../layers/Memory/access/ExchangeAudit.ts"
 import { State } from "../../layers/Memory/State.ts"
 import { ApiKeyStore } from "../../src/access/ApiKeyStore.ts"
+import { ExchangeAudit } from "../../src/access/ExchangeAudit.ts"
 import { failure, type HeraldError } from "../../src/errors/HeraldError.ts"
 
 export class FaultyKeys {
@@ -25,11 +27,20 @@ export class FaultyKeys {
     return this.#state.tables(AccessTables).keys
   }
 
+  /** What the audit log has of exchanges. */
+  get exchanges() {
+    return this.#state.tables(AccessTables).audit.filter(({ action }) => action === "token.exchange")
+  }
+
   readonly #guard = <A>(answer: Effect.Effect<A, HeraldError>): Effect.Effect<A, HeraldError> =>
     Effect.suspend(() => (this.down ? Effect.fail(failure("DatabaseUnavailable", "the database is away")) : answer))
 
-  get layer(): Layer.Layer<ApiKeyStore> {
-    return Layer.effect(
+  get layer(): Layer.Layer<ApiKeyStore | ExchangeAudit> {
+    const exchanges = Layer.effect(
+      ExchangeAudit,
+      Effect.map(ExchangeAudit, ({ append }) => ({ append: (entry) => this.#guard(append(entry)) }))
+    ).pipe(Layer.provide(Layer.fresh(Exchanges.layer)))
+    const keys = Layer.effect(
       ApiKeyStore,
       Effect.map(ApiKeyStore, (twin) =>
         ApiKeyStore.of({
@@ -52,6 +63,7 @@ export class FaultyKeys {
           revoke: (...a) => this.#guard(twin.revoke(...a))
         })
       )
-    ).pipe(Layer.provide(Layer.fresh(Twin.layer)), Layer.provide(Layer.succeed(State.service, this.#state)))
+    ).pipe(Layer.provide(Layer.fresh(Twin.layer)))
+    return Layer.merge(keys, exchanges).pipe(Layer.provide(Layer.succeed(State.service, this.#state)))
   }
 }

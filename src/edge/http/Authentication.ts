@@ -73,7 +73,7 @@ const reasons: Readonly<Record<string, string>> = {
   RateLimited: "rate"
 }
 
-const addressOf = (request: HttpServerRequest.HttpServerRequest): string =>
+export const addressOf = (request: HttpServerRequest.HttpServerRequest): string =>
   unmapped(Option.getOrElse(request.remoteAddress, () => "unknown"))
 
 /** The same of what Node has for a connection. */

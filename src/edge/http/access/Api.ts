@@ -68,7 +68,7 @@ export class AccessGroup extends HttpApiGroup.make("access")
       .annotateMerge(
         about(
           "Exchange what one has for a token of a short life",
-          "Of at most an hour, with the rights of the API key, token of an issuer, certificate or service token that came with the request, or fewer. It is kept nowhere, and ends with what it came from."
+          "Of at most an hour, with the rights of the API key, token of an issuer, certificate or service token that came with the request, or fewer. It is kept nowhere, and ends with what it came from. The audit log tells of it, before it is answered."
         )
       ),
     get("canI", "/v1/access/can-i", {

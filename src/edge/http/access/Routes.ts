@@ -15,6 +15,7 @@ import { failure } from "../../../errors/HeraldError.ts"
 import { excerpt } from "../../../text/Excerpt.ts"
 import { nearby } from "../../../text/Nearest.ts"
 import { json } from "../Answer.ts"
+import { addressOf } from "../Authentication.ts"
 import { guards } from "../approvals/Guards.ts"
 import { makeBodyReader } from "../Body.ts"
 import { bodyLimits } from "../BodyLimits.ts"
@@ -104,7 +105,9 @@ const accessRoutes = HttpApiBuilder.group(
         answer(
           requireSignedIn.pipe(
             Effect.andThen(readWanted(request)), // B5
-            Effect.flatMap(({ lifeMillis = LIFE, ...grant }) => access.exchange({ life: lifeMillis, grant })),
+            Effect.flatMap(({ lifeMillis = LIFE, ...grant }) =>
+              access.exchange({ life: lifeMillis, grant, address: addressOf(request) })
+            ),
             Effect.map((made) => json(Tokens.serviceToken(made), { status: 201 }))
           )
         )
