@@ -232,13 +232,13 @@ export class HeraldClient implements AsyncDisposable {
   async #start(): Promise<void> {
     const { connectTimeoutMillis, waitForSync } = this.#checked
     let last: Ended | undefined
-    let cancel = () => {}
+    const cancels: Array<() => void> = []
+    const after = <A>(millis: number, what: A) =>
+      new Promise<A>((resolve) => cancels.push(this.#limits.clock.after(millis, () => resolve(what))))
     const canServe = () => !waitForSync && this.#values.keys("").length > 0
     try {
-      const late = new Promise<"late">((resolve) => {
-        cancel = this.#limits.clock.after(connectTimeoutMillis, () => resolve("late"))
-      })
-      await Promise.race([this.#resume(), late])
+      const late = after(connectTimeoutMillis, "late" as const)
+      await Promise.race([this.#resume(), after(connectTimeoutMillis / 2, undefined)])
       const answer = new Promise<"done" | "refused">((resolve) => {
         this.#gate = {
           synced: () => resolve("done"),
@@ -258,13 +258,13 @@ export class HeraldClient implements AsyncDisposable {
       await this.close()
       throw error
     } finally {
-      cancel()
+      for (const cancel of cancels) cancel()
       this.#gate = undefined
     }
     await this.#updates.idle()
   }
 
-  /** Reads what is on disk. A disk that does not answer is given up with `connect`'s own time limit. */
+  /** Reads what is on disk. A disk that does not answer is given up with half of `connect`'s time: the server has the rest. */
   async #resume(): Promise<void> {
     const kept = await this.#disk?.load()
     if (kept === undefined || this.#opened) return

@@ -49,6 +49,7 @@ const open = new Map<string, Promise<Any>>()
 const opened = (folder: string): Promise<Any> => {
   const before = open.get(folder)
   if (before !== undefined) return before
+  let isLate = false
   const forget = () => void open.delete(folder)
   const opening = within<Any>("open", (resolve, reject) => {
     const asked = factory().open(`herald:${folder}`, LAYOUT)
@@ -59,6 +60,7 @@ const opened = (folder: string): Promise<Any> => {
     asked.onerror = () => reject(asked.error)
     asked.onsuccess = () => {
       const its = asked.result
+      if (isLate) return its.close()
       its.onclose = forget
       // Another page wants a newer layout, or the folder gone.
       its.onversionchange = () => {
@@ -69,7 +71,10 @@ const opened = (folder: string): Promise<Any> => {
     }
   })
   open.set(folder, opening)
-  opening.catch(forget)
+  opening.catch(() => {
+    isLate = true
+    forget()
+  })
   return opening
 }
 

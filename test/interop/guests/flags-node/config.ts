@@ -6,7 +6,7 @@ const { location, document } = globalThis as unknown as {
   // biome-ignore lint/suspicious/noExplicitAny: the types of browsers are not among those of Node
   readonly document: any
 }
-const { address = "", tab = "", beside = "" } = Object.fromEntries(new URLSearchParams(location.search))
+const { address = "", tab = "", beside = "", store = "" } = Object.fromEntries(new URLSearchParams(location.search))
 const say = (value: object) => fetch("/said", { method: "POST", body: JSON.stringify({ tab, ...value }) })
 
 if (beside !== "") {
@@ -14,6 +14,23 @@ if (beside !== "") {
   frame.src = `/?${new URLSearchParams({ address, tab: beside })}`
   document.body.append(frame)
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: as above
+const factory = (globalThis as any).indexedDB
+if (store === "refused")
+  factory.open = () => {
+    throw new Error("this browser keeps nothing")
+  }
+if (store === "blocked")
+  // Somebody holds the folder, and somebody waits to change its layout: whoever comes then waits behind them.
+  await new Promise<void>((resolve) => {
+    const held = factory.open("herald:page", 1)
+    // Kept, or its database might be let go as nobody's.
+    held.onsuccess = () => {
+      Object.assign(globalThis, { held: held.result })
+      factory.open("herald:page", 2).onblocked = () => resolve()
+    }
+  })
 
 /** The page's own server has the token. */
 const token = async () => (await fetch("/ticket")).text()
