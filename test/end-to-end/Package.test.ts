@@ -203,6 +203,25 @@ describe("a service that installed @herald/client", patience, () => {
     }
   })
 
+  it("PK2 loads the web entry as it stands, in Node without a bundler, with the names that it exports", async () => {
+    const loading = (from: string) =>
+      `import * as web from "${from}"\nconsole.log(typeof web.HeraldClient.connect, Object.keys(web).sort().join())\n`
+    const said: Array<string> = []
+    for (const [consumer, from] of [
+      [service, "@herald/client"],
+      [operator, "herald/client"]
+    ] as const) {
+      consumer.write("web.js", loading(`${from}/web`))
+      consumer.write("whole.js", loading(from))
+      const [web, whole] = await Promise.all(
+        ["web.js", "whole.js"].map((file) => consumer.run([process.execPath, file]))
+      )
+      assert.strictEqual(web, whole, "as the entry for Node has them")
+      said.push(web!)
+    }
+    assert.match(said[0]!, /^function .*\bHeraldClient\b/)
+  })
+
   it("applies a value as one file that esbuild made", async () => {
     service.write("shop.ts", program)
     const esbuild = service.at("node_modules/.bin/esbuild")
