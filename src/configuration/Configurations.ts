@@ -95,7 +95,7 @@ export class Configurations extends Context.Service<
     }) => Effect.Effect<ReadonlyArray<Head>, HeraldError>
     /**
      * One page (PB1) of what is current, with its values, of the keys that `list` would give: read together from the database, past this node's cache, which
-     * a walk through a large store would empty. So each is confirmed, strict or not. `next`: after which key it goes on; undefined at the end, and a page may
+     * a walk through a large store would empty. Fails `StaleRead` where one is strict and this node is stale, as `get`. `next`: after which key it goes on; undefined at the end, and a page may
      * have none. AO3
      */
     readonly values: (options: {

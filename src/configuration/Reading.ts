@@ -84,12 +84,7 @@ export const makeReading = Effect.gen(function* () {
     const strong = consistency === "strong"
     const configuration = yield* strong ? store.current(environment, key) : view.value(environment, key)
     const stale = !strong && propagation.stale()
-    if (stale && (configuration?.strict ?? false)) {
-      return yield* failure(
-        "StaleRead",
-        `${key} in ${environment} is strict, and the database does not confirm that this server has its newest version`
-      )
-    }
+    if (stale && (configuration?.strict ?? false)) return yield* unconfirmed(environment, key)
     if (configuration === undefined || configuration.deleted) return yield* absent(environment, key, configuration)
     return { configuration, stale } satisfies Read
   })
@@ -137,6 +132,8 @@ export const makeReading = Effect.gen(function* () {
     const heads = yield* list(options)
     if (heads.length === 0) return { found: [], next: undefined }
     const currents = yield* store.currents(heads, atLeast)
+    const strict = propagation.stale() ? currents.find((one) => one?.strict === true) : undefined
+    if (strict !== undefined) return yield* unconfirmed(strict.environment, strict.key)
     const last = heads[currents.length - 1]!.key
     return {
       found: currents.filter((one): one is Configuration => one !== undefined && !one.deleted),
@@ -210,6 +207,12 @@ export const makeReading = Effect.gen(function* () {
 
   return { get, version, history, list, values, environments, diff, explain }
 })
+
+const unconfirmed = (environment: string, key: string) =>
+  failure(
+    "StaleRead",
+    `${key} in ${environment} is strict, and the database does not confirm that this server has its newest version`
+  )
 
 const buried = ({ environment, key, updatedBy, version }: Configuration) =>
   failure(

@@ -22,6 +22,7 @@ const cutOff = (view: Configuration | undefined) =>
     workers(),
     Layer.mock(ConfigurationStore, {
       current: () => unavailable,
+      currents: (keys) => Effect.succeed(keys.map(() => view)), // a replica answers
       version: () => unavailable,
       history: () => unavailable
     }),
@@ -63,6 +64,19 @@ describe("Reading without a database", () => {
       const unknown = yield* Effect.flip(read(undefined, "cached"))
 
       assert.deepStrictEqual([strict.name, strong.name, unknown.name], ["StaleRead", "DatabaseUnavailable", "NotFound"])
+    })
+  )
+})
+
+describe("Reading many values without a database", () => {
+  it.effect("AO3 gives what a replica has, and nothing strict", () =>
+    Effect.gen(function* () {
+      const page = (view: Configuration) =>
+        Effect.flatMap(makeReading, ({ values }) =>
+          values({ environment: "production", prefix: "", limit: 10, after: "" })
+        ).pipe(as(system), Effect.provide(cutOff(view)))
+      assert.deepStrictEqual((yield* page(stored)).found, [stored])
+      assert.strictEqual((yield* Effect.flip(page({ ...stored, strict: true }))).name, "StaleRead")
     })
   )
 })
