@@ -5,6 +5,7 @@ import { dirname, join, resolve } from "node:path"
 import { assert, describe, it } from "@effect/vitest"
 import { afterAll, beforeAll } from "vitest"
 import { bin, Consumer, type Manifest, pack, read, root, run } from "../support/Consumer.ts"
+import { commonJs, flagging, plain, program } from "../support/Programs.ts"
 import { Server } from "../support/Server.ts"
 import { importsOf } from "../support/Syntax.ts"
 
@@ -37,57 +38,6 @@ const command = operator.at("node_modules/herald/bin/herald.js")
 const packages = [operator.at("node_modules/herald"), service.at("node_modules/@herald/client")]
 const filesOf = (folder: string): ReadonlyArray<string> =>
   readdirSync(folder, { recursive: true, encoding: "utf8" }).map((file) => join(folder, file))
-
-const program = `
-import { type Changed, HeraldClient } from "@herald/client"
-
-interface Shop { readonly port: number }
-
-const main = async () => {
-  const client = await HeraldClient.connect({
-    address: process.env["GRPC"] ?? "127.0.0.1:1",
-    token: process.env["TOKEN"] ?? "none",
-    service: "shop",
-    waitForSync: true
-  })
-  const watch: AsyncIterable<Changed<Shop>> = client.watch<Shop>("shop", {
-    validate: (shop) => shop.port > 0 || "no port",
-    apply: async (shop, { version }) => void (shop?.port ?? version)
-  })
-  for await (const { value } of watch) {
-    console.log(value?.port, client.state)
-    break
-  }
-  await client.close()
-}
-main().catch((error: unknown) => {
-  console.error(error)
-  process.exitCode = 1
-})
-`
-/** What a service of plain JavaScript does. */
-const plain = program
-  .replace("type Changed, ", "")
-  .replace(/^interface.*$/m, "")
-  .replaceAll(/: AsyncIterable<Changed<Shop>>|<Shop>|: unknown/g, "")
-
-const flagging = (from: string) => `
-import { OpenFeature } from "@openfeature/server-sdk"
-import { HeraldProvider } from "${from}"
-
-const options = { address: process.env["GRPC"] ?? "", token: process.env["TOKEN"] ?? "", service: "shop" }
-const main = async () => {
-  await OpenFeature.setProviderAndWait(new HeraldProvider(options))
-  const { value, variant, reason } = await OpenFeature.getClient().getBooleanDetails("checkout", false, { targetingKey: "ann" })
-  console.log(value, variant, reason)
-  await OpenFeature.close()
-}
-void main()
-`
-
-const commonJs = plain
-  .replace("import { HeraldClient } from", "const { HeraldClient } =")
-  .replace('"@herald/client"', 'require("@herald/client")')
 
 /** Runs the program in the service's project against the server that the operator's package started. */
 const applied = async (...argv: ReadonlyArray<string>): Promise<string> =>
