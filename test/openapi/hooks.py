@@ -58,6 +58,11 @@ UNSAYABLE = [
     "is no name: 1 to 64 printable characters",  # empty, where evaluations are told
 ]
 
+# Rates of their own, which no setting raises: the only 429.
+RATES = [
+    "made too many different tokens in a minute",  # each is in the audit log
+]
+
 
 @schemathesis.check
 def accepted(ctx, response, case) -> None:
@@ -69,6 +74,8 @@ def accepted(ctx, response, case) -> None:
         return  # schemathesis makes this header by a rule of its own, which leaves the document's pattern out
     detail = response.json().get("detail", "") if response.content else ""
     if response.status_code == 400 and any(rule in detail for rule in UNSAYABLE):
+        return
+    if response.status_code == 429 and any(rate in detail for rate in RATES):
         return
     raise AssertionError(f"the document allows it, and the server answers {response.status_code}: {detail}")
 
