@@ -2,7 +2,7 @@
  * Configuration as code against a server as it ships, its rate limits too: the command line as people run it, from its start to its end. What is there is
  * what the folder has, but for the first apply.
  *
- *   node bench/codeAsFiles.ts        5,000 keys; --keys 100000 for a large store; --short: 1,000
+ *   node bench/codeAsFiles.ts        5,000 keys; --keys 100000 for a large store; --short: 300
  */
 import { spawn } from "node:child_process"
 import { cpSync, mkdirSync, writeFileSync } from "node:fs"
@@ -98,7 +98,7 @@ const measureOnce = async (keys: number) => {
 const options = readOptions({ keys: "5000" })
 
 const measure = async ({ short, runs }: typeof options): Promise<Report> => {
-  const keys = short ? 1_000 : Number(options.own.keys)
+  const keys = short ? 300 : Number(options.own.keys)
   const found = await repeat(short ? 1 : runs, () => measureOnce(keys))
   const usual = keys === 5_000
   const row = (what: string, reach: string, of: (one: (typeof found)[number]) => Ran) => [

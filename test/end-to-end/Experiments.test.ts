@@ -95,7 +95,7 @@ describe("experiments", () => {
       ...["--metric", "checkout", "--metric", "spent=mean(checkout) cap 500", "--message", "one page sells more"]
     )
     assert.deepInclude(started, { state: "running", flagVersion: 2, hypothesis: "one page sells more", warnings: [] })
-    const held = await run("flag", "enable", "new-checkout")
+    const held = await run("flag", "disable", "new-checkout")
     assert.strictEqual(held.code, 5)
     assert.include(held.err, "one-page")
 
@@ -188,7 +188,7 @@ describe("experiments", () => {
     assert.include(told.out, "do not come by their shares")
     assert.include(told.err, "People do not come by their shares")
 
-    const forced = await run("flag", "enable", "lossy", "--force", "--message", "it burns", "--output", "json")
+    const forced = await run("flag", "disable", "lossy", "--force", "--message", "it burns", "--output", "json")
     assert.strictEqual(forced.code, 0, forced.err)
     assert.deepInclude(await json("experiment", "show", "loss"), { state: "stopped", conclusion: "it burns" })
   })
