@@ -111,11 +111,11 @@ export const makeKeys = Effect.fnUntraced(function* ({
   let generation = 0
   /** Thumbprints of what it took back, the oldest first. */
   const gone = new Set<string>()
+  /** Thumbprints that somebody asked for and that were not known: an answer to a later question says whether they are the issuer's. */
+  const wondered = new Set<string>()
   let asking: Deferred.Deferred<boolean> | undefined
   /** When it was last asked at all, and because of a key that was not known. */
   let asked = Number.NEGATIVE_INFINITY
-  /** Thumbprints that somebody asked for and that were not known: an answer to a later question says whether they are the issuer's. */
-  const wondered = new Set<string>()
   let askedForUnknown = Number.NEGATIVE_INFINITY
   let why = "it was not asked yet"
 
